@@ -1,0 +1,70 @@
+#ifndef WEIR_HOST_CONTROL_PLUGIN_STATUS_H_
+#define WEIR_HOST_CONTROL_PLUGIN_STATUS_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "host/pipeline/handler_registry.h"
+
+namespace weir {
+
+// How a plugin's slot is doing; weir.v1.Plugin in our own words, where each
+// field is explained. A value.
+struct PluginStatus {
+  enum class State {  // The numbers of weir.v1.Plugin.State.
+    kDiscovered = 1,
+    kInvalid = 2,
+    kLoading = 3,
+    kRunning = 4,
+    kPaused = 5,
+    kDraining = 6,
+    kStopped = 7,
+    kFailed = 8,
+    kQuarantined = 9,
+  };
+  enum class Condition {  // The numbers of weir.v1.Plugin.Condition.
+    kHealthy = 1,
+    kHung = 2,
+    kOverloaded = 3,
+    kPinnedLibrary = 4,
+    kBlockingSource = 5,
+    kFileChanged = 9,
+    kFileMissing = 10,
+    kEmitLimited = 11,
+  };
+
+  std::string name;    // "plugins/origin-watch"
+  std::string module;  // "origin_watch.so"
+  std::string version;
+  std::string sha256;  // Lower-case hex; empty if the file could not be read.
+  uint32_t abi_version = 0;
+  State state = State::kDiscovered;
+  std::vector<Condition> conditions;
+  std::string error;  // Last failure, for people; empty = none.
+  struct {
+    State from = State::kDiscovered, to = State::kDiscovered;
+    std::string reason, actor;
+    absl::Time time;
+    uint64_t generation = 0;
+  } last_transition;
+  std::string config_json;  // Effective, one JSON object.
+  uint64_t config_revision = 0;
+  QueuePolicy policy = QueuePolicy::kLinearDrop;
+  absl::Duration soft_deadline, create_deadline, drain_timeout;
+  uint32_t emit_limit_per_second = 0;
+  uint32_t log_limit_per_second = 0;
+  int64_t requested_capacity = 0;
+  uint32_t effective_capacity = 0;
+  uint64_t generation = 0;
+  absl::Time load_time = absl::InfinitePast();
+  absl::Time update_time = absl::InfinitePast();
+  std::vector<std::string> wanted_message_types;
+  std::vector<std::string> event_types;
+  std::string etag;
+};
+
+}  // namespace weir
+
+#endif  // WEIR_HOST_CONTROL_PLUGIN_STATUS_H_

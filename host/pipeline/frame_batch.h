@@ -1,0 +1,27 @@
+#ifndef WEIR_HOST_PIPELINE_FRAME_BATCH_H_
+#define WEIR_HOST_PIPELINE_FRAME_BATCH_H_
+
+#include <vector>
+
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "host/pipeline/receipt.h"
+
+namespace weir {
+
+// What a source read in one go, cut into frames and not yet understood: lines
+// of RIS Live, items of a Nakadi batch, payloads of NATS messages. They are
+// completed together.
+struct FrameBatch {
+  // The frames in order, without their framing. Views into memory of the
+  // source, valid until FrameSink::Accept returns.
+  std::vector<absl::string_view> frames;
+  // When the last byte of them was read, by the host's clock.
+  absl::Time received_at;
+  // Completed when no handler holds anything of the batch any more.
+  Receipt receipt;
+};
+
+}  // namespace weir
+
+#endif  // WEIR_HOST_PIPELINE_FRAME_BATCH_H_
