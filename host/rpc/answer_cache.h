@@ -1,0 +1,56 @@
+#ifndef WEIR_HOST_RPC_ANSWER_CACHE_H_
+#define WEIR_HOST_RPC_ANSWER_CACHE_H_
+
+#include <cstddef>
+#include <deque>
+#include <map>
+#include <optional>
+#include <string>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "host/sync/clock.h"
+#include "host/sync/mutex.h"
+
+namespace weir {
+
+// Remembers what was answered to a request_id, so that a client which did not
+// get the answer may ask again and nothing is done twice. Thread-safe.
+class AnswerCache {
+ public:
+  // How long a repeat gets the first answer.
+  static constexpr absl::Duration kKeepFor = absl::Minutes(10);
+  // More answers than this in that time push the oldest out.
+  static constexpr size_t kMaxAnswers = 4096;
+
+  // `clock` must outlive the cache.
+  explicit AnswerCache(const Clock& clock) : clock_(clock) {}
+
+  // Returns the serialized answer to `request_id` of `method`, if there is one.
+  // None for an empty request_id.
+  std::optional<std::string> Find(absl::string_view method,
+                                  absl::string_view request_id)
+      ABSL_LOCKS_EXCLUDED(mu_);
+
+  // Keeps `answer`; nothing for an empty request_id.
+  void Keep(absl::string_view method, absl::string_view request_id,
+            std::string answer) ABSL_LOCKS_EXCLUDED(mu_);
+
+ private:
+  struct Key {
+    std::string text;
+    absl::Time kept_at;
+  };
+
+  void ForgetOldLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+
+  const Clock& clock_;
+  Mutex mu_;
+  std::map<std::string, std::string> answers_ ABSL_GUARDED_BY(mu_);
+  std::deque<Key> oldest_first_ ABSL_GUARDED_BY(mu_);
+};
+
+}  // namespace weir
+
+#endif  // WEIR_HOST_RPC_ANSWER_CACHE_H_

@@ -1,0 +1,41 @@
+#include "host/rpc/event_service.h"
+
+#include <functional>
+#include <memory>
+#include <utility>
+
+#include "host/rpc/raw_request.h"
+#include "host/rpc/stream_convert.h"
+#include "host/rpc/stream_reactor.h"
+#include "host/rpc/to_grpc.h"
+
+namespace weir {
+
+grpc::ServerWriteReactor<grpc::ByteBuffer>* EventService::Subscribe(
+    grpc::CallbackServerContext* context, const grpc::ByteBuffer* request) {
+  const auto open = [&](std::function<void()> ready)
+      -> absl::StatusOr<std::unique_ptr<EventStream>> {
+    const std::string peer = context->peer();
+    if (absl::Status allowed = access_.Require(peer, Role::kSubscriber);
+        !allowed.ok()) {
+      return allowed;
+    }
+    const auto message = ParseRaw<v1::SubscribeRequest>(*request);
+    if (!message.ok()) return message.status();
+    auto options = StreamOptionsFromProto(*message);
+    if (!options.ok()) return options.status();
+    options->peer = peer;
+    return log_.Open(*std::move(options), std::move(ready));
+  };
+  return StreamReactor::Start(open, version_);
+}
+
+grpc::ServerUnaryReactor* EventService::GetLogInfo(
+    grpc::CallbackServerContext* context, const v1::GetLogInfoRequest*,
+    v1::LogInfo* response) {
+  absl::Status status = access_.Require(context->peer(), Role::kSubscriber);
+  if (status.ok()) *response = ToProto(log_.Info());
+  return Finish(context, status);
+}
+
+}  // namespace weir

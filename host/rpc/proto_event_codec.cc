@@ -1,0 +1,83 @@
+#include "host/rpc/proto_event_codec.h"
+
+#include <arpa/inet.h>
+
+#include <array>
+
+#include "absl/strings/str_cat.h"
+#include "google/protobuf/io/coded_stream.h"
+#include "google/protobuf/io/zero_copy_stream_impl_lite.h"
+#include "host/rpc/proto_time.h"
+#include "weir/v1/event.pb.h"
+
+namespace weir {
+namespace {
+
+using google::protobuf::io::CodedInputStream;
+using google::protobuf::io::CodedOutputStream;
+using google::protobuf::io::StringOutputStream;
+
+// Field 1, length-delimited.
+constexpr uint32_t kEventsTag = 1 << 3 | 2;
+
+std::string PrefixText(const weir_prefix& prefix) {
+  std::array<char, INET6_ADDRSTRLEN> text = {};
+  inet_ntop(prefix.family == 4 ? AF_INET : AF_INET6, prefix.bytes, text.data(),
+            text.size());
+  return absl::StrCat(text.data(), "/", static_cast<int>(prefix.length));
+}
+
+void AppendFrame(const v1::Event& event, std::string* out) {
+  StringOutputStream stream(out);
+  CodedOutputStream coded(&stream);
+  coded.WriteTag(kEventsTag);
+  coded.WriteVarint32(static_cast<uint32_t>(event.ByteSizeLong()));
+  event.SerializeWithCachedSizes(&coded);
+}
+
+}  // namespace
+
+void ProtoEventCodec::AppendFramed(const Event& event, absl::string_view id,
+                                   uint64_t seq, absl::Time append_time,
+                                   std::string* out) const {
+  v1::Event proto;
+  proto.set_id(id.data(), id.size());
+  proto.set_seq(seq);
+  SetTime(event.event_time, [&] { return proto.mutable_event_time(); });
+  *proto.mutable_append_time() = ToProto(append_time);
+  proto.set_type(event.type);
+  proto.set_source(event.source);
+  proto.set_subject(event.subject);
+  proto.set_severity(static_cast<v1::Severity>(event.severity));
+  for (const auto& [key, value] : event.labels) {
+    (*proto.mutable_labels())[key] = value;
+  }
+  if (!event.json.empty()) proto.set_json(event.json);
+  for (const weir_prefix& prefix : event.prefixes) {
+    proto.add_prefixes(PrefixText(prefix));
+  }
+  proto.mutable_as_numbers()->Add(event.as_numbers.begin(),
+                                  event.as_numbers.end());
+  AppendFrame(proto, out);
+}
+
+void ProtoEventCodec::AppendHeadersOnly(absl::string_view framed,
+                                        std::string* out) const {
+  CodedInputStream in(reinterpret_cast<const uint8_t*>(framed.data()),
+                      static_cast<int>(framed.size()));
+  uint32_t length = 0;
+  in.ReadTag();
+  in.ReadVarint32(&length);
+  v1::Event event;
+  const auto limit = in.PushLimit(static_cast<int>(length));
+  event.ParseFromCodedStream(&in);
+  in.PopLimit(limit);
+  event.clear_data();
+  event.clear_labels();
+  event.clear_data_schema();
+  event.clear_traceparent();
+  event.clear_caused_by();
+  AppendFrame(event, out);
+}
+
+}  // namespace weir

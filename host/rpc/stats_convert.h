@@ -1,0 +1,24 @@
+#ifndef WEIR_HOST_RPC_STATS_CONVERT_H_
+#define WEIR_HOST_RPC_STATS_CONVERT_H_
+
+#include "host/control/event_log.h"
+#include "host/control/plugin_stats.h"
+#include "host/control/source_stats.h"
+#include "host/metrics/process_stats.h"
+#include "host/rpc/rpc_counter.h"
+#include "weir/v1/stats.pb.h"
+
+namespace weir {
+
+// What the rooms count, as weir.v1 shows it. Field by field; where a name
+// differs from ours, the proto's comment says what it is.
+void ToProto(const SourceStats& stats, v1::SourceStats* out);
+void ToProto(const PluginStats& stats, v1::PluginStats* out);
+void ToProto(const BrokerStats& stats, v1::BrokerStats* out);
+void ToProto(const SubscriberStats& stats, v1::SubscriberStats* out);
+void ToProto(const ProcessStats& stats, v1::ProcessStats* out);
+void ToProto(const RpcCounter& counter, v1::RpcStats* out);
+
+}  // namespace weir
+
+#endif  // WEIR_HOST_RPC_STATS_CONVERT_H_

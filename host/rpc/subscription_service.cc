@@ -1,0 +1,165 @@
+#include "host/rpc/subscription_service.h"
+
+#include <functional>
+#include <memory>
+#include <utility>
+
+#include "absl/status/statusor.h"
+#include "host/rpc/paging.h"
+#include "host/rpc/proto_time.h"
+#include "host/rpc/raw_request.h"
+#include "host/rpc/stream_convert.h"
+#include "host/rpc/stream_reactor.h"
+#include "host/rpc/to_grpc.h"
+
+namespace weir {
+namespace {
+
+void ToProto(const Subscription& subscription, v1::Subscription* out) {
+  out->set_name(subscription.name);
+  out->set_display_name(subscription.display_name);
+  for (const EventFilter& filter : subscription.filters) {
+    FilterToProto(filter, out->add_filters());
+  }
+  out->set_max_unacked_events(subscription.max_unacked_events);
+  out->set_gap_policy(GapPolicyToProto(subscription.gap_policy));
+  if (subscription.idle_ttl.has_value()) {
+    *out->mutable_idle_ttl() = weir::ToProto(*subscription.idle_ttl);
+  }
+  for (const auto& [key, value] : subscription.labels) {
+    (*out->mutable_labels())[key] = value;
+  }
+  out->set_state(static_cast<v1::Subscription::State>(subscription.state));
+  out->set_ack_cursor(subscription.ack_cursor);
+  out->set_delivered_cursor(subscription.delivered_cursor);
+  out->set_backlog_events(subscription.backlog_events);
+  out->set_unacked_events(subscription.unacked_events);
+  out->set_attached_client(subscription.attached_client);
+  out->set_lease_id(subscription.lease_id);
+  SetTime(subscription.create_time, [&] { return out->mutable_create_time(); });
+  SetTime(subscription.update_time, [&] { return out->mutable_update_time(); });
+  SetTime(subscription.last_ack_time,
+          [&] { return out->mutable_last_ack_time(); });
+  SetTime(subscription.expire_time, [&] { return out->mutable_expire_time(); });
+  out->set_gap_count(subscription.gap_count);
+  out->set_missed_events(subscription.missed_events);
+  out->set_etag(subscription.etag);
+}
+
+absl::StatusOr<Subscription> SettingsFromProto(const v1::Subscription& proto) {
+  Subscription settings;
+  settings.display_name = proto.display_name();
+  settings.filters = FiltersFromProto(proto.filters());
+  settings.max_unacked_events = proto.max_unacked_events();
+  settings.gap_policy = GapPolicyFromProto(proto.gap_policy());
+  if (proto.has_idle_ttl()) {
+    const auto ttl =
+        DurationFromRequest(proto.idle_ttl(), "subscription.idle_ttl");
+    if (!ttl.ok()) return ttl.status();
+    settings.idle_ttl = *ttl;
+  }
+  settings.labels.insert(proto.labels().begin(), proto.labels().end());
+  return settings;
+}
+
+absl::Status Take(absl::StatusOr<Subscription> result, v1::Subscription* out) {
+  if (result.ok()) ToProto(*result, out);
+  return result.status();
+}
+
+}  // namespace
+
+grpc::ServerUnaryReactor* SubscriptionService::CreateSubscription(
+    grpc::CallbackServerContext* context,
+    const v1::CreateSubscriptionRequest* request, v1::Subscription* response) {
+  absl::Status status = access_.Require(context->peer(), Role::kSubscriber);
+  if (!status.ok()) return Finish(context, status);
+  auto settings = SettingsFromProto(request->subscription());
+  if (!settings.ok()) return Finish(context, settings.status());
+  return Finish(
+      context, Take(subscriptions_.Create(
+                        request->subscription_id(), *std::move(settings),
+                        StartFromProto(request->start()), request->request_id(),
+                        request->validate_only()),
+                    response));
+}
+
+grpc::ServerUnaryReactor* SubscriptionService::GetSubscription(
+    grpc::CallbackServerContext* context,
+    const v1::GetSubscriptionRequest* request, v1::Subscription* response) {
+  absl::Status status = access_.Require(context->peer(), Role::kSubscriber);
+  if (!status.ok()) return Finish(context, status);
+  return Finish(context, Take(subscriptions_.Get(request->name()), response));
+}
+
+grpc::ServerUnaryReactor* SubscriptionService::ListSubscriptions(
+    grpc::CallbackServerContext* context,
+    const v1::ListSubscriptionsRequest* request,
+    v1::ListSubscriptionsResponse* response) {
+  absl::Status status = access_.Require(context->peer(), Role::kSubscriber);
+  if (!status.ok()) return Finish(context, status);
+  const auto page = PageOf(subscriptions_.List(), request->page_size(),
+                           request->page_token());
+  if (!page.ok()) return Finish(context, page.status());
+  for (const Subscription& subscription : page->items) {
+    ToProto(subscription, response->add_subscriptions());
+  }
+  response->set_next_page_token(page->next_page_token);
+  return Finish(context, absl::OkStatus());
+}
+
+grpc::ServerUnaryReactor* SubscriptionService::DeleteSubscription(
+    grpc::CallbackServerContext* context,
+    const v1::DeleteSubscriptionRequest* request,
+    v1::DeleteSubscriptionResponse*) {
+  absl::Status status = access_.Require(context->peer(), Role::kSubscriber);
+  if (!status.ok()) return Finish(context, status);
+  return Finish(context, subscriptions_.Delete(request->name(), request->etag(),
+                                               request->allow_missing()));
+}
+
+grpc::ServerUnaryReactor* SubscriptionService::Acknowledge(
+    grpc::CallbackServerContext* context, const v1::AcknowledgeRequest* request,
+    v1::AcknowledgeResponse* response) {
+  absl::Status status = access_.Require(context->peer(), Role::kSubscriber);
+  if (!status.ok()) return Finish(context, status);
+  const auto result = subscriptions_.Acknowledge(
+      request->name(), request->cursor(), request->lease_id());
+  if (result.ok()) {
+    response->set_ack_cursor(result->ack_cursor);
+    response->set_unacked_events(result->unacked_events);
+  }
+  return Finish(context, result.status());
+}
+
+grpc::ServerWriteReactor<grpc::ByteBuffer>* SubscriptionService::Consume(
+    grpc::CallbackServerContext* context, const grpc::ByteBuffer* request) {
+  const auto open = [&](std::function<void()> ready)
+      -> absl::StatusOr<std::unique_ptr<EventStream>> {
+    ConsumeOptions options;
+    options.peer = context->peer();
+    if (absl::Status allowed = access_.Require(options.peer, Role::kSubscriber);
+        !allowed.ok()) {
+      return allowed;
+    }
+    const auto message = ParseRaw<v1::ConsumeRequest>(*request);
+    if (!message.ok()) return message.status();
+    const auto batch = BatchFromProto(message->batch());
+    if (!batch.ok()) return batch.status();
+    options.name = message->name();
+    options.batch = *batch;
+    if (message->has_heartbeat_interval()) {
+      const auto interval = DurationFromRequest(message->heartbeat_interval(),
+                                                "heartbeat_interval");
+      if (!interval.ok()) return interval.status();
+      options.heartbeat_interval = *interval;
+    }
+    options.client_name = message->client_name();
+    options.takeover = message->takeover();
+    options.auto_ack = message->auto_ack();
+    return subscriptions_.Consume(std::move(options), std::move(ready));
+  };
+  return StreamReactor::Start(open, version_);
+}
+
+}  // namespace weir

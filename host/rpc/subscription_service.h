@@ -1,0 +1,57 @@
+#ifndef WEIR_HOST_RPC_SUBSCRIPTION_SERVICE_H_
+#define WEIR_HOST_RPC_SUBSCRIPTION_SERVICE_H_
+
+#include <string>
+
+#include "host/control/subscriptions.h"
+#include "host/rpc/access.h"
+#include "weir/v1/subscription.grpc.pb.h"
+
+namespace weir {
+
+// weir.v1.SubscriptionService: Create, Get, List, Delete, Consume, Acknowledge.
+// UpdateSubscription and SeekSubscription answer UNIMPLEMENTED. Thread-safe.
+class SubscriptionService final
+    : public v1::SubscriptionService::WithRawCallbackMethod_Consume<
+          v1::SubscriptionService::CallbackService> {
+ public:
+  // `subscriptions` and `access` must outlive the service.
+  SubscriptionService(Subscriptions& subscriptions, const Access& access,
+                      std::string server_version)
+      : subscriptions_(subscriptions),
+        access_(access),
+        version_(std::move(server_version)) {}
+
+  grpc::ServerUnaryReactor* CreateSubscription(
+      grpc::CallbackServerContext* context,
+      const v1::CreateSubscriptionRequest* request,
+      v1::Subscription* response) override;
+  grpc::ServerUnaryReactor* GetSubscription(
+      grpc::CallbackServerContext* context,
+      const v1::GetSubscriptionRequest* request,
+      v1::Subscription* response) override;
+  grpc::ServerUnaryReactor* ListSubscriptions(
+      grpc::CallbackServerContext* context,
+      const v1::ListSubscriptionsRequest* request,
+      v1::ListSubscriptionsResponse* response) override;
+  grpc::ServerUnaryReactor* DeleteSubscription(
+      grpc::CallbackServerContext* context,
+      const v1::DeleteSubscriptionRequest* request,
+      v1::DeleteSubscriptionResponse* response) override;
+  grpc::ServerUnaryReactor* Acknowledge(
+      grpc::CallbackServerContext* context,
+      const v1::AcknowledgeRequest* request,
+      v1::AcknowledgeResponse* response) override;
+  grpc::ServerWriteReactor<grpc::ByteBuffer>* Consume(
+      grpc::CallbackServerContext* context,
+      const grpc::ByteBuffer* request) override;
+
+ private:
+  Subscriptions& subscriptions_;
+  const Access& access_;
+  const std::string version_;
+};
+
+}  // namespace weir
+
+#endif  // WEIR_HOST_RPC_SUBSCRIPTION_SERVICE_H_
