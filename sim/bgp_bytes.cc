@@ -20,9 +20,6 @@ constexpr uint8_t kExtendedLength = 0x10;
 constexpr uint8_t kAsSet = 1;
 constexpr uint8_t kAsSequence = 2;
 
-// Stands for an AS number above 65,535 where only two octets fit (RFC 6793).
-constexpr uint16_t kAsTrans = 23456;
-
 void Put8(size_t value, std::string& out) {
   out.push_back(static_cast<char>(value));
 }

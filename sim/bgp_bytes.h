@@ -1,11 +1,15 @@
 #ifndef WEIR_SIM_BGP_BYTES_H_
 #define WEIR_SIM_BGP_BYTES_H_
 
+#include <cstdint>
 #include <string>
 
 #include "sim/ris_message.h"
 
 namespace weir::sim {
+
+// Stands for an AS number above 65,535 where only two octets fit (RFC 6793).
+constexpr uint32_t kAsTrans = 23456;
 
 // Returns the BGP message (RFC 4271) that `message` tells of: marker, length,
 // type and body, as it would have come from the peer. Paths have 4-octet AS

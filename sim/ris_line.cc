@@ -85,10 +85,12 @@ void AppendUpdate(const RisMessage& message, std::string& out) {
   out.push_back(']');
 }
 
+// The OPEN's own field has two octets; the capability has the whole number.
 void AppendOpen(const RisMessage& message, std::string& out) {
   absl::StrAppend(&out, ",\"direction\":\"",
                   message.sent_by_collector ? "sent" : "received",
-                  "\",\"version\":4,\"asn\":", message.peer_asn,
+                  "\",\"version\":4,\"asn\":",
+                  message.peer_asn > 65535 ? kAsTrans : message.peer_asn,
                   ",\"hold_time\":", message.hold_time_seconds,
                   ",\"router_id\":\"", message.router_id.Address(),
                   "\",\"capabilities\":{\"65\":{\"name\":\"asn4\",\"asn4\":",

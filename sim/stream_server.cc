@@ -183,8 +183,12 @@ struct StreamRequest {
         lease.Release();
         return Redirect();
       case FaultKind::kSlowHeaders:
-        server.stop_.WaitFor(absl::Seconds(fault.arg), SocketOf(connection));
-        return std::nullopt;
+        if (server.stop_.WaitFor(absl::Seconds(fault.arg),
+                                 SocketOf(connection)) ==
+            StopSignal::Woken::kTimeUp) {
+          return std::nullopt;
+        }
+        return MHD_NO;  // Hangs up; there is nobody to answer.
       case FaultKind::kGzip:
         gzip = absl::StrContains(
             Header(MHD_HTTP_HEADER_ACCEPT_ENCODING).value_or(""), "gzip");
