@@ -278,14 +278,14 @@ std::string ToText(const Message& message, const FieldDescriptor& field,
 
 std::string NumberText(double number) {
   char text[32];
-  // Up to here every integer is a double of its own.
-  const bool integer =
-      std::trunc(number) == number && std::abs(number) <= 0x1.0p53;
-  const std::to_chars_result end =
-      integer ? std::to_chars(text, text + sizeof(text), number,
-                              std::chars_format::fixed)
-              : std::to_chars(text, text + sizeof(text), number);
-  return std::string(text, end.ptr);
+  char* const end = text + sizeof(text);
+  const bool is_integer = std::trunc(number) == number;
+  if (!is_integer)
+    return std::string(text, std::to_chars(text, end, number).ptr);
+  const auto format = std::abs(number) < 0x1.0p53
+                          ? std::chars_format::fixed
+                          : std::chars_format::scientific;
+  return std::string(text, std::to_chars(text, end, number, format).ptr);
 }
 
 std::string ShortName(const EnumValueDescriptor& value) {

@@ -43,7 +43,9 @@ absl::Status SetFromText(absl::string_view text,
 std::string ToText(const google::protobuf::Message& message,
                    const google::protobuf::FieldDescriptor& field, int index);
 
-// Returns the shortest text that is exactly `number` again; an integer, as one.
+// Returns the shortest text that is exactly `number` again: below 2^53 an
+// integer as one, "100000", and from there on never, since its last digits
+// would say more than is known.
 std::string NumberText(double number);
 
 // Returns the short name of an enum's value: "drop_oldest".

@@ -10,7 +10,8 @@ namespace weir {
 
 // Returns which of `known` whoever wrote `key` most likely meant, or "" if none
 // is near: at most half of the longer one's characters have to be inserted,
-// removed or replaced. The first of several equally near ones.
+// removed, replaced, or swapped with the next. The first of several equally
+// near ones.
 //
 // For keys of a file, some dozen characters long; takes time and memory in
 // proportion to the product of the lengths. Pure.

@@ -65,11 +65,12 @@ void ReadScalar(const YAML::Node& node, const std::string& path,
                       absl::StrCat(text->written,
                                    ": too large for a number; write it in "
                                    "quotes to hand it on as text"));
-  } else if (integer && std::abs(number) > 0x1.0p53) {
-    reading->AddFault(path, LineOf(node),
-                      absl::StrCat(text->written,
-                                   ": beyond 2^53 a number loses digits; write "
-                                   "it in quotes to hand it on as text"));
+  } else if (integer && std::abs(number) >= 0x1.0p53) {
+    reading->AddFault(
+        path, LineOf(node),
+        absl::StrCat(text->written,
+                     ": from 2^53 on a number loses digits; write "
+                     "it in quotes to hand it on as text"));
   } else {
     value->set_number_value(number);
   }

@@ -19,7 +19,7 @@ namespace weir {
 // variable in it.
 //
 // Faults, at `path` and below, go to `reading`; what they concern is left out.
-// Beside those of the reading, they are: no mapping; an integer beyond 2^53,
+// Beside those of the reading, they are: no mapping; an integer from 2^53 on,
 // which a JSON reader would silently round; a number that is no finite double.
 void YamlToStruct(const YAML::Node& node, const std::string& path,
                   YamlReading* reading, google::protobuf::Struct* object);
