@@ -1,0 +1,120 @@
+#include "host/config/not_served_yet.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "host/config/field_text.h"
+#include "host/config/walk_fields.h"
+
+namespace weir {
+namespace {
+
+struct Row {
+  absl::string_view field;  // its full name, without "weir.v1."
+  absl::string_view why;    // after the field's path, and its value if any
+  // Values that are served all the same, as they are written.
+  std::vector<absl::string_view> served = {};
+};
+
+constexpr absl::string_view kKinds =
+    "not in this version of weir; kinds that are: ris_live, replay_file";
+constexpr absl::string_view kNoJournal =
+    "needs the journal, which this version does not have; remove it";
+constexpr absl::string_view kNoChild =
+    "needs plugins in child processes, which this version does not have; "
+    "remove it";
+constexpr absl::string_view kNoWatch =
+    "needs the watch on plugin folders, which this version does not have: they "
+    "are read at start; remove it";
+constexpr absl::string_view kNoRoles =
+    "needs authentication, which this version does not have; remove it";
+constexpr absl::string_view kNoSinks =
+    "not in this version of weir; read events with EventService.Subscribe or "
+    "`weir watch`";
+constexpr absl::string_view kNoHttp =
+    "needs the HTTP side, which this version does not have; remove it";
+constexpr absl::string_view kNoDecoder =
+    "not in this version of weir; formats that are: ris_live";
+
+const std::vector<Row>& Table() {
+  static const auto* const table = new std::vector<Row>{
+      {"HostConfig.sinks", kNoSinks},
+      {"Listener.tls",
+       "not in this version of weir; use a loopback address or a Unix socket, "
+       "or `insecure: true` behind something that encrypts"},
+      {"Listener.unix_role", kNoRoles},
+      {"Security.tokens_file", kNoRoles},
+      {"Security.loopback_role", kNoRoles},
+      {"Security.anonymous_role", kNoRoles},
+      {"Security.certificate_roles", kNoRoles},
+      {"BrokerConfig.mode",
+       "needs the journal, which this version does not have; use memory",
+       {"memory"}},
+      {"BrokerConfig.journal_path", kNoJournal},
+      {"BrokerConfig.sync", kNoJournal},
+      {"BrokerConfig.commit_interval", kNoJournal},
+      {"BrokerConfig.retention_age", kNoJournal},
+      {"BrokerConfig.retention_bytes", kNoJournal},
+      {"BrokerConfig.max_concurrent_replays", kNoJournal},
+      {"BrokerConfig.publish_enabled",
+       "EventService.Publish is not in this version of weir; remove it",
+       {"false"}},
+      {"SourceConfig.nakadi", kKinds},
+      {"SourceConfig.nats", kKinds},
+      {"SourceConfig.frame_tcp", kKinds},
+      {"SourceConfig.jetstream", kKinds},
+      {"DecoderConfig.format", kNoDecoder, {"ris_live"}},
+      {"DecoderConfig.opaque_type", kNoDecoder},
+      {"DecoderConfig.steward_profile", kNoDecoder},
+      {"PluginsConfig.scan_interval", kNoWatch},
+      {"PluginSettings.isolation",
+       "needs plugins in child processes, which this version does not have; "
+       "use in_process",
+       {"in_process"}},
+      {"PluginSettings.sandbox", kNoChild},
+      {"PluginSettings.memory_limit_bytes", kNoChild},
+      {"PluginSettings.max_crashes", kNoChild},
+      {"PluginSettings.redeliver_once", kNoChild},
+      {"PluginSettings.on_remove", kNoWatch},
+      {"PluginSettings.on_change", kNoWatch},
+      {"PluginSettings.probation_time", kNoChild},
+      {"PluginSettings.probation_messages", kNoChild},
+      {"MetricsConfig.listen", kNoHttp, {""}},
+      {"MetricsConfig.tls", kNoHttp},
+      {"MetricsConfig.insecure", kNoHttp, {"false"}},
+      {"MetricsConfig.max_series_per_plugin", kNoHttp},
+  };
+  return *table;
+}
+
+const Row* FindRow(absl::string_view full_name) {
+  for (const Row& row : Table()) {
+    if (full_name == absl::StrCat("weir.v1.", row.field)) return &row;
+  }
+  return nullptr;
+}
+
+}  // namespace
+
+void CheckNotServedYet(const google::protobuf::Message& message,
+                       const std::string& path, FaultList* faults) {
+  WalkFields(message, path, [&](const FieldAt& at) {
+    const Row* row = FindRow(at.field.full_name());
+    if (row == nullptr) return true;
+    std::string value;
+    if (IsWrittenAsText(at.field) && !at.field.is_repeated()) {
+      const std::string text = ToText(at.message, at.field, at.index);
+      if (std::count(row->served.begin(), row->served.end(), text) > 0) {
+        return true;
+      }
+      // Only a choice among several says something that the path does not.
+      if (at.field.enum_type() != nullptr) value = absl::StrCat(text, ": ");
+    }
+    faults->Add(at.path, absl::StrCat(value, row->why));
+    return false;
+  });
+}
+
+}  // namespace weir

@@ -1,0 +1,105 @@
+#include "host/config/host_config_check.h"
+
+#include <string>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "google/protobuf/text_format.h"
+#include "gtest/gtest.h"
+#include "host/config/config_error.h"
+#include "host/config/fault_list.h"
+#include "host/config/line_map.h"
+#include "weir/v1/config.pb.h"
+
+namespace weir {
+namespace {
+
+using testing::AllOf;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+
+// What no file can say yet (not_served_yet.h) is checked on the message.
+std::vector<std::string> FaultsOf(const std::string& text_format) {
+  v1::HostConfig config;
+  EXPECT_TRUE(
+      google::protobuf::TextFormat::ParseFromString(text_format, &config));
+  config.mutable_plugins()->set_max_capacity(1 << 20);
+  config.mutable_plugins()->set_max_queued_bytes(1 << 30);
+  const LineMap lines;
+  FaultList faults(lines);
+  CheckHostConfig(config, &faults);
+  std::vector<std::string> texts;
+  for (const ConfigError& fault : faults.Take()) {
+    texts.push_back(ToString(fault, "f"));
+  }
+  return texts;
+}
+
+constexpr char kSources[] =
+    "sources { id: 'ris' ris_live {} }"
+    "sources { id: 'core' nats { servers: 'a' subjects: 'b' } }";
+
+TEST(HostConfigCheckTest, RefusesToBlockASourceWithoutFlowControl) {
+  struct Case {
+    const char* why;
+    const char* plugins;
+    const char* path;
+    const char* slot;
+  };
+  for (const Case& c : std::vector<Case>{
+           {"a plugin that takes from all sources",
+            "plugins { id: 'p' settings { policy: QUEUE_POLICY_BLOCK } }",
+            "plugins.plugins[0].settings.policy", "plugin \"p\""},
+           {"one that names it",
+            "plugins { id: 'p' sources: 'core' sources: 'ris'"
+            "          settings { policy: QUEUE_POLICY_BLOCK } }",
+            "plugins.plugins[0].settings.policy", "plugin \"p\""},
+           {"one that has it from the defaults",
+            "defaults { policy: QUEUE_POLICY_BLOCK } plugins { id: 'p' }",
+            "plugins.plugins[0].settings.policy", "plugin \"p\""},
+           {"all that come",
+            "autoload: true defaults { policy: QUEUE_POLICY_BLOCK }",
+            "plugins.defaults.policy", "every plugin"},
+       }) {
+    EXPECT_THAT(FaultsOf(std::string(kSources) + "plugins {" + c.plugins + "}"),
+                ElementsAre(AllOf(HasSubstr(c.path), HasSubstr(c.slot),
+                                  HasSubstr("source \"core\""))))
+        << c.why;
+  }
+}
+
+TEST(HostConfigCheckTest, LetsAPluginBlockTheOtherSources) {
+  EXPECT_THAT(FaultsOf(std::string(kSources) +
+                       "plugins { plugins { id: 'p' sources: 'ris'"
+                       "  settings { policy: QUEUE_POLICY_BLOCK } } }"),
+              IsEmpty());
+}
+
+TEST(HostConfigCheckTest, WantsACertificateForAListener) {
+  EXPECT_THAT(
+      FaultsOf("listeners { tcp: '0.0.0.0:1' tls {} }"
+               "listeners { tcp: '0.0.0.0:2' tls { cert_file: 'a' "
+               "  key_file: 'b' server_name: 'c' } }"
+               "listeners { tcp: '0.0.0.0:3' tls { cert_file: 'a' "
+               "  key_file: 'b' } }"
+               "listeners { unix: '/a' insecure: true }"),
+      ElementsAre(HasSubstr("listeners[3].insecure: is for TCP"),
+                  HasSubstr("listeners[0].tls.cert_file: required"),
+                  HasSubstr("listeners[1].tls.server_name: is for conn")));
+}
+
+TEST(HostConfigCheckTest, WantsWhatKindsNeed) {
+  EXPECT_THAT(FaultsOf("sources { id: 'a' nakadi { url: 'x' } }"
+                       "sources { id: 'b' frame_tcp {} }"
+                       "sinks { id: 'a' webhook { url: 'http://a' } }"
+                       "sinks { id: 'a' }"),
+              ElementsAre(HasSubstr("nakadi.subscription_id: required"),
+                          HasSubstr("sources[0].nakadi.url: \"x\": no URL"),
+                          HasSubstr("sources[1].frame_tcp: has no side"),
+                          HasSubstr("sinks[1].id: \"a\" is there twice"),
+                          HasSubstr("sinks[1]: has no kind")));
+}
+
+}  // namespace
+}  // namespace weir
