@@ -238,6 +238,8 @@ EventClient::End EventClient::Judge(CallStatus status) {
       // Somebody moved the subscription, on purpose, or took it over. Attach
       // anew: that tells which.
       lost_to_other_ = true;
+      // Two clients that both insist would take it from each other for ever.
+      std::get<ConsumeRequest>(options_.request).set_takeover(false);
       cursor_.clear();
       kept_cursor_.clear();
       checker_.ForgetSeen();
