@@ -1,5 +1,7 @@
 #include "cli/command_line.h"
 
+#include <sys/un.h>
+
 #include <algorithm>
 #include <cstdint>
 #include <functional>
@@ -8,7 +10,10 @@
 #include <utility>
 
 #include "CLI/CLI.hpp"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "absl/strings/strip.h"
 #include "absl/time/time.h"
 #include "cli/escape.h"
 #include "cli/filter_arguments.h"
@@ -119,6 +124,13 @@ void AddFilter(CLI::App* command, FilterArguments* filter) {
             "How an event's prefix stands to --prefix");
   add("--asn", &filter->as_numbers, "About this AS number; repeatable",
       "NUMBER");
+  command->get_option("--asn")->check([](const std::string& text) {
+    uint32_t number = 0;
+    return absl::SimpleAtoi(text, &number)
+               ? std::string()
+               : absl::StrCat("\"", text,
+                              "\" is no AS number, 0 to 4294967295");
+  });
   add("--source", &filter->sources,
       "From this producer: plugins/NAME, sources/NAME, host; repeatable",
       "SOURCE");
@@ -151,8 +163,7 @@ class Parser {
                     "Address of the host: HOST:PORT or unix:///PATH; also from "
                     "WEIR_SERVER")
         ->capture_default_str()
-        ->type_name("ADDRESS")
-        ->check(&Parser::CheckServer);
+        ->type_name("ADDRESS");
     app_.add_flag("--json", session.json,
                   "One JSON object a line, for programs");
     AddStats();
@@ -178,17 +189,30 @@ class Parser {
       session_.err << "weir: " << Escape(Complaint(error)) << "\n";
       return kUsageError;
     }
+    if (const std::string fault = CheckServer(session_.server);
+        !fault.empty()) {
+      session_.err << "weir: --server or WEIR_SERVER: " << fault
+                   << "; give HOST:PORT or unix:///PATH\n";
+      return kUsageError;
+    }
     return run_();
   }
 
  private:
   using Command = std::function<int()>;
 
-  // Returns what is wrong with an address; empty if nothing is.
-  static std::string CheckServer(const std::string& address) {
-    return address.empty() ? "the address is empty; give HOST:PORT or "
-                             "unix:///PATH"
-                           : "";
+  // Returns what is wrong with an address that gRPC would refuse with less
+  // clear words; empty if nothing is.
+  static std::string CheckServer(absl::string_view address) {
+    if (address.empty()) return "the address is empty";
+    // What the system's socket address holds, less its final zero.
+    constexpr size_t kMaxPath = sizeof(sockaddr_un::sun_path) - 1;
+    absl::string_view path = address;
+    if (!absl::ConsumePrefix(&path, "unix:")) return "";
+    absl::ConsumePrefix(&path, "//");
+    if (path.size() <= kMaxPath) return "";
+    return absl::StrCat("the path has ", path.size(), " bytes; the limit is ",
+                        kMaxPath);
   }
 
   CLI::App* Add(CLI::App* parent, const std::string& name,
@@ -330,7 +354,12 @@ class Parser {
       absl::StrAppend(&commands, commands.empty() ? "; commands are " : ", ",
                       each->get_name());
     }
-    return absl::StrCat(error.what(), commands, "; see ", path, " --help");
+    const std::vector<std::string> unknown = app_.remaining();
+    const std::string what =
+        command == &app_ && !unknown.empty()
+            ? absl::StrCat("\"", unknown.front(), "\" is no command")
+            : std::string(error.what());
+    return absl::StrCat(what, commands, "; see ", path, " --help");
   }
 
   Session& session_;

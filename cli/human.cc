@@ -86,9 +86,10 @@ std::string Bar(uint64_t part, uint64_t whole) {
 }
 
 std::string EnumWords(absl::string_view name, absl::string_view prefix) {
+  const absl::string_view value = absl::StripPrefix(name, prefix);
   if (name.empty()) return "?";
-  return absl::StrReplaceAll(
-      absl::AsciiStrToLower(absl::StripPrefix(name, prefix)), {{"_", " "}});
+  if (value == "UNSPECIFIED") return "-";
+  return absl::StrReplaceAll(absl::AsciiStrToLower(value), {{"_", " "}});
 }
 
 absl::Duration ToDuration(const google::protobuf::Duration& duration) {

@@ -34,8 +34,8 @@ std::string Percent(uint64_t part, uint64_t whole);
 // A bar of ten places, "[####......]"; full only when it is full.
 std::string Bar(uint64_t part, uint64_t whole);
 
-// "STATE_BACKING_OFF" without "STATE_": "backing off"; "?" for "", the name of
-// a value that this program is too old to know.
+// "STATE_BACKING_OFF" without "STATE_": "backing off"; "-" for UNSPECIFIED; "?"
+// for "", the name of a value that this program is too old to know.
 std::string EnumWords(absl::string_view name, absl::string_view prefix);
 
 absl::Duration ToDuration(const google::protobuf::Duration& duration);

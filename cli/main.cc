@@ -65,6 +65,8 @@ std::string DefaultServer() {
 }  // namespace
 
 int main(int argc, char** argv) {
+  // gRPC's own log would stand between our lines; who asks for it gets it.
+  setenv("GRPC_VERBOSITY", "NONE", /*overwrite=*/0);
   weir::cli::Interrupt interrupt;
   const SignalThread signals(interrupt);
   const weir::client::SystemClock clock;
