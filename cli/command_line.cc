@@ -1,0 +1,377 @@
+#include "cli/command_line.h"
+
+#include <sys/un.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
+#include <utility>
+
+#include "CLI/CLI.hpp"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "absl/strings/strip.h"
+#include "absl/time/time.h"
+#include "cli/escape.h"
+#include "cli/filter_arguments.h"
+#include "cli/follow.h"
+#include "cli/info_command.h"
+#include "cli/plugins_command.h"
+#include "cli/sources_command.h"
+#include "cli/start_position.h"
+#include "cli/stats_command.h"
+#include "cli/subscriptions_command.h"
+#include "cli/watch_command.h"
+
+namespace weir::cli {
+namespace {
+
+using weir::v1::PrefixMatch;
+using weir::v1::Severity;
+
+const std::map<std::string, Severity>& Severities() {
+  static const auto& severities = *new std::map<std::string, Severity>{
+      {"debug", weir::v1::SEVERITY_DEBUG},
+      {"info", weir::v1::SEVERITY_INFO},
+      {"notice", weir::v1::SEVERITY_NOTICE},
+      {"warning", weir::v1::SEVERITY_WARNING},
+      {"error", weir::v1::SEVERITY_ERROR},
+      {"critical", weir::v1::SEVERITY_CRITICAL}};
+  return severities;
+}
+
+const std::map<std::string, PrefixMatch>& PrefixMatches() {
+  static const auto& matches = *new std::map<std::string, PrefixMatch>{
+      {"exact", weir::v1::PREFIX_MATCH_EXACT},
+      {"more-specific", weir::v1::PREFIX_MATCH_MORE_SPECIFIC},
+      {"less-specific", weir::v1::PREFIX_MATCH_LESS_SPECIFIC},
+      {"overlapping", weir::v1::PREFIX_MATCH_OVERLAPPING}};
+  return matches;
+}
+
+// The names of `values`, in the order of the values.
+template <typename Value>
+std::string Names(const std::map<std::string, Value>& values) {
+  std::vector<std::pair<Value, std::string>> sorted;
+  for (const auto& [name, value] : values) sorted.emplace_back(value, name);
+  std::sort(sorted.begin(), sorted.end());
+  std::string names;
+  for (const auto& [value, name] : sorted) {
+    absl::StrAppend(&names, names.empty() ? "" : ", ", name);
+  }
+  return names;
+}
+
+// Adds an option that is one of the names in `values`.
+template <typename Value>
+void AddChoice(CLI::App* command, const std::string& option, Value* into,
+               const std::map<std::string, Value>& values,
+               const std::string& help) {
+  command
+      ->add_option_function<std::string>(
+          option,
+          [into, option, &values](const std::string& text) {
+            const auto found = values.find(text);
+            if (found == values.end()) {
+              throw CLI::ValidationError(
+                  option,
+                  absl::StrCat("\"", text, "\" is none of ", Names(values)));
+            }
+            *into = found->second;
+          },
+          absl::StrCat(help, ": ", Names(values)))
+      ->type_name("NAME");
+}
+
+void AddFrom(CLI::App* command, weir::v1::StartPosition* into) {
+  command
+      ->add_option_function<std::string>(
+          "--from",
+          [into](const std::string& text) {
+            const auto position = ParseStartPosition(text);
+            if (!position.ok()) {
+              throw CLI::ValidationError(
+                  "--from", std::string(position.status().message()));
+            }
+            *into = *position;
+          },
+          "Where to start: latest (the default), earliest, tail=N, a time "
+          "(2026-11-21T12:00:00Z), or the ID of the last event seen")
+      ->type_name("POSITION");
+}
+
+void AddFilter(CLI::App* command, FilterArguments* filter) {
+  // One value per mention: "--type a --type b". An option that took all that
+  // follows would swallow the next argument.
+  const auto add = [command](const char* name, auto* values, const char* help,
+                             const char* type) {
+    command->add_option(name, *values, help)
+        ->type_name(type)
+        ->expected(1)
+        ->take_all();
+  };
+  add("--type", &filter->types, "Type, or prefix: hijack.*; repeatable",
+      "TYPE");
+  add("--subject", &filter->subjects, "RE2 regex on the subject; repeatable",
+      "REGEX");
+  AddChoice(command, "--min-severity", &filter->min_severity, Severities(),
+            "At least so severe");
+  add("--prefix", &filter->prefixes, "About this prefix; repeatable", "CIDR");
+  AddChoice(command, "--prefix-match", &filter->prefix_match, PrefixMatches(),
+            "How an event's prefix stands to --prefix");
+  add("--asn", &filter->as_numbers, "About this AS number; repeatable",
+      "NUMBER");
+  command->get_option("--asn")->check([](const std::string& text) {
+    uint32_t number = 0;
+    return absl::SimpleAtoi(text, &number)
+               ? std::string()
+               : absl::StrCat("\"", text,
+                              "\" is no AS number, 0 to 4294967295");
+  });
+  add("--source", &filter->sources,
+      "From this producer: plugins/NAME, sources/NAME, host; repeatable",
+      "SOURCE");
+}
+
+void AddFollow(CLI::App* command, FollowOptions* follow) {
+  command->add_option("--limit", follow->limit, "End after so many events")
+      ->type_name("N")
+      ->check(CLI::PositiveNumber);
+}
+
+// Everything that options may fill in; lives as long as the parse and the
+// command.
+struct Arguments {
+  StatsArguments stats;
+  WatchArguments watch;
+  CreateSubscriptionArguments create;
+  ConsumeArguments consume;
+  std::string name;
+  std::string reason;
+};
+
+// The parser, and the command that it chose.
+class Parser {
+ public:
+  explicit Parser(Session& session) : session_(session) {
+    app_.set_version_flag("--version", absl::StrCat("weir ", kVersion));
+    app_.require_subcommand(1);
+    app_.add_option("--server", session.server,
+                    "Address of the host: HOST:PORT or unix:///PATH; also from "
+                    "WEIR_SERVER")
+        ->capture_default_str()
+        ->type_name("ADDRESS");
+    app_.add_flag("--json", session.json,
+                  "One JSON object a line, for programs");
+    AddStats();
+    AddWatch();
+    AddPlugins();
+    AddSources();
+    AddSubscriptions();
+    Add(&app_, "log", "Bounds of the event log",
+        [this] { return RunLog(session_); });
+    Add(&app_, "info", "Version, features and limits of the server",
+        [this] { return RunInfo(session_); });
+  }
+
+  int Run(std::vector<std::string> arguments) {
+    // CLI11 takes them from the back.
+    std::reverse(arguments.begin(), arguments.end());
+    try {
+      app_.parse(std::move(arguments));
+    } catch (const CLI::Success& help) {
+      app_.exit(help, session_.out, session_.err);
+      return kDone;
+    } catch (const CLI::ParseError& error) {
+      session_.err << "weir: " << Escape(Complaint(error)) << "\n";
+      return kUsageError;
+    }
+    if (const std::string fault = CheckServer(session_.server);
+        !fault.empty()) {
+      session_.err << "weir: --server or WEIR_SERVER: " << fault
+                   << "; give HOST:PORT or unix:///PATH\n";
+      return kUsageError;
+    }
+    return run_();
+  }
+
+ private:
+  using Command = std::function<int()>;
+
+  // Returns what is wrong with an address that gRPC would refuse with less
+  // clear words; empty if nothing is.
+  static std::string CheckServer(absl::string_view address) {
+    if (address.empty()) return "the address is empty";
+    // What the system's socket address holds, less its final zero.
+    constexpr size_t kMaxPath = sizeof(sockaddr_un::sun_path) - 1;
+    absl::string_view path = address;
+    if (!absl::ConsumePrefix(&path, "unix:")) return "";
+    absl::ConsumePrefix(&path, "//");
+    if (path.size() <= kMaxPath) return "";
+    return absl::StrCat("the path has ", path.size(), " bytes; the limit is ",
+                        kMaxPath);
+  }
+
+  CLI::App* Add(CLI::App* parent, const std::string& name,
+                const std::string& help, Command command) {
+    CLI::App* app = parent->add_subcommand(name, help);
+    // So that global options may stand behind the command, too.
+    app->fallthrough();
+    app->callback([this, app, command = std::move(command)] {
+      // A group with a default runs it only if nothing in it was named.
+      if (app->get_subcommands().empty()) run_ = command;
+    });
+    return app;
+  }
+
+  CLI::App* AddWithName(CLI::App* parent, const std::string& name,
+                        const std::string& help, Command command) {
+    CLI::App* app = Add(parent, name, help, std::move(command));
+    app->add_option("name", arguments_.name, "Short or full name")
+        ->required()
+        ->type_name("NAME");
+    return app;
+  }
+
+  void AddStats() {
+    CLI::App* app = Add(&app_, "stats", "Statistics of the host", [this] {
+      return RunStats(arguments_.stats, session_);
+    });
+    app->add_flag("--watch", arguments_.stats.watch, "Again every interval");
+    app->add_option_function<std::string>(
+           "--interval",
+           [this](const std::string& text) {
+             absl::Duration& interval = arguments_.stats.interval;
+             if (!absl::ParseDuration(text, &interval) ||
+                 interval < absl::Milliseconds(100) ||
+                 interval > absl::Hours(1)) {
+               throw CLI::ValidationError(
+                   "--interval", absl::StrCat("\"", text,
+                                              "\" is no duration from 100ms to "
+                                              "1h, such as 500ms or 2s"));
+             }
+           },
+           "With --watch: 100ms to 1h; default 1s")
+        ->type_name("DURATION");
+  }
+
+  void AddWatch() {
+    CLI::App* app =
+        Add(&app_, "watch", "Follow events; resumes by itself",
+            [this] { return RunWatch(arguments_.watch, session_); });
+    AddFrom(app, &arguments_.watch.start);
+    AddFilter(app, &arguments_.watch.filter);
+    app->add_flag("--stop-at-latest", arguments_.watch.stop_at_latest,
+                  "End with the newest event instead of waiting for more");
+    app->add_flag("--wait", arguments_.watch.wait,
+                  "Wait for the server when nothing listens yet");
+    AddFollow(app, &arguments_.watch.follow);
+    app->add_option("--cursor-file", arguments_.watch.follow.cursor_file,
+                    "Keep the position here, and go on from it; beats --from")
+        ->type_name("FILE");
+  }
+
+  void AddPlugins() {
+    const Command list = [this] { return RunPluginsList(session_); };
+    CLI::App* app = Add(&app_, "plugins", "Handler plugins", list);
+    Add(app, "list", "All plugins (the default)", list);
+    AddWithName(app, "get", "All about one plugin",
+                [this] { return RunPluginsGet(arguments_.name, session_); });
+  }
+
+  void AddSources() {
+    const Command list = [this] { return RunSourcesList(session_); };
+    CLI::App* app = Add(&app_, "sources", "Inputs", list);
+    Add(app, "list", "All sources (the default)", list);
+    AddWithName(app, "get", "All about one source",
+                [this] { return RunSourcesGet(arguments_.name, session_); });
+    AddSteering(app, "pause", "Disconnect until it is resumed",
+                &RunSourcesPause);
+    AddSteering(app, "resume", "End a pause", &RunSourcesResume);
+    AddSteering(app, "reconnect", "Drop the connection and connect at once",
+                &RunSourcesReconnect);
+  }
+
+  void AddSteering(CLI::App* parent, const char* name, const char* help,
+                   int (*run)(const std::string&, const std::string&,
+                              Session&)) {
+    CLI::App* app = AddWithName(parent, name, help, [this, run] {
+      return run(arguments_.name, arguments_.reason, session_);
+    });
+    app->add_option("--reason", arguments_.reason,
+                    "Kept in the host's event and log")
+        ->type_name("TEXT");
+  }
+
+  void AddSubscriptions() {
+    const Command list = [this] { return RunSubscriptionsList(session_); };
+    CLI::App* app =
+        Add(&app_, "subscriptions", "Named positions in the log", list);
+    Add(app, "list", "All subscriptions (the default)", list);
+    AddWithName(app, "get", "All about one subscription", [this] {
+      return RunSubscriptionsGet(arguments_.name, session_);
+    });
+    CLI::App* create =
+        AddWithName(app, "create", "Make a subscription", [this] {
+          arguments_.create.name = arguments_.name;
+          return RunSubscriptionsCreate(arguments_.create, session_);
+        });
+    AddFrom(create, &arguments_.create.start);
+    AddFilter(create, &arguments_.create.filter);
+    create
+        ->add_option("--max-unacked", arguments_.create.max_unacked_events,
+                     "Events that may wait for acknowledgement")
+        ->type_name("N");
+    AddWithName(app, "delete", "Remove a subscription", [this] {
+      return RunSubscriptionsDelete(arguments_.name, session_);
+    });
+    CLI::App* consume = AddWithName(
+        app, "consume", "Print events, and acknowledge them", [this] {
+          arguments_.consume.name = arguments_.name;
+          return RunSubscriptionsConsume(arguments_.consume, session_);
+        });
+    consume->add_flag("--takeover", arguments_.consume.takeover,
+                      "Detach another consumer");
+    consume->add_flag("--auto-ack", arguments_.consume.auto_ack,
+                      "Let the server acknowledge what it sends");
+    AddFollow(consume, &arguments_.consume.follow);
+  }
+
+  // What is wrong, and what to do about it.
+  std::string Complaint(const CLI::ParseError& error) {
+    const CLI::App* command = &app_;
+    std::string path = "weir";
+    while (!command->get_subcommands().empty()) {
+      command = command->get_subcommands().front();
+      absl::StrAppend(&path, " ", command->get_name());
+    }
+    std::string commands;
+    for (const CLI::App* each :
+         command->get_subcommands([](const CLI::App*) { return true; })) {
+      absl::StrAppend(&commands, commands.empty() ? "; commands are " : ", ",
+                      each->get_name());
+    }
+    const std::vector<std::string> unknown = app_.remaining();
+    const std::string what =
+        command == &app_ && !unknown.empty()
+            ? absl::StrCat("\"", unknown.front(), "\" is no command")
+            : std::string(error.what());
+    return absl::StrCat(what, commands, "; see ", path, " --help");
+  }
+
+  Session& session_;
+  Arguments arguments_;
+  CLI::App app_{"A client for weir-host.", "weir"};
+  Command run_;
+};
+
+}  // namespace
+
+int RunCommandLine(std::vector<std::string> arguments, Session& session) {
+  return Parser(session).Run(std::move(arguments));
+}
+
+}  // namespace weir::cli

@@ -1,0 +1,303 @@
+// The commands that ask once and print, in both of their forms.
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "cli/session.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/cli/command_fixture.h"
+#include "weir/v1/plugin.pb.h"
+#include "weir/v1/source.pb.h"
+#include "weir/v1/stats.pb.h"
+
+namespace weir {
+namespace {
+
+using testing::AllOf;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::StartsWith;
+
+class CommandsTest : public CommandFixture {
+ protected:
+  CommandsTest() {
+    FillStats();
+    FillPlugins();
+    FillSources();
+  }
+
+  void FillStats() {
+    weir::v1::Stats& stats = server_.stats;
+    stats.mutable_start_time()->set_seconds(1000);
+    stats.mutable_snapshot_time()->set_seconds(1000 + 3 * 3600 + 12 * 60);
+    stats.set_total_dropped(1200);
+    stats.mutable_process()->set_rss_bytes(40055603);
+    stats.mutable_process()->set_cpu_seconds(12.34);
+    stats.mutable_process()->set_threads(14);
+    stats.mutable_process()->set_open_fds(33);
+    auto& source = *stats.add_sources();
+    source.set_name("sources/ris-live");
+    source.set_messages(1234567);
+    source.set_messages_per_second(4411.7);
+    source.set_bits_per_second(12.34e6);
+    source.set_parse_errors(3);
+    source.mutable_lag()->set_nanos(250'000'000);
+    source.mutable_connected_since()->set_seconds(1000);
+    auto& counts = *stats.add_plugins();
+    counts.set_name("plugins/counts");
+    counts.set_offered(188155);
+    counts.set_not_wanted(408);
+    counts.set_dropped_policy(1200);
+    counts.set_enqueued(186547);
+    counts.set_processed_ok(183191);
+    counts.set_queued(3355);
+    counts.set_in_flight(1);
+    counts.set_queue_length(3355);
+    counts.set_queue_capacity(8192);
+    counts.set_queue_high_water(8000);
+    counts.mutable_handle()->set_p50_ns(850);
+    counts.mutable_handle()->set_p99_ns(12000);
+    stats.add_plugins()->set_name("plugins/origin-watch");
+    stats.mutable_broker()->set_epoch("6f1c");
+    stats.mutable_broker()->set_latest_seq(4711);
+    stats.mutable_broker()->set_earliest_seq(1);
+    stats.mutable_broker()->set_subscribers(1);
+    auto& subscriber = *stats.add_subscribers();
+    subscriber.set_stream_id("s-1");
+    subscriber.set_cursor("6f1c-4700");
+    subscriber.set_lag_events(11);
+    subscriber.set_client("127.0.0.1:5 \x1b[2J");
+  }
+
+  void FillPlugins() {
+    weir::v1::Plugin counts;
+    counts.set_name("plugins/counts");
+    counts.set_version("1.0.0");
+    counts.set_state(weir::v1::Plugin::STATE_RUNNING);
+    counts.set_effective_capacity(8192);
+    counts.mutable_settings()->set_policy(weir::v1::QUEUE_POLICY_BLOCK);
+    counts.add_conditions(weir::v1::Plugin::CONDITION_HEALTHY);
+    counts.add_wanted_message_types("UPDATE");
+    weir::v1::Plugin broken;
+    broken.set_name("plugins/broken");
+    broken.set_state(weir::v1::Plugin::STATE_INVALID);
+    broken.set_error("no symbol\n\x1b[31mweir_plugin_entry_v1");
+    server_.plugins = {counts, broken};
+  }
+
+  void FillSources() {
+    weir::v1::Source source;
+    source.set_name("sources/ris-live");
+    source.set_kind("ris_live");
+    source.set_endpoint("https://ris-live.ripe.net/v1/stream/");
+    source.set_state(weir::v1::Source::STATE_BACKING_OFF);
+    source.mutable_last_message_time()->set_seconds(43471);
+    source.mutable_last_error()->set_message("connection refused");
+    server_.sources = {source};
+  }
+};
+
+TEST_F(CommandsTest, StatsShowsTheBooksLineByLine) {
+  EXPECT_EQ(
+      Output({"stats"}),
+      R"(host  up 3h 12m  memory 38.2 MiB  cpu 12.3s  threads 14  files 33  messages dropped 1,200
+
+SOURCE     MESSAGES     RATE        INPUT    LAG  BAD  RECONNECTS  OUTAGES  CONNECTED
+ris-live  1,234,567  4,412/s  12.3 Mbit/s  250ms    3           0        0     3h 12m
+
+PLUGIN                             counts    origin-watch
+rate                                  0/s             0/s
+offered                           188,155               0
+  not wanted                          408               0
+  dropped, policy                   1,200               0
+  dropped, full                         0               0
+  dropped, not running                  0               0
+  dropped, quarantined                  0               0
+  enqueued                        186,547               0
+    ok                            183,191               0
+    error                               0               0
+    lost in crash                       0               0
+    discarded                           0               0
+    queued                          3,355               0
+    in flight                           1               0
+queue                   [####......] 41 %  [..........] -
+  capacity                          8,192               0
+  highest                           8,000               0
+handling, p50                       850ns              0s
+handling, p99                      12.0us              0s
+events emitted                          0               0
+crashes                                 0               0
+
+log  epoch 6f1c  newest 4,711  oldest 1  appended 0 (0 B)  delivered 0  subscribers 1 (0 replaying)  gaps 0
+
+SUBSCRIBER  SUBSCRIPTION  CURSOR     BEHIND  DELIVERED  GAPS  CLIENT
+s-1         -             6f1c-4700      11          0     0  127.0.0.1:5 \x1b[2J
+)");
+}
+
+TEST_F(CommandsTest, StatsAsJsonKeepsTheNamesOfTheProto) {
+  const std::string output = Output({"stats", "--json"});
+  EXPECT_EQ(output.find('\n'), output.size() - 1);
+  EXPECT_THAT(output,
+              AllOf(StartsWith("{"), HasSubstr("\"dropped_policy\":\"1200\""),
+                    HasSubstr("\"dropped_quarantined\":\"0\""),
+                    HasSubstr("\"in_flight\":\"1\"")));
+}
+
+TEST_F(CommandsTest, StatsRepeatsItselfUntilItIsInterrupted) {
+  interrupt_.Trigger();
+  EXPECT_EQ(Run({"stats", "--watch", "--interval", "100ms"}), cli::kDone);
+  EXPECT_THAT(err_.str(), IsEmpty());
+}
+
+TEST_F(CommandsTest, PluginsShowsStateQueueAndError) {
+  const std::string table =
+      R"(PLUGIN  STATE    VERSION  QUEUE  POLICY  CONDITIONS  ERROR
+counts  running  1.0.0    8,192  block   healthy
+broken  invalid               0  -                   no symbol\n\x1b[31mweir_plugin_entry_v1
+)";
+  EXPECT_EQ(Output({"plugins"}), table);
+  EXPECT_EQ(Output({"plugins", "list"}), table);
+}
+
+TEST_F(CommandsTest, PluginsReadsEveryPage) {
+  server_.page_size = 1;
+  EXPECT_THAT(Output({"plugins"}),
+              AllOf(HasSubstr("counts"), HasSubstr("broken")));
+}
+
+TEST_F(CommandsTest, PluginsAsJsonIsOneObjectALine) {
+  const std::string output = Output({"--json", "plugins"});
+  EXPECT_THAT(output, AllOf(StartsWith("{\"name\":\"plugins/counts\""),
+                            HasSubstr("\"state\":\"STATE_RUNNING\""),
+                            HasSubstr("\n{\"name\":\"plugins/broken\"")));
+  EXPECT_EQ(std::count(output.begin(), output.end(), '\n'), 2);
+}
+
+TEST_F(CommandsTest, PluginsGetTakesShortAndFullNames) {
+  const std::string output = Output({"plugins", "get", "counts"});
+  EXPECT_THAT(output, AllOf(HasSubstr("state            running\n"),
+                            HasSubstr("wants            UPDATE\n")));
+  EXPECT_EQ(Output({"plugins", "get", "plugins/counts"}), output);
+}
+
+TEST_F(CommandsTest, SourcesShowsStateAndLastError) {
+  EXPECT_EQ(
+      Output({"sources"}),
+      R"(SOURCE    KIND      STATE        LAST MESSAGE         ENDPOINT                              LAST ERROR
+ris-live  ris_live  backing off  1970-01-01 12:04:31  https://ris-live.ripe.net/v1/stream/  connection refused
+)");
+}
+
+TEST_F(CommandsTest, SourcesAsJsonIsOneObjectALine) {
+  EXPECT_THAT(Output({"sources", "--json"}),
+              AllOf(StartsWith("{\"name\":\"sources/ris-live\""),
+                    HasSubstr("\"state\":\"STATE_BACKING_OFF\""),
+                    HasSubstr("\"last_message_time\":")));
+}
+
+TEST_F(CommandsTest, SourcesSteersAndShowsWhatBecameOfIt) {
+  EXPECT_THAT(
+      Output({"sources", "pause", "ris-live", "--reason", "maintenance"}),
+      HasSubstr("state              paused\n"));
+  Output({"sources", "resume", "sources/ris-live"});
+  Output({"sources", "reconnect", "ris-live"});
+  EXPECT_THAT(
+      server_.source_calls(),
+      ElementsAre("pause sources/ris-live maintenance",
+                  "resume sources/ris-live ", "reconnect sources/ris-live "));
+}
+
+TEST_F(CommandsTest, LogAndInfoShowWhatIsKnown) {
+  server_.Append();
+  server_.server_info.set_version("1.2.3");
+  EXPECT_EQ(Output({"log"}),
+            "epoch   6f1c\noldest  6f1c-1\nnewest  6f1c-1\nevents  1\n");
+  EXPECT_EQ(Output({"info"}), "version     1.2.3\nplugin ABI  0\n");
+  EXPECT_THAT(Output({"info", "--json"}), HasSubstr("\"version\":\"1.2.3\""));
+}
+
+TEST_F(CommandsTest, SubscriptionsAreMadeShownAndRemoved) {
+  Output({"subscriptions", "create", "noc", "--from", "earliest", "--type",
+          "hijack.*", "--min-severity", "warning"});
+  EXPECT_EQ(server_.subscriptions()[0].filters(0).types(0), "hijack.*");
+  EXPECT_EQ(Output({"subscriptions"}),
+            "SUBSCRIPTION  STATE  ACKNOWLEDGED  WAITING  UNACKED  GAPS  "
+            "CONSUMER\nnoc           idle   6f1c-0              0        0     "
+            "0\n");
+  EXPECT_THAT(Output({"subscriptions", "get", "noc"}), HasSubstr("6f1c-0"));
+  EXPECT_EQ(Output({"subscriptions", "delete", "noc"}),
+            "deleted subscriptions/noc\n");
+  EXPECT_THAT(server_.subscriptions(), IsEmpty());
+}
+
+TEST_F(CommandsTest, SaysWhatIsNotThereAndWhereToLook) {
+  EXPECT_EQ(Run({"plugins", "get", "x"}), cli::kRefused);
+  EXPECT_EQ(err_.str(),
+            "weir: NOT_FOUND: plugins/x is not there (PLUGIN_NOT_FOUND); weir "
+            "plugins list shows what there is\n");
+  EXPECT_THAT(out_.str(), IsEmpty());
+}
+
+TEST_F(CommandsTest, SaysThatNothingListensAndTheCure) {
+  const std::string address = "unix:///nowhere/weir.sock";
+  for (const char* command :
+       {"stats", "watch", "plugins", "sources", "log", "info"}) {
+    EXPECT_EQ(RunAt(address, {command}), cli::kRefused);
+    EXPECT_EQ(err_.str(), "weir: cannot connect to " + address +
+                              ": nothing listens there; start weir-host, or "
+                              "name another address with --server\n");
+  }
+}
+
+TEST_F(CommandsTest, NamesTheOptionAndItsValuesInAUsageError) {
+  struct Case {
+    const char* why;
+    std::vector<std::string> arguments;
+    std::vector<std::string> want;
+  };
+  for (const Case& c : std::vector<Case>{
+           {"no command", {}, {"stats, watch, plugins"}},
+           {"an unknown command", {"foo"}, {"\"foo\"", "stats, watch"}},
+           {"an unknown command of a group",
+            {"plugins", "foo"},
+            {"foo", "list, get"}},
+           {"an unknown option", {"stats", "--fast"}, {"--fast"}},
+           {"a severity that there is not",
+            {"watch", "--min-severity", "bad"},
+            {"--min-severity", "\"bad\"", "notice, warning, error"}},
+           {"a match that there is not",
+            {"watch", "--prefix-match", "bad"},
+            {"--prefix-match", "exact, more-specific"}},
+           {"a position that there is not",
+            {"watch", "--from", "now"},
+            {"--from", "\"now\"", "latest, earliest, tail=N"}},
+           {"an AS number that is none",
+            {"watch", "--asn", "AS1"},
+            {"--asn", "AS1", "4294967295"}},
+           {"an interval below the server's",
+            {"stats", "--interval", "10ms"},
+            {"--interval", "10ms", "100ms"}},
+           {"a path that no socket address holds",
+            {"stats", "--server", "unix:///" + std::string(107, 'a')},
+            {"--server", "108 bytes", "107"}},
+           {"no name", {"plugins", "get"}, {"name is required"}},
+           {"terminal codes in an argument", {"\x1b[2J"}, {"\\x1b[2J"}},
+       }) {
+    EXPECT_EQ(Run(c.arguments), cli::kUsageError) << c.why;
+    for (const std::string& want : c.want) {
+      EXPECT_THAT(err_.str(), HasSubstr(want)) << c.why;
+    }
+    EXPECT_THAT(out_.str(), IsEmpty()) << c.why;
+  }
+}
+
+TEST_F(CommandsTest, PrintsItsVersionAndItsHelp) {
+  EXPECT_EQ(Output({"--version"}), "weir 0.1.0\n");
+  EXPECT_THAT(Output({"watch", "--help"}), HasSubstr("--cursor-file"));
+}
+
+}  // namespace
+}  // namespace weir
