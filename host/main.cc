@@ -79,7 +79,7 @@ int AwaitStop(const sigset_t& signals) {
   }
 }
 
-int Run(const v1::HostConfig& config) {
+int Run(const v1::HostConfig& config, const Environment& environment) {
   const sigset_t signals = StopSignals();
   pthread_sigmask(SIG_BLOCK, &signals, nullptr);
   std::signal(SIGPIPE, SIG_IGN);
@@ -87,7 +87,7 @@ int Run(const v1::HostConfig& config) {
   const SystemClock clock;
   std::random_device random;
   const uint64_t seed = uint64_t{random()} << 32 | random();
-  auto host = Host::Start(config, clock, seed);
+  auto host = Host::Start(config, environment, clock, seed);
   if (!host.ok()) {
     std::cerr << "weir-host: " << host.status().message() << "\n";
     return 1;
@@ -124,7 +124,8 @@ int Main(int argc, char** argv) {
   CLI11_PARSE(app, argc, argv);
   if (!check.empty()) file = check;
 
-  const ConfigResult result = LoadConfigFile(file, RealEnvironment());
+  const Environment environment = RealEnvironment();
+  const ConfigResult result = LoadConfigFile(file, environment);
   if (!result.ok()) {
     PrintFaults(result, file);
     return 1;
@@ -137,7 +138,7 @@ int Main(int argc, char** argv) {
     std::cout << file << ": no faults\n";
     return 0;
   }
-  return Run(result.config);
+  return Run(result.config, environment);
 }
 
 }  // namespace

@@ -1,0 +1,319 @@
+#include "host/host.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cerrno>
+#include <cstring>
+#include <map>
+#include <random>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/time/time.h"
+#include "host/broker/broker.h"
+#include "host/broker/replay_id.h"
+#include "host/broker/subscription_store.h"
+#include "host/decode/decode_stage.h"
+#include "host/dispatch/auditor.h"
+#include "host/dispatch/dispatcher.h"
+#include "host/log/log.h"
+#include "host/metrics/process_stats.h"
+#include "host/pipeline/name_table.h"
+#include "host/pipeline/slab_pool.h"
+#include "host/plugin/plugin_set.h"
+#include "host/plugins_from_config.h"
+#include "host/rpc/event_service.h"
+#include "host/rpc/plugin_service.h"
+#include "host/rpc/proto_event_codec.h"
+#include "host/rpc/rpc_counter.h"
+#include "host/rpc/server.h"
+#include "host/rpc/source_service.h"
+#include "host/rpc/stats_service.h"
+#include "host/rpc/subscription_service.h"
+#include "host/server_from_config.h"
+#include "host/source/source_set.h"
+#include "host/source_from_config.h"
+#include "host/sync/interruptible_sleeper.h"
+#include "host/ticker.h"
+#include "host/version.h"
+
+namespace weir {
+namespace {
+
+// How often conditions, staleness and books are looked at. A soft deadline of a
+// plugin is a second or more.
+constexpr absl::Duration kTick = absl::Milliseconds(250);
+
+// What streams are told to wait before they come back to a host that stops.
+constexpr absl::Duration kRetryAfter = absl::Seconds(2);
+
+// What the transport may take of the shutdown: streams end at once, unless their
+// reader does not read.
+constexpr absl::Duration kServerGrace = absl::Seconds(1);
+constexpr absl::Duration kServerLimit = absl::Seconds(3);
+
+absl::Duration ToAbsl(const google::protobuf::Duration& duration) {
+  return absl::Seconds(duration.seconds()) +
+         absl::Nanoseconds(duration.nanos());
+}
+
+// Checks that `path` is a directory that the host can write to, and makes the
+// one below it that holds private copies of plugins.
+absl::StatusOr<std::string> PrepareStateDir(const std::string& path) {
+  struct stat info = {};
+  if (stat(path.c_str(), &info) != 0) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("state_dir ", path, ": ", std::strerror(errno),
+                     "; make the directory, or set `state_dir` to another"));
+  }
+  if (!S_ISDIR(info.st_mode) || access(path.c_str(), W_OK | X_OK) != 0) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("state_dir ", path,
+                     ": not a directory that this user can write to"));
+  }
+  std::string run = absl::StrCat(path, "/run");
+  if (mkdir(run.c_str(), 0700) != 0 && errno != EEXIST) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("making ", run, ": ", std::strerror(errno)));
+  }
+  return run;
+}
+
+BrokerOptions MakeBrokerOptions(const v1::HostConfig& config) {
+  BrokerOptions options;
+  options.log.max_bytes = config.broker().ring_bytes();
+  options.log.max_age = ToAbsl(config.broker().ring_age());
+  options.log.max_events = config.broker().ring_events();
+  options.max_streams = config.limits().max_subscribers();
+  options.regex_budget_bytes =
+      static_cast<int64_t>(config.limits().filter_memory_bytes());
+  options.write_stall = ToAbsl(config.limits().write_stall_timeout());
+  return options;
+}
+
+}  // namespace
+
+// Members are declared in the order in which they need each other.
+class Host::Rooms {
+ public:
+  Rooms(const v1::HostConfig& config, const Environment& environment,
+        const Clock& clock, uint64_t seed, std::string run_dir)
+      : config_(config),
+        environment_(environment),
+        clock_(clock),
+        random_(seed),
+        broker_(MakeBrokerOptions(config), MakeEpoch(random_), codec_, clock),
+        subscriptions_(broker_, clock, random_(),
+                       config.limits().max_subscriptions()),
+        dispatcher_(types_, source_names_, slabs_, clock,
+                    {.max_queued_bytes = config.plugins().max_queued_bytes()}),
+        auditor_(dispatcher_, broker_, clock),
+        plugins_(std::move(run_dir), dispatcher_, broker_, types_,
+                 source_names_, clock, &WriteLog),
+        sources_(broker_, clock,
+                 [] { return std::make_unique<InterruptibleSleeper>(); }),
+        access_(MakeAccessOptions(config)),
+        event_service_(broker_, access_, kVersion),
+        subscription_service_(subscriptions_, access_, kVersion),
+        source_service_(sources_, access_, clock),
+        plugin_service_(plugins_, access_),
+        stats_service_(
+            {broker_, sources_, plugins_, rpcs_, clock, &ReadProcessStats},
+            {.version = kVersion,
+             .node_id = config.node_id(),
+             .start_time = clock.Now(),
+             .max_subscribers = config.limits().max_subscribers()},
+            access_) {
+    InternWellKnownTypes(types_);
+  }
+
+  absl::Status Start() {
+    broker_.Start();
+    auto server = Server::Start(
+        MakeServerOptions(config_),
+        {&event_service_, &subscription_service_, &source_service_,
+         &plugin_service_, &stats_service_},
+        rpcs_);
+    if (!server.ok()) return server.status();
+    server_ = *std::move(server);
+    LogInfo("host", "serving on ", absl::StrJoin(server_->addresses(), ", "));
+    Publish("weir.host.started", Severity::kInfo);
+    for (const v1::SourceConfig& source : config_.sources()) AddSource(source);
+    PluginPlan plan = PlanPlugins(config_, environment_, random_());
+    for (const std::string& notice : plan.notices) LogInfo("plugins", notice);
+    plugins_.Load(std::move(plan.specs));
+    sources_.Start();
+    StartTickers();
+    return absl::OkStatus();
+  }
+
+  bool Stop() {
+    if (stopped_) return clean_;
+    stopped_ = true;
+    const absl::Time end =
+        clock_.Now() + ToAbsl(config_.shutdown_timeout());
+    // Whoever blocks in Dispatch would hold its source up: what is full stays
+    // full only as long as the drain of the queues takes.
+    Ticker unblock(absl::Seconds(1), [this, end] {
+      if (clock_.Now() > end - kServerGrace - kServerLimit) dispatcher_.Close();
+    });
+    sources_.Stop();
+    unblock.Stop();
+    dispatcher_.Drain(std::max(absl::ZeroDuration(),
+                               end - clock_.Now() - kServerGrace -
+                                   kServerLimit));
+    tick_.reset();
+    stats_tick_.reset();
+    plugins_.UnloadAll();
+    dispatcher_.Close();
+    auditor_.Finish();
+    if (server_ != nullptr) {
+      Publish("weir.host.stopping", Severity::kInfo);
+      broker_.Drain(kRetryAfter);
+      clean_ = server_->Stop(kServerGrace, kServerLimit);
+    }
+    broker_.Close();
+    return clean_;
+  }
+
+  const std::vector<std::string>& addresses() const {
+    return server_->addresses();
+  }
+
+ private:
+  void Publish(std::string type, Severity severity) {
+    const absl::Status status = broker_.Publish(
+        {.type = std::move(type),
+         .source = "host",
+         .subject = config_.node_id(),
+         .severity = severity,
+         .json = absl::StrCat(R"({"version":")", kVersion, "\"}")});
+    if (!status.ok()) LogError("host", status.message());
+  }
+
+  void AddSource(const v1::SourceConfig& config) {
+    const std::string name = absl::StrCat("sources/", config.id());
+    auto stage = std::make_unique<DecodeStage>(
+        DecodeStageOptions{.source = name,
+                           .source_id = source_names_.Intern(config.id()),
+                           .samples = config_.logging().samples()},
+        MakeDecoder(config, types_),
+        DecodeStage::Parts{
+            .pool = slabs_,
+            .types = types_,
+            .last_seq = last_seq_,
+            .sink = dispatcher_,
+            .upstream_error =
+                [this, name](absl::string_view text) {
+                  sources_.ReportUpstreamError(name, text);
+                },
+            .clock = clock_});
+    SourceSpec spec;
+    spec.options = MakeStreamerOptions(config, random_());
+    spec.source =
+        MakeSource(config, config_.state_dir(), clock_,
+                   [] { return std::make_unique<InterruptibleSleeper>(); });
+    spec.sink = stage.get();
+    DecodeStage* const counted = stage.get();
+    spec.fill_stats = [counted](SourceStats* stats) {
+      *stats = counted->Read();
+    };
+    spec.blocked_by = [this] { return BlockingPlugins(); };
+    stages_.push_back(std::move(stage));
+    const absl::Status status = sources_.Add(std::move(spec));
+    if (!status.ok()) LogError(name, status.message());
+  }
+
+  // "plugins/..." of those whose full queue holds a source up now.
+  std::vector<std::string> BlockingPlugins() const {
+    std::vector<std::string> names;
+    for (const PluginStats& plugin : plugins_.Stats()) {
+      if (plugin.handler.blocking) names.push_back(plugin.name);
+    }
+    return names;
+  }
+
+  void StartTickers() {
+    tick_ = std::make_unique<Ticker>(kTick, [this] {
+      auditor_.Check();
+      plugins_.Tick();
+      sources_.CheckHealth();
+    });
+    const absl::Duration interval = ToAbsl(config_.logging().stats_interval());
+    if (interval <= absl::ZeroDuration()) return;
+    stats_tick_ = std::make_unique<Ticker>(interval, [this] {
+      sources_.LogStats();
+      dispatcher_.LogStats();
+    });
+  }
+
+  const v1::HostConfig config_;
+  const Environment environment_;
+  const Clock& clock_;
+  std::mt19937_64 random_;
+
+  NameTable types_;
+  NameTable source_names_;
+  SlabPool slabs_;
+  std::atomic<uint64_t> last_seq_{0};
+  const ProtoEventCodec codec_;
+  Broker broker_;
+  SubscriptionStore subscriptions_;
+  Dispatcher dispatcher_;
+  Auditor auditor_;
+  PluginSet plugins_;
+  std::vector<std::unique_ptr<DecodeStage>> stages_;
+  SourceSet sources_;
+
+  const Access access_;
+  RpcCounter rpcs_;
+  EventService event_service_;
+  SubscriptionService subscription_service_;
+  SourceService source_service_;
+  PluginService plugin_service_;
+  StatsService stats_service_;
+  std::unique_ptr<Server> server_;
+
+  std::unique_ptr<Ticker> tick_;
+  std::unique_ptr<Ticker> stats_tick_;
+  bool stopped_ = false;
+  bool clean_ = true;
+};
+
+absl::StatusOr<std::unique_ptr<Host>> Host::Start(
+    const v1::HostConfig& config, const Environment& environment,
+    const Clock& clock, uint64_t seed) {
+  if (absl::Status status = ConfigureLog(MakeLogOptions(config.logging()));
+      !status.ok()) {
+    return status;
+  }
+  auto run_dir = PrepareStateDir(config.state_dir());
+  if (!run_dir.ok()) return run_dir.status();
+  auto rooms = std::make_unique<Rooms>(config, environment, clock, seed,
+                                       *std::move(run_dir));
+  if (absl::Status status = rooms->Start(); !status.ok()) {
+    rooms->Stop();
+    return status;
+  }
+  return std::unique_ptr<Host>(new Host(std::move(rooms)));
+}
+
+Host::Host(std::unique_ptr<Rooms> rooms) : rooms_(std::move(rooms)) {}
+
+Host::~Host() {
+  // What did not let go may still be used by a thread; it is given up.
+  if (!rooms_->Stop()) (void)rooms_.release();
+}
+
+const std::vector<std::string>& Host::addresses() const {
+  return rooms_->addresses();
+}
+
+bool Host::Stop() { return rooms_->Stop(); }
+
+}  // namespace weir

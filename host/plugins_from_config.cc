@@ -1,0 +1,145 @@
+#include "host/plugins_from_config.h"
+
+#include <pwd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/strip.h"
+#include "absl/time/time.h"
+#include "host/config/config_error.h"
+#include "host/config/load_config.h"
+#include "host/config/plugin_settings.h"
+#include "host/config/struct_json.h"
+#include "host/plugin/plugin_folder.h"
+
+namespace weir {
+namespace {
+
+absl::Duration ToAbsl(const google::protobuf::Duration& duration) {
+  return absl::Seconds(duration.seconds()) +
+         absl::Nanoseconds(duration.nanos());
+}
+
+QueuePolicy ToPolicy(v1::QueuePolicy policy) {
+  switch (policy) {
+    case v1::QUEUE_POLICY_DROP_NEWEST:
+      return QueuePolicy::kDropNewest;
+    case v1::QUEUE_POLICY_DROP_OLDEST:
+      return QueuePolicy::kDropOldest;
+    case v1::QUEUE_POLICY_BLOCK:
+      return QueuePolicy::kBlock;
+    default:
+      return QueuePolicy::kLinearDrop;
+  }
+}
+
+PluginSlotOptions ToOptions(const v1::PluginConfig& plugin,
+                            const v1::PluginsConfig& all, uint64_t seed) {
+  const v1::PluginSettings& settings = plugin.settings();
+  PluginSlotOptions options;
+  options.disabled = plugin.disabled();
+  options.policy = ToPolicy(settings.policy());
+  options.capacity = settings.capacity();
+  options.max_capacity = all.max_capacity();
+  options.sources.assign(plugin.sources().begin(), plugin.sources().end());
+  options.seed = seed;
+  options.soft_deadline = ToAbsl(settings.soft_deadline());
+  options.create_deadline = ToAbsl(settings.create_deadline());
+  options.drain_timeout = ToAbsl(settings.drain_timeout());
+  options.emit_limit_per_second = settings.emit_limit_per_second();
+  options.log_limit_per_second = settings.log_limit_per_second();
+  return options;
+}
+
+std::vector<uid_t> OwnersOf(const v1::PluginsConfig& config,
+                            std::vector<std::string>* notices) {
+  std::vector<uid_t> owners;
+  for (const std::string& name : config.allowed_owners()) {
+    const passwd* const user = getpwnam(name.c_str());
+    if (user == nullptr) {
+      notices->push_back(absl::StrCat("plugins.allowed_owners: no user is "
+                                      "called \"",
+                                      name, "\""));
+      continue;
+    }
+    owners.push_back(user->pw_uid);
+  }
+  return owners;
+}
+
+// Fills in what the configuration says of the slot.
+void Configure(const v1::HostConfig& config, const Environment& environment,
+               uint64_t seed, PluginSlotSpec* spec) {
+  // "/x/origin_watch.so" has its settings in "/x/origin_watch.yaml".
+  const std::string yaml = absl::StrCat(
+      absl::StripSuffix(spec->path, ".so"), ".yaml");
+  const PluginConfigResult result =
+      LoadPluginConfig(yaml, spec->id, config, environment);
+  if (!result.ok()) {
+    spec->status = absl::InvalidArgumentError(absl::StrJoin(
+        result.errors, "; ", [&](std::string* out, const ConfigError& error) {
+          absl::StrAppend(out, ToString(error, yaml));
+        }));
+    return;
+  }
+  spec->options = ToOptions(result.config, config.plugins(), seed);
+  spec->config_json = StructToJson(result.config.config());
+}
+
+}  // namespace
+
+PluginPlan PlanPlugins(const v1::HostConfig& config,
+                       const Environment& environment, uint64_t seed) {
+  PluginPlan plan;
+  const v1::PluginsConfig& plugins = config.plugins();
+  const std::vector<std::string> folders(plugins.folders().begin(),
+                                         plugins.folders().end());
+  PluginFolderContents contents =
+      ReadPluginFolders(folders, OwnersOf(plugins, &plan.notices));
+  plan.notices.insert(plan.notices.end(), contents.notices.begin(),
+                      contents.notices.end());
+
+  // By id: what is in the folders, and what the configuration names beside it.
+  std::map<std::string, PluginSlotSpec> specs;
+  for (PluginFile& file : contents.files) {
+    const v1::PluginConfig& entry = PluginEntry(config, file.id);
+    if (!plugins.autoload() && entry.id().empty()) continue;
+    PluginSlotSpec& spec = specs[file.id];
+    spec.id = file.id;
+    spec.module = file.module;
+    spec.path = file.path;
+    spec.status = file.status;
+  }
+  for (const v1::PluginConfig& entry : plugins.plugins()) {
+    const std::string module =
+        entry.module().empty() ? ModuleOf(entry.id()) : entry.module();
+    PluginSlotSpec& spec = specs[entry.id()];
+    if (spec.module == module) continue;
+    spec.id = entry.id();
+    spec.module = module;
+    const auto file = std::find_if(
+        contents.files.begin(), contents.files.end(),
+        [&](const PluginFile& known) { return known.module == module; });
+    if (file != contents.files.end()) {
+      spec.path = file->path;
+      spec.status = file->status;
+    } else if (!entry.disabled()) {
+      spec.status = absl::NotFoundError(absl::StrCat(
+          module, ": in none of the plugin folders (",
+          absl::StrJoin(folders, ", "), "); put it there"));
+    }
+  }
+  for (auto& [id, spec] : specs) {
+    if (spec.status.ok()) Configure(config, environment, seed, &spec);
+    plan.specs.push_back(std::move(spec));
+  }
+  return plan;
+}
+
+}  // namespace weir

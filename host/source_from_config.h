@@ -1,0 +1,38 @@
+#ifndef WEIR_HOST_SOURCE_FROM_CONFIG_H_
+#define WEIR_HOST_SOURCE_FROM_CONFIG_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "host/decode/decoder.h"
+#include "host/pipeline/name_table.h"
+#include "host/source/sleeper_factory.h"
+#include "host/source/source.h"
+#include "host/source/streamer.h"
+#include "host/sync/clock.h"
+#include "weir/v1/config.pb.h"
+
+namespace weir {
+
+// Turns one entry of `sources`, which has its defaults and no faults, into what
+// the rooms take. `clock` must outlive the source. `state_dir` is where a source
+// keeps what must survive a restart.
+std::unique_ptr<Source> MakeSource(const v1::SourceConfig& config,
+                                   const std::string& state_dir,
+                                   const Clock& clock,
+                                   const SleeperFactory& sleepers);
+
+StreamerOptions MakeStreamerOptions(const v1::SourceConfig& config,
+                                    uint64_t seed);
+
+// The decoder of the format that `config` names. `types` must outlive it.
+std::unique_ptr<Decoder> MakeDecoder(const v1::SourceConfig& config,
+                                     NameTable& types);
+
+// The decoder's name in SourceStatus: "ris_live", "opaque".
+std::string DecoderName(const v1::SourceConfig& config);
+
+}  // namespace weir
+
+#endif  // WEIR_HOST_SOURCE_FROM_CONFIG_H_

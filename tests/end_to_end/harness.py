@@ -1,0 +1,227 @@
+"""Runs the real binaries for the end-to-end tests: by flags, configuration files
+and signals, over loopback, on free ports, below a directory of the test's own.
+
+Nothing here sleeps to wait for something: `until` asks again and again, and a
+line that a program prints is waited for by reading it.
+"""
+
+import json
+import os
+import pathlib
+import queue
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import unittest
+
+# Long enough for the sanitizers on a machine that does something else as well.
+PATIENCE_S = 120
+
+
+def runfile(path):
+    """The file that Bazel built or brought for this test."""
+    return os.path.abspath(path)
+
+
+def shared_data(name):
+    """A recording that is not part of the project, or None with a printed reason."""
+    root = os.environ.get("WEIR_SHARED_DATA", "")
+    path = os.path.join(root, name)
+    if root and os.path.exists(path):
+        return path
+    print(f"SKIPPED: {name} is not here (WEIR_SHARED_DATA={root!r}); "
+          "set it to the folder with the recordings")
+    return None
+
+
+def buf():
+    """The buf of npm, or None with a printed reason."""
+    root = os.environ.get("WEIR_WORKSPACE", "")
+    path = os.path.join(root, "node_modules/.bin/buf")
+    if root and os.path.exists(path):
+        return path
+    print("SKIPPED: node_modules/.bin/buf is not here; tools/install brings it")
+    return None
+
+
+def until(ask, what):
+    """Asks until the answer is true, and returns it."""
+    end = time.monotonic() + PATIENCE_S
+    while True:
+        answer = ask()
+        if answer:
+            return answer
+        if time.monotonic() > end:
+            raise AssertionError(f"never: {what}; last answer {answer!r}")
+        time.sleep(0.02)
+
+
+class Program:
+    """A program that runs, and the lines it prints."""
+
+    def __init__(self, argv, **kwargs):
+        self.lines = []
+        self._queue = queue.Queue()
+        self.process = subprocess.Popen(
+            argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            stdin=subprocess.DEVNULL, text=True, errors="replace", **kwargs)
+        self.errors = []
+        self._readers = [
+            threading.Thread(target=self._read_out, daemon=True),
+            threading.Thread(target=self._read_err, daemon=True)]
+        for reader in self._readers:
+            reader.start()
+
+    def _read_out(self):
+        for line in self.process.stdout:
+            self._queue.put(line.rstrip("\n"))
+        self._queue.put(None)
+
+    def _read_err(self):
+        for line in self.process.stderr:
+            self.errors.append(line.rstrip("\n"))
+
+    def next_line(self):
+        """The next line of its standard output, or None at the end of it."""
+        line = self._queue.get(timeout=PATIENCE_S)
+        if line is not None:
+            self.lines.append(line)
+        return line
+
+    def line_with(self, text):
+        """Reads on until a line holds `text`, and returns that line."""
+        while True:
+            line = self.next_line()
+            if line is None:
+                raise AssertionError(
+                    f"ended without a line with {text!r}: {self.lines} "
+                    f"{self.errors}")
+            if text in line:
+                return line
+
+    def rest(self):
+        """All lines to the end, and waits for it."""
+        while self.next_line() is not None:
+            pass
+        self.wait()
+        return self.lines
+
+    def wait(self):
+        code = self.process.wait(PATIENCE_S)
+        for reader in self._readers:
+            reader.join(PATIENCE_S)
+        return code
+
+    def stop(self, how=signal.SIGTERM):
+        if self.process.poll() is None:
+            self.process.send_signal(how)
+        return self.wait()
+
+
+class EndToEnd(unittest.TestCase):
+    """A test with a directory, a simulator and a host of its own."""
+
+    def setUp(self):
+        # Short, because the path of a Unix socket has at most 107 bytes.
+        self.dir = pathlib.Path(tempfile.mkdtemp(prefix="weir-", dir="/tmp"))
+        self.addCleanup(shutil.rmtree, self.dir, ignore_errors=True)
+        os.chmod(self.dir, 0o755)
+
+    def start(self, argv, **kwargs):
+        program = Program([str(a) for a in argv], **kwargs)
+        self.addCleanup(program.stop, signal.SIGKILL)
+        return program
+
+    def start_sim(self, *args):
+        """Starts weir-ris-sim; `url` of the result is where it listens."""
+        sim = self.start([runfile("sim/weir-ris-sim"), "--port", "0", *args])
+        sim.url = sim.line_with("listening on ").split()[-1]
+        return sim
+
+    def install_plugin(self, name, yaml=""):
+        """Puts a bundled plugin, and its settings, into the plugin folder."""
+        folder = self.dir / "plugins"
+        folder.mkdir(exist_ok=True)
+        os.chmod(folder, 0o755)
+        target = folder / f"{name}.so"
+        shutil.copyfile(runfile(f"plugins/{name}/{name}.so"), target)
+        os.chmod(target, 0o644)
+        if yaml:
+            settings = folder / f"{name}.yaml"
+            settings.write_text(yaml)
+            os.chmod(settings, 0o644)
+
+    def write_config(self, sources, extra=""):
+        """Writes a configuration with these sources, a list of YAML texts."""
+        (self.dir / "state").mkdir(exist_ok=True)
+        (self.dir / "plugins").mkdir(exist_ok=True)
+        os.chmod(self.dir / "plugins", 0o755)
+        text = f"state_dir: {self.dir}/state\n"
+        text += f"listeners:\n  - tcp: 127.0.0.1:0\n  - unix: {self.dir}/s\n"
+        text += f"plugins:\n  folders: [{self.dir}/plugins]\n"
+        if sources:
+            text += "sources:\n"
+            for source in sources:
+                lines = source.strip("\n").split("\n")
+                text += "  - " + "\n    ".join(lines) + "\n"
+        config = self.dir / "weir.yaml"
+        config.write_text(text + extra)
+        return config
+
+    def start_host(self, config):
+        """Starts weir-host; `address` and `unix` of the result are its API."""
+        host = self.start([runfile("host/weir-host"), "--config", config])
+        addresses = host.line_with("serving on ").split("serving on ")[1].split()
+        host.address, host.unix = addresses
+        return host
+
+    def weir(self, host, *args, unix=False):
+        """Runs the client to its end; returns its lines."""
+        done = subprocess.run(
+            [runfile("cli/weir"), "--server",
+             host.unix if unix else host.address, *args],
+            capture_output=True, text=True, timeout=PATIENCE_S, check=False)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return done.stdout.splitlines()
+
+    def stats(self, host):
+        """The statistics, as the client prints them for programs."""
+        return json.loads("".join(self.weir(host, "--json", "stats")))
+
+    def plugin_stats(self, host, name):
+        for plugin in self.stats(host).get("plugins", []):
+            if plugin["name"] == f"plugins/{name}":
+                return plugin
+        return {}
+
+    def source_stats(self, host, name):
+        for source in self.stats(host).get("sources", []):
+            if source["name"] == f"sources/{name}":
+                return source
+        return {}
+
+    def events(self, host, *args):
+        """Events of the log so far, oldest first."""
+        lines = self.weir(host, "--json", "watch", "--from", "earliest",
+                          "--stop-at-latest", *args)
+        return [json.loads(line) for line in lines]
+
+    def assert_books_balance(self, stats):
+        def n(*names):
+            return sum(int(stats.get(name, 0)) for name in names)
+        self.assertEqual(
+            n("offered"),
+            n("not_wanted", "enqueued", "dropped_policy", "dropped_full",
+              "dropped_not_running", "dropped_quarantined"), stats)
+        self.assertEqual(
+            n("enqueued"),
+            n("processed_ok", "processed_error", "lost_in_crash",
+              "discarded_on_unload", "queued", "in_flight"), stats)
+
+
+def main():
+    unittest.main(argv=[sys.argv[0], "-v"])
