@@ -22,8 +22,7 @@ namespace weir {
 // write.
 class CommandFixture : public testing::Test {
  protected:
-  // What a test that only looks at the output checks of the rest: "", or the
-  // exit code and the complaint.
+  // Runs one command line against the fake server; returns its exit code.
   int Run(std::vector<std::string> arguments) {
     return RunAt(server_.address(), std::move(arguments));
   }
