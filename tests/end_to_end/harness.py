@@ -11,6 +11,7 @@ import pathlib
 import queue
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import tempfile
@@ -120,6 +121,62 @@ class Program:
         if self.process.poll() is None:
             self.process.send_signal(how)
         return self.wait()
+
+
+class Proxy:
+    """Passes TCP connections on to `target`, and can cut them all."""
+
+    def __init__(self, target):
+        host, port = target.rsplit(":", 1)
+        self._target = (host, int(port))
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.address = "127.0.0.1:%d" % self._listener.getsockname()[1]
+        self.connections = 0
+        self._lock = threading.Lock()
+        self._open = []
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        while True:
+            try:
+                client, _ = self._listener.accept()
+            except OSError:
+                return
+            server = socket.create_connection(self._target)
+            with self._lock:
+                self.connections += 1
+                self._open += [client, server]
+            for a, b in ((client, server), (server, client)):
+                threading.Thread(target=self._pass, args=(a, b),
+                                 daemon=True).start()
+
+    @staticmethod
+    def _pass(source, target):
+        try:
+            while data := source.recv(65536):
+                target.sendall(data)
+        except OSError:
+            pass
+        for end in (source, target):
+            try:
+                end.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+
+    def cut(self):
+        """Cuts every connection there is; new ones are passed on again."""
+        with self._lock:
+            ends, self._open = self._open, []
+        for end in ends:
+            try:
+                end.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+            end.close()
+
+    def close(self):
+        self._listener.close()
+        self.cut()
 
 
 class EndToEnd(unittest.TestCase):
