@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <optional>
+#include <sstream>
 #include <string>
 #include <utility>
 
@@ -17,6 +18,7 @@
 #include "host/config/yaml_reading.h"
 #include "host/config/yaml_to_struct.h"
 #include "simdjson.h"
+#include "yaml-cpp/eventhandler.h"
 #include "yaml-cpp/yaml.h"
 
 namespace weir {
@@ -236,6 +238,42 @@ std::vector<ConfigError> CheckBytes(absl::string_view text) {
   return faults;
 }
 
+// Remembers where the document that is parsed begins.
+class DocumentStart final : public YAML::EventHandler {
+ public:
+  void OnDocumentStart(const YAML::Mark& mark) override {
+    line_ = mark.line + 1;
+  }
+  void OnDocumentEnd() override {}
+  void OnNull(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnAlias(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnScalar(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                const std::string&) override {}
+  void OnSequenceStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                       YAML::EmitterStyle::value) override {}
+  void OnSequenceEnd() override {}
+  void OnMapStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                  YAML::EmitterStyle::value) override {}
+  void OnMapEnd() override {}
+
+  int line() const { return line_; }
+
+ private:
+  int line_ = 0;
+};
+
+// Returns the line of what comes after the first document, or 0. Never asks
+// for a third one: after a bracket too many there is no end of empty documents,
+// which YAML::LoadAll collects until the memory is full.
+int LineOfSecondDocument(const std::string& text) {
+  std::istringstream stream(text);
+  YAML::Parser parser(stream);
+  DocumentStart first;
+  DocumentStart second;
+  if (!parser.HandleNextDocument(first)) return 0;
+  return parser.HandleNextDocument(second) ? second.line() : 0;
+}
+
 }  // namespace
 
 std::vector<ConfigError> YamlToProto(absl::string_view text,
@@ -245,16 +283,16 @@ std::vector<ConfigError> YamlToProto(absl::string_view text,
     return faults;
   }
   absl::ConsumePrefix(&text, "\xEF\xBB\xBF");  // A byte order mark.
-  std::vector<YAML::Node> documents;
+  const std::string document(text);
   try {
-    documents = YAML::LoadAll(std::string(text));
-    if (documents.empty()) return {};
-    if (documents.size() > 1) {
-      return {{"", LineOf(documents[1]),
-               "a second document (\"---\"); one file holds one"}};
+    const YAML::Node root = YAML::Load(document);
+    if (const int line = LineOfSecondDocument(document); line > 0) {
+      return {{"", line,
+               "the document ends before this; one file holds one, without "
+               "\"---\" or a bracket too many"}};
     }
     Walker walker(environment, lines);
-    walker.ReadMessage(documents[0], "", message);
+    walker.ReadMessage(root, "", message);
     return walker.TakeFaults();
   } catch (const YAML::Exception& error) {
     return {{"", error.mark.is_null() ? 0 : error.mark.line + 1, error.msg}};
