@@ -24,7 +24,8 @@ Dispatcher::Dispatcher(const NameTable& types, NameTable& sources,
 
 Dispatcher::~Dispatcher() {
   Close();
-  for (const std::shared_ptr<Slot>& slot : *slots()) {
+  const std::shared_ptr<const SlotList> all = slots();
+  for (const std::shared_ptr<Slot>& slot : *all) {
     RemoveHandler(slot->name(), absl::ZeroDuration()).IgnoreError();
   }
 }
