@@ -8,6 +8,7 @@ void MessageBatch::LetGo(uint32_t n) {
   receipt_.Complete(lost_.load(std::memory_order_relaxed)
                         ? Outcome::kSomeLost
                         : Outcome::kAllProcessed);
+  if (keep_memory_.load(std::memory_order_relaxed)) return;
   for (Slab* slab : slabs_) SlabPool::LetGo(slab);
   delete this;
 }

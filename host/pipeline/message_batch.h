@@ -43,6 +43,11 @@ class MessageBatch {
   // it, before it lets go.
   void MarkLost() { lost_.store(true, std::memory_order_relaxed); }
 
+  // Says that the memory must stay for ever, because a handler that hangs and
+  // was abandoned may still read it. The receipt is completed all the same.
+  // Only a holder may call it, before it lets go in the handler's place.
+  void KeepMemory() { keep_memory_.store(true, std::memory_order_relaxed); }
+
  private:
   friend class MessageWriter;
 
@@ -51,6 +56,7 @@ class MessageBatch {
 
   std::atomic<uint32_t> holders_{1};
   std::atomic<bool> lost_{false};
+  std::atomic<bool> keep_memory_{false};
   const Message* first_ = nullptr;
   Message* last_ = nullptr;
   size_t size_ = 0;

@@ -12,7 +12,10 @@ constexpr size_t Aligned(size_t bytes) { return (bytes + 7) & ~size_t{7}; }
 }  // namespace
 
 MessageWriter::~MessageWriter() {
-  if (batch_ != nullptr) batch_->LetGo(1);
+  if (batch_ != nullptr) {
+    batch_->MarkLost();  // Nobody was given it.
+    batch_->LetGo(1);
+  }
   if (slab_ != nullptr) SlabPool::LetGo(slab_);
 }
 

@@ -1,0 +1,120 @@
+// What handing a message over to a handler costs, from the dispatcher's call to
+// the end of the handler's: CPU time of all threads, per message and handler.
+#include <sys/resource.h>
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "absl/types/span.h"
+#include "benchmark/benchmark.h"
+#include "host/dispatch/dispatcher.h"
+#include "host/pipeline/handler.h"
+#include "host/pipeline/handler_registry.h"
+#include "host/pipeline/message.h"
+#include "host/pipeline/message_batch.h"
+#include "host/pipeline/message_writer.h"
+#include "host/pipeline/name_table.h"
+#include "host/pipeline/slab_pool.h"
+#include "host/sync/system_clock.h"
+#include "tests/support/counting_allocator.h"
+
+namespace weir {
+namespace {
+
+// Looks at each message, as the cheapest real handler does.
+class TouchingHandler final : public Handler {
+ public:
+  absl::Status Create() override { return absl::OkStatus(); }
+  int64_t QueueCapacity() override { return 8192; }
+  bool WantsMessage(absl::string_view type) override { return type != "RAW"; }
+  void HandleMessages(absl::Span<const Message* const> messages,
+                      std::atomic<uint32_t>& done,
+                      std::atomic<uint32_t>&) override {
+    uint32_t n = 0;
+    for (const Message* message : messages) {
+      sum_ += message->view.seq;
+      done.store(++n, std::memory_order_release);
+    }
+  }
+  void Destroy() override { benchmark::DoNotOptimize(sum_); }
+
+ private:
+  uint64_t sum_ = 0;
+};
+
+// Of the whole process.
+double CpuNs() {
+  rusage usage = {};
+  getrusage(RUSAGE_SELF, &usage);
+  const auto ns = [](const timeval& time) {
+    return static_cast<double>(time.tv_sec) * 1e9 +
+           static_cast<double>(time.tv_usec) * 1e3;
+  };
+  return ns(usage.ru_utime) + ns(usage.ru_stime);
+}
+
+// A decoder's part of the work: writes a batch of `n` messages of 600 bytes,
+// which is what an UPDATE of RIS Live has.
+MessageBatchRef WriteBatch(MessageWriter& writer, int64_t n) {
+  static const std::string& payload = *new std::string(600, 'x');
+  writer.Begin({});
+  for (int64_t i = 0; i < n; ++i) {
+    const MessageWriter::Room room = writer.Reserve(payload, 0, 0);
+    room.message->view.type_id = kTypeUpdate;
+    room.message->view.seq = static_cast<uint64_t>(i);
+    writer.Commit(0, 0);
+  }
+  return writer.Finish();
+}
+
+// The handlers have the policy `block`, so each message is handled.
+void HandOver(benchmark::State& state) {
+  const int64_t handlers = state.range(0);
+  const int64_t batch = state.range(1);
+  const SystemClock clock;
+  NameTable types;
+  InternWellKnownTypes(types);
+  NameTable sources;
+  SlabPool pool;
+  MessageWriter writer(pool);
+  Dispatcher dispatcher(types, sources, pool, clock);
+  for (int64_t i = 0; i < handlers; ++i) {
+    const auto added = dispatcher.AddHandler(
+        {.name = absl::StrCat("h", i), .policy = QueuePolicy::kBlock},
+        std::make_unique<TouchingHandler>());
+    if (!added.ok()) return state.SkipWithError("no handler");
+  }
+  for (int i = 0; i < 100; ++i) dispatcher.Dispatch(WriteBatch(writer, 256));
+  dispatcher.Drain(absl::InfiniteDuration());
+
+  const double cpu_begin = CpuNs();
+  const uint64_t allocations_begin = AllocationCount();
+  for (auto _ : state) dispatcher.Dispatch(WriteBatch(writer, batch));
+  dispatcher.Drain(absl::InfiniteDuration());
+  const auto messages = static_cast<double>(state.iterations() * batch);
+  const double cpu = CpuNs() - cpu_begin;
+  const auto allocations =
+      static_cast<double>(AllocationCount() - allocations_begin);
+
+  state.SetItemsProcessed(state.iterations() * batch);
+  state.counters["cpu_ns/msg"] = cpu / messages;
+  state.counters["cpu_ns/msg/handler"] =
+      handlers == 0 ? 0 : cpu / messages / static_cast<double>(handlers);
+  state.counters["allocs/msg"] = allocations / messages;
+  state.counters["allocs/batch"] =
+      allocations / static_cast<double>(state.iterations());
+}
+// With no handler at all: what writing the batch costs, to subtract.
+BENCHMARK(HandOver)
+    ->ArgNames({"handlers", "batch"})
+    ->ArgsProduct({{0, 1, 8}, {1, 64, 256}})
+    ->UseRealTime();
+
+}  // namespace
+}  // namespace weir

@@ -1,0 +1,216 @@
+#ifndef WEIR_HOST_DISPATCH_HANDLER_QUEUE_H_
+#define WEIR_HOST_DISPATCH_HANDLER_QUEUE_H_
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/time/time.h"
+#include "absl/types/span.h"
+#include "host/dispatch/linear_drop.h"
+#include "host/dispatch/wants_table.h"
+#include "host/pipeline/books.h"
+#include "host/pipeline/handler_registry.h"
+#include "host/pipeline/message.h"
+#include "host/pipeline/slab_pool.h"
+#include "host/sync/clock.h"
+#include "host/sync/mutex.h"
+
+namespace weir {
+
+struct HandlerQueueOptions {
+  QueuePolicy policy = QueuePolicy::kLinearDrop;
+  uint32_t capacity = 0;  // Messages, 1 or more.
+  uint64_t seed = 0;      // For kLinearDrop; equal seeds, equal decisions.
+  // While `pool` has lent out more than this, the queue counts as full, unless
+  // it is empty: so even a message larger than this gets through.
+  size_t max_queued_bytes = SIZE_MAX;
+};
+
+// The messages that wait for one handler, and its books: many dispatchers push,
+// one worker takes. First in, first out.
+//
+// Both sides move runs of messages, so that the lock is taken once per run. A
+// run that the worker took stays in the queue's count until each of its
+// messages is done, so `capacity` bounds everything that is not finished.
+//
+// The books lie under the same lock, and what the handler says of a run in
+// progress is folded in when they are read: they balance at every moment, in
+// the middle of a run too. The queue never lets go of a message with its lock
+// held.
+//
+// A message whose type the handler was not asked about yet is *undecided*: it
+// waits in its place, but outside of the books, until Decide.
+//
+// Thread-safe; the worker's calls come from one thread.
+class HandlerQueue {
+ public:
+  // The most messages in one run. A hundred already make lock and wake-up cheap
+  // beside the handling; more would only make a slow handler's stop slower.
+  static constexpr size_t kMaxRun = 256;
+
+  // What the worker is to do next: ask the handler about `undecided_type`, or
+  // handle `messages`, or, if there is neither, end.
+  struct Run {
+    std::optional<uint16_t> undecided_type;
+    absl::Span<const Message* const> messages;  // Until they are settled.
+    int64_t enqueue_ns = 0;                     // Of the first one.
+  };
+
+  // What has become of the begin of a run.
+  struct Settled {
+    size_t finished = 0;  // Handled. The worker lets go of them.
+    size_t lost = 0;      // Behind them: not handled. It lets go of them, too.
+  };
+
+  // All that there is to tell, at one moment.
+  struct Snapshot {
+    Books books;
+    uint32_t high_water = 0;
+    uint64_t queued_bytes = 0;
+    std::optional<int64_t> oldest_ns;  // When the one at the head came.
+    uint32_t run_done = 0;             // Of the run in progress.
+    int64_t blocked_ns = 0;
+    bool blocking = false;
+    std::optional<int64_t> last_drop_ns;
+  };
+
+  // `wants` has the answers so far. All must outlive the queue.
+  HandlerQueue(const HandlerQueueOptions& options, WantsTable& wants,
+               const SlabPool& pool, const Clock& clock);
+
+  HandlerQueue(const HandlerQueue&) = delete;
+  HandlerQueue& operator=(const HandlerQueue&) = delete;
+
+  // Offers up to kMaxRun `messages` of one batch, which the caller holds, and
+  // says of `not_wanted` others that the handler does not want them. Blocks
+  // under kBlock while the queue is full, until StopIntake at the latest.
+  void PushRun(absl::Span<const Message* const> messages, uint32_t not_wanted,
+               int64_t now_ns) ABSL_LOCKS_EXCLUDED(mu_);
+
+  // [worker] Takes a run of at most `max` messages, 1 to kMaxRun, waiting for
+  // the first if need be.
+  Run Take(size_t max) ABSL_LOCKS_EXCLUDED(mu_);
+
+  // [worker] Books the handler's answer for `type`, and what of it waits.
+  void Decide(uint16_t type, bool wanted) ABSL_LOCKS_EXCLUDED(mu_);
+
+  // [worker] Books what the handler did with the run, as done() and errors()
+  // say. If it `threw`, that was at the message after those, which counts as an
+  // error, and what is behind it stays in the run. If it returned before all
+  // were done, the rest is lost. Returns nullopt if the queue was abandoned:
+  // touch nothing any more.
+  std::optional<Settled> Settle(bool threw) ABSL_LOCKS_EXCLUDED(mu_);
+
+  // For Handler::HandleMessages; both are 0 at each call.
+  std::atomic<uint32_t>& done() { return done_; }
+  std::atomic<uint32_t>& errors() { return errors_; }
+
+  // From now on drops what is offered, as not running; whoever blocks goes on.
+  // Safe to call twice.
+  void StopIntake() ABSL_LOCKS_EXCLUDED(mu_);
+
+  // Waits until nothing is left to do and the worker has let go of everything.
+  // Returns false if `timeout` passed first.
+  bool WaitUntilIdle(absl::Duration timeout) ABSL_LOCKS_EXCLUDED(mu_);
+
+  // Stops the intake, discards what waits, and ends the worker after its run.
+  // Returns how many messages were discarded.
+  uint64_t Discard() ABSL_LOCKS_EXCLUDED(mu_);
+
+  // Gives up the run in progress, because the handler hangs in it: one message
+  // is lost, the rest discarded. Returns how many that were. After Discard.
+  uint64_t Abandon() ABSL_LOCKS_EXCLUDED(mu_);
+
+  // Returns the books for the last time. What a dispatcher still pushes, which
+  // had not noticed that the slot is gone, is in nobody's books.
+  Books CloseBooks() ABSL_LOCKS_EXCLUDED(mu_);
+
+  Books books() const ABSL_LOCKS_EXCLUDED(mu_);
+  Snapshot Read(int64_t now_ns) const ABSL_LOCKS_EXCLUDED(mu_);
+  uint32_t capacity() const { return capacity_; }
+
+ private:
+  struct Entry {
+    const Message* message;
+    uint64_t enqueue_ns : 63;
+    uint64_t undecided : 1;
+  };
+  struct Push;
+  struct Progress {
+    uint32_t done, ok;
+  };
+
+  void PlaceLocked(const Message& message, Push& push)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  bool FullLocked(Push& push) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void WaitForRoomLocked(Push& push) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  bool DisplaceLocked(bool undecided, Push& push)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void DropLocked(uint64_t Books::*reason, Push& push)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void AppendLocked(const Message& message, bool undecided, Push& push)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void GrowLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  Entry PopLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void CountUnwantedLocked(uint16_t type) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void WakeWorkerLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  size_t FillLocked() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  Progress ProgressLocked() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  Books BooksLocked() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+
+  Entry& At(size_t i) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+    return ring_[(head_ + i) & (ring_.size() - 1)];
+  }
+
+  const uint32_t capacity_;
+  const QueuePolicy policy_;
+  const size_t max_queued_bytes_;
+  WantsTable& wants_;
+  const SlabPool& pool_;
+  const Clock& clock_;
+
+  mutable Mutex mu_;
+  CondVar pushed_;  // The worker waits for it.
+  CondVar room_;    // Dispatchers wait for it.
+  CondVar idle_;    // WaitUntilIdle does.
+  LinearDrop linear_drop_ ABSL_GUARDED_BY(mu_);
+  Books books_ ABSL_GUARDED_BY(mu_);  // Without the run in progress.
+  // A ring of a power of two, which grows up to the capacity when it must.
+  std::vector<Entry> ring_ ABSL_GUARDED_BY(mu_);
+  size_t head_ ABSL_GUARDED_BY(mu_) = 0;
+  size_t size_ ABSL_GUARDED_BY(mu_) = 0;
+  size_t undecided_ ABSL_GUARDED_BY(mu_) = 0;  // Of these.
+  uint64_t bytes_ ABSL_GUARDED_BY(mu_) = 0;    // Payload of these.
+  uint32_t high_water_ ABSL_GUARDED_BY(mu_) = 0;
+  bool accepting_ ABSL_GUARDED_BY(mu_) = true;
+  bool ended_ ABSL_GUARDED_BY(mu_) = false;
+  bool abandoned_ ABSL_GUARDED_BY(mu_) = false;
+  bool books_closed_ ABSL_GUARDED_BY(mu_) = false;
+  bool worker_waits_ ABSL_GUARDED_BY(mu_) = false;
+  uint32_t blocked_producers_ ABSL_GUARDED_BY(mu_) = 0;
+  int64_t blocked_since_ns_ ABSL_GUARDED_BY(mu_) = 0;
+  int64_t blocked_ns_ ABSL_GUARDED_BY(mu_) = 0;
+  std::optional<int64_t> last_drop_ns_ ABSL_GUARDED_BY(mu_);
+
+  // The run in progress: taken_ messages from run_begin_ on. Written under mu_
+  // by the worker, which reads them without.
+  std::array<const Message*, kMaxRun> run_ = {};
+  std::array<int64_t, kMaxRun> run_enqueue_ns_ = {};
+  size_t run_begin_ ABSL_GUARDED_BY(mu_) = 0;
+  uint32_t taken_ ABSL_GUARDED_BY(mu_) = 0;
+  // Most messages of it that were known to be fine; see ProgressLocked.
+  mutable uint32_t seen_ok_ ABSL_GUARDED_BY(mu_) = 0;
+
+  // On a cache line of their own: the handler writes them for each message.
+  alignas(64) std::atomic<uint32_t> done_{0};
+  std::atomic<uint32_t> errors_{0};
+};
+
+}  // namespace weir
+
+#endif  // WEIR_HOST_DISPATCH_HANDLER_QUEUE_H_
