@@ -1,0 +1,373 @@
+#include "host/broker/broker.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "host/broker/event_check.h"
+#include "host/broker/faults.h"
+#include "host/broker/replay_id.h"
+#include "host/broker/start_position.h"
+#include "host/status/error_info.h"
+
+namespace weir {
+namespace {
+
+// The bounds and defaults of weir.v1.SubscribeRequest.
+constexpr size_t kMaxClientNameBytes = 128;
+constexpr uint32_t kDefaultBatchEvents = 256;
+constexpr uint32_t kMaxBatchEvents = 4096;
+constexpr uint32_t kDefaultBatchBytes = 256 << 10;
+constexpr uint32_t kMaxBatchBytes = 1 << 20;
+constexpr absl::Duration kDefaultDelay = absl::Milliseconds(10);
+constexpr absl::Duration kMaxDelay = absl::Seconds(1);
+constexpr absl::Duration kDefaultHeartbeat = absl::Seconds(15);
+constexpr absl::Duration kMinHeartbeat = absl::Seconds(1);
+constexpr absl::Duration kMaxHeartbeat = absl::Minutes(5);
+constexpr uint64_t kDefaultMaxLagEvents = 100'000;
+
+// A write that is pending for so long counts as stalled (weir.v1.BrokerStats).
+constexpr absl::Duration kStalled = absl::Seconds(5);
+
+// When somebody who found all places taken should ask again: streams end one by
+// one, all the time.
+constexpr absl::Duration kRetryOpen = absl::Seconds(5);
+
+uint32_t Effective(uint32_t value, uint32_t standard, uint32_t most) {
+  return value == 0 ? standard : std::min(value, most);
+}
+
+// Puts the default where nothing is set, and the limit where it is exceeded.
+void SetEffective(StreamOptions* options) {
+  BatchOptions& batch = options->batch;
+  batch.max_events =
+      Effective(batch.max_events, kDefaultBatchEvents, kMaxBatchEvents);
+  batch.max_bytes =
+      Effective(batch.max_bytes, kDefaultBatchBytes, kMaxBatchBytes);
+  batch.max_delay = std::clamp(batch.max_delay.value_or(kDefaultDelay),
+                               absl::ZeroDuration(), kMaxDelay);
+  options->heartbeat_interval =
+      std::clamp(options->heartbeat_interval.value_or(kDefaultHeartbeat),
+                 kMinHeartbeat, kMaxHeartbeat);
+  if (options->max_lag_events == 0) {
+    options->max_lag_events = kDefaultMaxLagEvents;
+  }
+}
+
+void CheckClientName(const StreamOptions& options, Faults* faults) {
+  const size_t size = options.client_name.size();
+  if (size <= kMaxClientNameBytes) return;
+  faults->Add("INVALID_FIELD", "client_name",
+              absl::StrCat(size, " bytes; the limit is ", kMaxClientNameBytes),
+              {{"limit", absl::StrCat(kMaxClientNameBytes)}});
+}
+
+std::string ClientOf(const StreamOptions& options) {
+  return absl::StrCat(
+      options.peer,
+      options.peer.empty() || options.client_name.empty() ? "" : " ",
+      options.client_name);
+}
+
+}  // namespace
+
+void Broker::Totals::Add(const StreamProgress& progress) {
+  delivered_events += progress.delivered_events;
+  delivered_bytes += progress.delivered_bytes;
+  filtered_events += progress.filtered_events;
+  gaps += progress.gaps;
+  missed_events += progress.missed_events;
+}
+
+Broker::Broker(const BrokerOptions& options, std::string epoch,
+               const EventCodec& codec, const Clock& clock)
+    : options_(options),
+      clock_(clock),
+      log_(options.log, std::move(epoch), codec, clock),
+      filter_classes_(options.regex_budget_bytes),
+      environment_{log_, codec, clock, alarm_, n_streams_, append_to_write_} {}
+
+Broker::~Broker() { Close(); }
+
+void Broker::Start() {
+  MutexLock lock(&mu_);
+  if (!closed_) thread_ = std::thread([this] { Run(); });
+}
+
+void Broker::Run() {
+  while (alarm_.Wait(clock_)) Tick();
+}
+
+void Broker::Tick() {
+  log_.EvictOld();
+  const int64_t now_ns = clock_.MonotonicNs();
+  const std::vector<std::shared_ptr<StreamLink>> links = Links();
+  const uint64_t before = log_.bounds().latest;
+  for (const auto& link : links) {
+    EndIfStalled(*link, now_ns);
+    if (link->AwaitsNews(before, now_ns)) alarm_.AwaitNews();
+  }
+  // Read again: what was appended before the question above did not ring.
+  const uint64_t latest = log_.bounds().latest;
+  for (const auto& link : links) {
+    int64_t due_ns = link->DueNs(latest);
+    if (due_ns <= now_ns) {
+      link->Notify();
+      due_ns = link->DueNs(log_.bounds().latest);
+    }
+    alarm_.SetFor(due_ns);
+    // Whoever is idle but holds what comes next: ask for news from then on.
+    if (const int64_t held_ns = link->progress().held_until_ns;
+        held_ns > now_ns) {
+      alarm_.SetFor(held_ns);
+    }
+  }
+}
+
+void Broker::EndIfStalled(StreamLink& link, int64_t now_ns) {
+  const StreamProgress progress = link.progress();
+  if (progress.write_since_ns == 0) return;
+  const absl::Duration blocked =
+      absl::Nanoseconds(now_ns - progress.write_since_ns);
+  if (blocked < options_.write_stall) return;
+  const std::string cursor = FormatReplayId(log_.epoch(), progress.cursor);
+  const std::string blocked_for = absl::FormatDuration(blocked);
+  link.End(
+      MakeError(absl::StatusCode::kUnavailable,
+                absl::StrCat("the client has not read for ", blocked_for,
+                             "; come back with the last cursor it saw"),
+                {.reason = "WRITE_STALLED",
+                 .metadata = {{"cursor", cursor}, {"blocked_for", blocked_for}},
+                 .retry_delay = kRetryOpen}));
+}
+
+void Broker::Drain(absl::Duration retry_after) {
+  {
+    MutexLock lock(&mu_);
+    if (drain_.has_value()) return;
+    drain_ = retry_after;
+  }
+  for (const auto& link : Links()) link->Drain(retry_after);
+}
+
+void Broker::Close() {
+  Drain(kRetryOpen);
+  std::thread thread;
+  {
+    MutexLock lock(&mu_);
+    closed_ = true;
+    thread = std::move(thread_);
+  }
+  alarm_.Stop();
+  if (thread.joinable()) {
+    thread.join();
+    Tick();  // So that nobody waits for an end that nobody tells him of.
+  }
+}
+
+absl::Status Broker::Publish(Event event) {
+  {
+    MutexLock lock(&mu_);
+    if (closed_) {
+      return absl::FailedPreconditionError(
+          "the event log is closed: the host stops");
+    }
+  }
+  const int64_t begin_ns = clock_.MonotonicNs();
+  if (absl::Status status = CheckEvent(event); !status.ok()) return status;
+  const absl::StatusOr<uint64_t> seq = log_.Append(std::move(event));
+  if (!seq.ok()) return seq.status();
+  append_to_visible_.Record(begin_ns, clock_.MonotonicNs(), 1);
+  alarm_.News();
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::unique_ptr<EventStream>> Broker::Open(
+    StreamOptions options, std::function<void()> ready) {
+  Faults faults;
+  const std::optional<ReplayId> after = CheckStart(options.start, &faults);
+  CheckClientName(options, &faults);
+  std::shared_ptr<const FilterClass> filter =
+      filter_classes_.Get(options.filters, &faults);
+  if (!faults.empty()) return faults.ToStatus();
+  absl::StatusOr<StartPoint> start =
+      FindStart(options.start, after, options.gap_policy, log_);
+  if (!start.ok()) return start.status();
+  absl::StatusOr<Attached> opened =
+      OpenAt(std::move(options), *std::move(start), std::move(filter), {},
+             std::move(ready), nullptr);
+  if (!opened.ok()) return opened.status();
+  return std::move(opened->stream);
+}
+
+absl::StatusOr<Broker::Attached> Broker::Attach(
+    StreamOptions options, uint64_t after, Attachment attachment,
+    std::function<void()> ready, std::function<void()> on_detach) {
+  Faults faults;
+  CheckClientName(options, &faults);
+  std::shared_ptr<const FilterClass> filter =
+      filter_classes_.Get(options.filters, &faults);
+  if (!faults.empty()) return faults.ToStatus();
+  StartPosition position;
+  position.kind = StartPosition::Kind::kAfterId;
+  position.after_id = FormatReplayId(log_.epoch(), after);
+  absl::StatusOr<StartPoint> start = FindStart(
+      position, ReplayId{log_.epoch(), after}, options.gap_policy, log_);
+  if (!start.ok()) return start.status();
+  return OpenAt(std::move(options), *std::move(start), std::move(filter),
+                std::move(attachment), std::move(ready), std::move(on_detach));
+}
+
+absl::Status Broker::CheckFilters(const std::vector<EventFilter>& filters) {
+  Faults faults;
+  filter_classes_.Get(filters, &faults);
+  return faults.ToStatus();
+}
+
+absl::Status Broker::CheckOpenLocked() const {
+  if (drain_.has_value()) {
+    return MakeError(absl::StatusCode::kUnavailable, "the host stops",
+                     {.reason = "SERVER_DRAINING", .retry_delay = *drain_});
+  }
+  if (links_.size() < options_.max_streams) return absl::OkStatus();
+  const std::string limit = absl::StrCat(options_.max_streams);
+  return MakeError(
+      absl::StatusCode::kResourceExhausted,
+      absl::StrCat("there are ", limit, " streams, the limit of this server"),
+      {.reason = "TOO_MANY_SUBSCRIBERS",
+       .metadata = {{"limit", limit}, {"scope", "server"}},
+       .retry_delay = kRetryOpen});
+}
+
+absl::StatusOr<Broker::Attached> Broker::OpenAt(
+    StreamOptions options, StartPoint start,
+    std::shared_ptr<const FilterClass> filter, Attachment attachment,
+    std::function<void()> ready, std::function<void()> on_detach) {
+  SetEffective(&options);
+  std::shared_ptr<StreamLink> link;
+  {
+    MutexLock lock(&mu_);
+    if (absl::Status status = CheckOpenLocked(); !status.ok()) return status;
+    const uint64_t number = ++last_number_;
+    link =
+        std::make_shared<StreamLink>(number, attachment.name, ClientOf(options),
+                                     clock_.Now(), std::move(ready), alarm_);
+    links_[number] = link;
+    n_streams_.store(static_cast<uint32_t>(links_.size()),
+                     std::memory_order_relaxed);
+  }
+  StreamSetup setup;
+  setup.options = std::move(options);
+  setup.start = std::move(start);
+  setup.filter = std::move(filter);
+  setup.link = link;
+  setup.subscription = std::move(attachment.cursor);
+  setup.lease = attachment.lease;
+  setup.lease_id = std::move(attachment.lease_id);
+  setup.auto_ack = attachment.auto_ack;
+  setup.on_detach = [this, number = link->number(),
+                     also = std::move(on_detach)] {
+    Forget(number);
+    if (also) also();
+  };
+  return Attached{std::make_unique<Stream>(environment_, std::move(setup)),
+                  link};
+}
+
+void Broker::Forget(uint64_t number) {
+  MutexLock lock(&mu_);
+  const auto at = links_.find(number);
+  gone_.Add(at->second->progress());
+  links_.erase(at);
+  n_streams_.store(static_cast<uint32_t>(links_.size()),
+                   std::memory_order_relaxed);
+}
+
+std::vector<std::shared_ptr<StreamLink>> Broker::Links() const {
+  std::vector<std::shared_ptr<StreamLink>> links;
+  MutexLock lock(&mu_);
+  links.reserve(links_.size());
+  for (const auto& [number, link] : links_) links.push_back(link);
+  return links;
+}
+
+LogInfo Broker::Info() const {
+  const LogBounds bounds = log_.bounds();
+  LogInfo info;
+  info.epoch = log_.epoch();
+  info.earliest_id = EarliestId(info.epoch, bounds);
+  info.latest_id = LatestId(info.epoch, bounds);
+  info.ring_earliest_id = info.earliest_id;
+  info.earliest_time = bounds.earliest_time;
+  info.latest_time = bounds.latest_time;
+  info.event_count = bounds.latest + 1 - bounds.earliest;
+  info.retention_age = options_.log.ring_age;
+  info.retention_bytes = options_.log.ring_bytes;
+  return info;
+}
+
+BrokerStats Broker::Stats() const {
+  const LogBounds bounds = log_.bounds();
+  const int64_t now_ns = clock_.MonotonicNs();
+  BrokerStats stats;
+  Totals totals;
+  {
+    MutexLock lock(&mu_);
+    totals = gone_;
+    stats.subscribers = static_cast<uint32_t>(links_.size());
+    for (const auto& [number, link] : links_) {
+      const StreamProgress progress = link->progress();
+      totals.Add(progress);
+      stats.replaying_subscribers += progress.replaying ? 1 : 0;
+      const bool stalled =
+          progress.write_since_ns != 0 &&
+          absl::Nanoseconds(now_ns - progress.write_since_ns) > kStalled;
+      stats.stalled_streams += stalled ? 1 : 0;
+    }
+  }
+  stats.epoch = log_.epoch();
+  stats.latest_seq = bounds.latest;
+  stats.earliest_seq = bounds.earliest;
+  stats.ring_earliest_seq = bounds.ring_earliest;
+  stats.appended_events = bounds.latest;  // Numbers begin at 1, without a hole.
+  stats.appended_bytes = log_.appended_bytes();
+  stats.delivered_events = totals.delivered_events;
+  stats.delivered_bytes = totals.delivered_bytes;
+  stats.filtered_events = totals.filtered_events;
+  stats.gaps_sent = totals.gaps;
+  stats.missed_events = totals.missed_events;
+  stats.filter_classes = static_cast<uint32_t>(filter_classes_.size());
+  stats.append_to_visible = append_to_visible_.Read(now_ns);
+  stats.append_to_write = append_to_write_.Read(now_ns);
+  return stats;
+}
+
+std::vector<SubscriberStats> Broker::Subscribers() const {
+  const int64_t now_ns = clock_.MonotonicNs();
+  std::vector<SubscriberStats> all;
+  for (const auto& link : Links()) {
+    const StreamProgress progress = link->progress();
+    SubscriberStats stats;
+    stats.stream_id = absl::StrCat("s-", link->number());
+    stats.subscription = link->subscription();
+    stats.client = link->client();
+    stats.cursor = FormatReplayId(log_.epoch(), progress.cursor);
+    const uint64_t latest = log_.bounds().latest;
+    stats.lag_events = latest - std::min(latest, progress.cursor);
+    stats.delivered_events = progress.delivered_events;
+    stats.delivered_bytes = progress.delivered_bytes;
+    stats.filtered_events = progress.filtered_events;
+    stats.missed_events = progress.missed_events;
+    stats.messages = progress.messages;
+    stats.gaps = progress.gaps;
+    stats.replaying = progress.replaying;
+    if (progress.write_since_ns != 0) {
+      stats.write_blocked = absl::Nanoseconds(now_ns - progress.write_since_ns);
+    }
+    stats.start_time = link->start_time();
+    all.push_back(std::move(stats));
+  }
+  return all;
+}
+
+}  // namespace weir

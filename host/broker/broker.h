@@ -1,0 +1,161 @@
+#ifndef WEIR_HOST_BROKER_BROKER_H_
+#define WEIR_HOST_BROKER_BROKER_H_
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "host/broker/alarm.h"
+#include "host/broker/filter.h"
+#include "host/broker/filter_classes.h"
+#include "host/broker/latency_meter.h"
+#include "host/broker/memory_log.h"
+#include "host/broker/stream.h"
+#include "host/broker/stream_link.h"
+#include "host/broker/subscription_cursor.h"
+#include "host/control/event_log.h"
+#include "host/control/event_stream.h"
+#include "host/control/stream_options.h"
+#include "host/pipeline/event.h"
+#include "host/pipeline/event_codec.h"
+#include "host/pipeline/event_sink.h"
+#include "host/sync/clock.h"
+#include "host/sync/mutex.h"
+
+namespace weir {
+
+struct BrokerOptions {
+  MemoryLogOptions log;
+  uint32_t max_streams = 1024;
+  // Memory for the regular expressions of one filter.
+  int64_t regex_budget_bytes = FilterClass::kDefaultRegexBudgetBytes;
+  // A stream whose reader does not take an item for so long is ended.
+  absl::Duration write_stall = absl::Seconds(60);
+};
+
+// Numbers events, keeps them, and delivers them to whoever reads: the one log
+// of a node. In memory only: the epoch is new with each start.
+//
+//   Publish --> MemoryLog <-- Stream <-- Next --- rpc, sinks
+//      |           ^            |                  ^
+//      +-> Alarm --|---- Tick --+----- ready ------+
+//
+// There is no queue for a subscriber: each is a cursor into the log, so a slow
+// one costs the memory of its cursor and slows nobody.
+//
+// Thread-safe. Streams must be destroyed before the broker.
+class Broker final : public EventSink, public EventLog {
+ public:
+  // `epoch` is that of MakeEpoch. `codec` and `clock` must outlive the broker.
+  Broker(const BrokerOptions& options, std::string epoch,
+         const EventCodec& codec, const Clock& clock);
+  ~Broker() override;
+
+  Broker(const Broker&) = delete;
+  Broker& operator=(const Broker&) = delete;
+
+  // Starts the thread that calls Tick when it is time. At most once. Tests that
+  // have a clock of their own call Tick instead.
+  void Start() ABSL_LOCKS_EXCLUDED(mu_);
+
+  // Calls the listeners of all streams that have something to say now, ends
+  // those whose reader is stuck, and forgets what is too old.
+  void Tick() ABSL_LOCKS_EXCLUDED(mu_);
+
+  // Tells all readers that the host stops: each stream says a notice
+  // (SERVER_DRAINING) and ends with Unavailable / SERVER_DRAINING; Open does
+  // too. Readers should come back after `retry_after`. Publish goes on.
+  void Drain(absl::Duration retry_after) ABSL_LOCKS_EXCLUDED(mu_);
+
+  // Drains if need be, takes no more events, and stops the thread; no listener
+  // is called after this, but Next still works. Safe to call twice.
+  void Close() ABSL_LOCKS_EXCLUDED(mu_);
+
+  absl::Status Publish(Event event) override ABSL_LOCKS_EXCLUDED(mu_);
+
+  absl::StatusOr<std::unique_ptr<EventStream>> Open(
+      StreamOptions options, std::function<void()> ready) override
+      ABSL_LOCKS_EXCLUDED(mu_);
+  LogInfo Info() const override;
+  BrokerStats Stats() const override ABSL_LOCKS_EXCLUDED(mu_);
+  std::vector<SubscriberStats> Subscribers() const override
+      ABSL_LOCKS_EXCLUDED(mu_);
+
+  // What makes a stream that of a durable subscription.
+  struct Attachment {
+    std::string name;
+    std::shared_ptr<SubscriptionCursor> cursor;
+    uint64_t lease = 0;
+    std::string lease_id;
+    bool auto_ack = false;
+  };
+  struct Attached {
+    std::unique_ptr<EventStream> stream;
+    std::shared_ptr<StreamLink> link;
+  };
+  // Opens a stream after position `after`, for the subscriptions of this room.
+  // The errors are those of Open. `on_detach` is called by the stream's
+  // destructor.
+  absl::StatusOr<Attached> Attach(StreamOptions options, uint64_t after,
+                                  Attachment attachment,
+                                  std::function<void()> ready,
+                                  std::function<void()> on_detach)
+      ABSL_LOCKS_EXCLUDED(mu_);
+
+  // Checks `filters`, as Open does.
+  absl::Status CheckFilters(const std::vector<EventFilter>& filters);
+
+  const LogSource& log() const { return log_; }
+
+ private:
+  struct Totals {
+    uint64_t delivered_events = 0, delivered_bytes = 0, filtered_events = 0,
+             gaps = 0, missed_events = 0;
+    void Add(const StreamProgress& progress);
+  };
+
+  absl::StatusOr<Attached> OpenAt(StreamOptions options, StartPoint start,
+                                  std::shared_ptr<const FilterClass> filter,
+                                  Attachment attachment,
+                                  std::function<void()> ready,
+                                  std::function<void()> on_detach)
+      ABSL_LOCKS_EXCLUDED(mu_);
+  absl::Status CheckOpenLocked() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void Forget(uint64_t number) ABSL_LOCKS_EXCLUDED(mu_);
+  std::vector<std::shared_ptr<StreamLink>> Links() const
+      ABSL_LOCKS_EXCLUDED(mu_);
+  void EndIfStalled(StreamLink& link, int64_t now_ns);
+  void Run();
+
+  const BrokerOptions options_;
+  const Clock& clock_;
+  MemoryLog log_;
+  Alarm alarm_;
+  FilterClasses filter_classes_;
+  std::atomic<uint32_t> n_streams_{0};
+  mutable LatencyMeter append_to_write_;
+  mutable LatencyMeter append_to_visible_;
+  const StreamEnvironment environment_;
+
+  mutable Mutex mu_;
+  std::map<uint64_t, std::shared_ptr<StreamLink>> links_ ABSL_GUARDED_BY(mu_);
+  uint64_t last_number_ ABSL_GUARDED_BY(mu_) = 0;
+  Totals gone_ ABSL_GUARDED_BY(mu_);  // Of streams that are detached.
+  std::optional<absl::Duration> drain_ ABSL_GUARDED_BY(mu_);
+  bool closed_ ABSL_GUARDED_BY(mu_) = false;
+  std::thread thread_ ABSL_GUARDED_BY(mu_);
+};
+
+}  // namespace weir
+
+#endif  // WEIR_HOST_BROKER_BROKER_H_

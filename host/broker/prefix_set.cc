@@ -1,0 +1,123 @@
+#include "host/broker/prefix_set.h"
+
+#include <arpa/inet.h>
+
+#include <algorithm>
+#include <cstring>
+#include <tuple>
+#include <utility>
+
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+
+namespace weir {
+namespace {
+
+int Compare(const weir_prefix& a, const weir_prefix& b) {
+  if (a.family != b.family) return a.family < b.family ? -1 : 1;
+  const int address = std::memcmp(a.bytes, b.bytes, sizeof(a.bytes));
+  if (address != 0) return address;
+  return static_cast<int>(a.length) - static_cast<int>(b.length);
+}
+
+bool Less(const weir_prefix& a, const weir_prefix& b) {
+  return Compare(a, b) < 0;
+}
+
+// The first `length` bits of `prefix`.
+weir_prefix Cut(weir_prefix prefix, int length) {
+  prefix.length = static_cast<uint8_t>(length);
+  int byte = length / 8;
+  if (length % 8 != 0) {
+    prefix.bytes[byte] &= static_cast<uint8_t>(0xff00 >> (length % 8));
+    ++byte;
+  }
+  std::fill(prefix.bytes + byte, prefix.bytes + sizeof(prefix.bytes), 0);
+  return prefix;
+}
+
+}  // namespace
+
+std::optional<weir_prefix> ParsePrefix(absl::string_view text) {
+  const size_t slash = text.find('/');
+  // The longest address has 45 characters.
+  if (slash == text.npos || slash > 45) return std::nullopt;
+  const std::string address(text.substr(0, slash));
+  const absl::string_view digits = text.substr(slash + 1);
+  uint32_t length = 0;
+  if (digits.empty() || digits.size() > 3 ||
+      digits.find_first_not_of("0123456789") != digits.npos ||
+      (digits[0] == '0' && digits.size() > 1) ||
+      !absl::SimpleAtoi(digits, &length) ||
+      address.find('\0') != address.npos) {
+    return std::nullopt;
+  }
+  weir_prefix prefix = {};
+  prefix.family = address.find(':') == address.npos ? 4 : 6;
+  prefix.next_hop = WEIR_NO_NEXT_HOP;
+  if (length > (prefix.family == 4 ? 32u : 128u)) return std::nullopt;
+  prefix.length = static_cast<uint8_t>(length);
+  if (inet_pton(prefix.family == 4 ? AF_INET : AF_INET6, address.c_str(),
+                prefix.bytes) != 1) {
+    return std::nullopt;
+  }
+  return prefix;
+}
+
+PrefixSet::PrefixSet(std::vector<weir_prefix> prefixes)
+    : sorted_(std::move(prefixes)) {
+  std::sort(sorted_.begin(), sorted_.end(), Less);
+  sorted_.erase(std::unique(sorted_.begin(), sorted_.end(),
+                            [](const weir_prefix& a, const weir_prefix& b) {
+                              return Compare(a, b) == 0;
+                            }),
+                sorted_.end());
+  for (const weir_prefix& prefix : sorted_) lengths_.set(prefix.length);
+}
+
+bool PrefixSet::Matches(const weir_prefix& prefix, PrefixMatch match) const {
+  switch (match) {
+    case PrefixMatch::kExact:
+      return Has(prefix);
+    case PrefixMatch::kMoreSpecific:
+      return HasSameOrCovering(prefix);
+    case PrefixMatch::kLessSpecific:
+      return HasSameOrInside(prefix);
+    case PrefixMatch::kOverlapping:
+      return HasSameOrCovering(prefix) || HasSameOrInside(prefix);
+  }
+  return false;
+}
+
+bool PrefixSet::Has(const weir_prefix& prefix) const {
+  return std::binary_search(sorted_.begin(), sorted_.end(), prefix, Less);
+}
+
+bool PrefixSet::HasSameOrCovering(const weir_prefix& prefix) const {
+  for (int length = 0; length <= prefix.length; ++length) {
+    if (lengths_[length] && Has(Cut(prefix, length))) return true;
+  }
+  return false;
+}
+
+bool PrefixSet::HasSameOrInside(const weir_prefix& prefix) const {
+  // What lies inside follows the prefix itself in this order.
+  const auto at =
+      std::lower_bound(sorted_.begin(), sorted_.end(), prefix, Less);
+  return at != sorted_.end() && at->family == prefix.family &&
+         at->length >= prefix.length &&
+         Compare(Cut(*at, prefix.length), prefix) == 0;
+}
+
+std::string PrefixSet::Canonical() const {
+  std::string out;
+  for (const weir_prefix& prefix : sorted_) {
+    out.push_back(static_cast<char>(prefix.family));
+    out.push_back(static_cast<char>(prefix.length));
+    out.append(reinterpret_cast<const char*>(prefix.bytes),
+               sizeof(prefix.bytes));
+  }
+  return out;
+}
+
+}  // namespace weir

@@ -1,0 +1,49 @@
+#ifndef WEIR_HOST_BROKER_PREFIX_SET_H_
+#define WEIR_HOST_BROKER_PREFIX_SET_H_
+
+#include <bitset>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/strings/string_view.h"
+#include "host/control/event_filter.h"
+#include "weir/message_fields.h"
+
+namespace weir {
+
+// Reads "192.0.2.0/24" or "2001:db8::/32". Returns nullopt for anything else;
+// host bits may be set, see IsCanonical.
+std::optional<weir_prefix> ParsePrefix(absl::string_view text);
+
+// A set of prefixes that can be asked how another one stands to them. A
+// question costs one binary search for each prefix length in the set, however
+// many prefixes it has. Immutable.
+class PrefixSet {
+ public:
+  PrefixSet() = default;
+
+  // Of canonical prefixes; repeated ones count once.
+  explicit PrefixSet(std::vector<weir_prefix> prefixes);
+
+  // Whether `prefix` stands in the relation `match` to any of the set. Families
+  // never match each other.
+  bool Matches(const weir_prefix& prefix, PrefixMatch match) const;
+
+  bool empty() const { return sorted_.empty(); }
+
+  // Equal for equal sets, and for no others.
+  std::string Canonical() const;
+
+ private:
+  bool Has(const weir_prefix& prefix) const;
+  bool HasSameOrCovering(const weir_prefix& prefix) const;
+  bool HasSameOrInside(const weir_prefix& prefix) const;
+
+  std::vector<weir_prefix> sorted_;  // By family, address, length.
+  std::bitset<129> lengths_;         // Those that occur.
+};
+
+}  // namespace weir
+
+#endif  // WEIR_HOST_BROKER_PREFIX_SET_H_
