@@ -51,8 +51,11 @@ class FieldWriter {
   // Copies `text`; empty text is no field.
   void Copy(unsigned key, uint8_t kind, absl::string_view text) {
     if (text.empty()) return;
-    std::memcpy(Begin<char>(), text.data(), text.size());
-    End<char>(key, kind, text.size());
+    assert(used_ + text.size() <= room_.extra_bytes);
+    std::memcpy(room_.extra + used_, text.data(), text.size());
+    Append(key, kind, static_cast<uint32_t>(room_.extra + used_ - base_),
+           static_cast<uint32_t>(text.size()), 1);
+    used_ += text.size();
   }
 
   // Returns where an array of T begins, which the caller fills and then ends.
