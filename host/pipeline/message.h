@@ -14,7 +14,10 @@ class MessageBatch;
 //
 //   Message | fields | payload | what the decoder made of it
 //
-// and is never changed after it was dispatched, so every handler sees the same
+// or, if the raw tap showed the payload first, behind the block of that raw
+// message and without a payload of its own: the bytes from view.base on then
+// hold the raw message's payload, this message's head and its decoded data.
+// It is never changed after it was dispatched, so every handler sees the same
 // bytes and none of them needs a copy. It lives as long as its batch is held.
 struct Message {
   // What a plugin is shown; see weir/plugin_abi.h. All of its pointers point

@@ -36,32 +36,47 @@ MessageWriter::Room MessageWriter::Reserve(absl::string_view payload,
     if (slab_ != nullptr) SlabPool::LetGo(slab_);
     slab_ = pool_.Take(total);
   }
-  uint8_t* at = slab_->data + slab_->used;
+  uint8_t* const at = slab_->data + slab_->used;
   room_.message = reinterpret_cast<Message*>(at);
   room_.fields = reinterpret_cast<weir_field*>(at + sizeof(Message));
-  uint8_t* const base = at + head;
-  room_.extra = base + body;
-  room_.extra_bytes = extra_bytes;
   *room_.message = {};
-  if (!payload.empty()) std::memcpy(base, payload.data(), payload.size());
-  std::memset(base + payload.size(), 0, body - payload.size());
+  const uint8_t* base = at + head;
+  if (SharesSlab(payload)) {
+    base = batch_->last_->view.base;
+    room_.extra = at + head;
+  } else {
+    if (!payload.empty()) {
+      std::memcpy(at + head, payload.data(), payload.size());
+    }
+    std::memset(at + head + payload.size(), 0, body - payload.size());
+    room_.extra = at + head + body;
+  }
+  room_.extra_bytes = extra_bytes;
   room_.message->view.base = base;
   room_.message->view.base_len = static_cast<uint32_t>(payload.size());
   room_.message->view.fields = room_.fields;
   return room_;
 }
 
+bool MessageWriter::SharesSlab(absl::string_view payload) const {
+  const Message* const last = batch_->last_;
+  // In another slab, it would lie before or after by more than an offset holds.
+  return last != nullptr && payload.data() == last->payload().data() &&
+         payload.size() == last->payload().size() &&
+         last->view.base >= slab_->data &&
+         last->view.base < slab_->data + slab_->used;
+}
+
 void MessageWriter::Commit(size_t n_fields, size_t extra_used) {
   assert(room_.message != nullptr && extra_used <= room_.extra_bytes);
-  Message& message = *std::exchange(room_, {}).message;
-  uint8_t* const extra = const_cast<uint8_t*>(message.view.base) +
-                         Aligned(message.view.base_len + kPadding);
+  const Room room = std::exchange(room_, {});
+  Message& message = *room.message;
   message.view.struct_size = sizeof(weir_msg);
   message.view.n_fields = static_cast<uint32_t>(n_fields);
   message.view.data_len =
-      static_cast<uint32_t>(extra + extra_used - message.view.base);
+      static_cast<uint32_t>(room.extra + extra_used - message.view.base);
   message.batch = batch_;
-  slab_->used = Aligned(extra + extra_used - slab_->data);
+  slab_->used = Aligned(room.extra + extra_used - slab_->data);
   if (batch_->slabs_.empty() || batch_->slabs_.back() != slab_) {
     SlabPool::Hold(slab_);
     batch_->slabs_.push_back(slab_);

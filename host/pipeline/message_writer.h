@@ -46,6 +46,10 @@ class MessageWriter {
   // fields and `extra_bytes` of decoded data behind the payload. Valid until
   // Commit or Abandon. What is not used is given back by Commit, so ask for the
   // worst case.
+  //
+  // If `payload` is that of the message committed last, it is not copied: both
+  // messages then show the same bytes, and what the decoder makes lies behind
+  // them as ever. So a raw message costs no second copy of its payload.
   Room Reserve(absl::string_view payload, size_t max_fields,
                size_t extra_bytes);
 
@@ -57,11 +61,25 @@ class MessageWriter {
   // Gives the reserved room back: the payload was no message.
   void Abandon() { room_ = {}; }
 
+  // Calls `f(Message&)` for each message of the batch, in order: the last
+  // chance to set what the decoder does not know.
+  template <typename F>
+  void ForEach(F f) {
+    // The messages lie in slabs that nobody else sees before Finish.
+    for (const Message* message = batch_->first_; message != nullptr;
+         message = message->next) {
+      f(const_cast<Message&>(*message));
+    }
+  }
+
   // Ends the batch. An empty batch is completed at once, and the result is
   // empty.
   MessageBatchRef Finish();
 
  private:
+  // Whether `payload` is that of the last message, in the slab being written.
+  bool SharesSlab(absl::string_view payload) const;
+
   SlabPool& pool_;
   Slab* slab_ = nullptr;           // The one that is being written; held.
   MessageBatch* batch_ = nullptr;  // Between Begin and Finish.
