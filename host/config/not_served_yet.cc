@@ -29,14 +29,15 @@ constexpr absl::string_view kNoWatch =
     "needs the watch on plugin folders, which this version does not have: they "
     "are read at start; remove it";
 constexpr absl::string_view kNoRoles =
-    "needs authentication, which this version does not have; remove it";
+    "needs authentication by tokens or certificates, which this version does "
+    "not have; remove it";
 constexpr absl::string_view kNoSinks =
     "not in this version of weir; read events with EventService.Subscribe or "
     "`weir watch`";
 constexpr absl::string_view kNoHttp =
     "needs the HTTP side, which this version does not have; remove it";
 constexpr absl::string_view kNoDecoder =
-    "not in this version of weir; formats that are: ris_live";
+    "not in this version of weir; formats that are: ris_live, opaque";
 
 const std::vector<Row>& Table() {
   static const auto* const table = new std::vector<Row>{
@@ -44,10 +45,7 @@ const std::vector<Row>& Table() {
       {"Listener.tls",
        "not in this version of weir; use a loopback address or a Unix socket, "
        "or `insecure: true` behind something that encrypts"},
-      {"Listener.unix_role", kNoRoles},
       {"Security.tokens_file", kNoRoles},
-      {"Security.loopback_role", kNoRoles},
-      {"Security.anonymous_role", kNoRoles},
       {"Security.certificate_roles", kNoRoles},
       {"BrokerConfig.mode",
        "needs the journal, which this version does not have; use memory",
@@ -65,8 +63,7 @@ const std::vector<Row>& Table() {
       {"SourceConfig.nats", kKinds},
       {"SourceConfig.frame_tcp", kKinds},
       {"SourceConfig.jetstream", kKinds},
-      {"DecoderConfig.format", kNoDecoder, {"ris_live"}},
-      {"DecoderConfig.opaque_type", kNoDecoder},
+      {"DecoderConfig.format", kNoDecoder, {"ris_live", "opaque"}},
       {"DecoderConfig.steward_profile", kNoDecoder},
       {"PluginsConfig.scan_interval", kNoWatch},
       {"PluginSettings.isolation",
@@ -75,12 +72,16 @@ const std::vector<Row>& Table() {
        {"in_process"}},
       {"PluginSettings.sandbox", kNoChild},
       {"PluginSettings.memory_limit_bytes", kNoChild},
+      {"PluginSettings.emit_ring_events", kNoChild},
+      {"PluginSettings.hard_deadline", kNoChild},
       {"PluginSettings.max_crashes", kNoChild},
+      {"PluginSettings.max_consecutive_errors", kNoChild},
       {"PluginSettings.redeliver_once", kNoChild},
       {"PluginSettings.on_remove", kNoWatch},
       {"PluginSettings.on_change", kNoWatch},
       {"PluginSettings.probation_time", kNoChild},
       {"PluginSettings.probation_messages", kNoChild},
+      {"ApiLimits.max_subscribers_per_principal", kNoRoles},
       {"MetricsConfig.listen", kNoHttp, {""}},
       {"MetricsConfig.tls", kNoHttp},
       {"MetricsConfig.insecure", kNoHttp, {"false"}},
