@@ -1,0 +1,91 @@
+#include "host/plugin/plugin_events.h"
+
+#include <cstdint>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+
+namespace weir {
+
+namespace {
+
+// `text` as a JSON string. What plugins say is not always UTF-8, and an event
+// must be: other bytes become "?".
+std::string Quoted(absl::string_view text) {
+  std::string quoted = "\"";
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (c == '"' || c == '\\') {
+      quoted += '\\';
+      quoted += c;
+    } else if (byte < 0x20) {
+      absl::StrAppendFormat(&quoted, "\\u%04x", byte);
+    } else {
+      quoted += byte < 0x80 ? c : '?';
+    }
+  }
+  return quoted + '"';
+}
+
+}  // namespace
+
+absl::string_view PluginStateName(PluginStatus::State state) {
+  switch (state) {
+    case PluginStatus::State::kDiscovered:
+      return "DISCOVERED";
+    case PluginStatus::State::kInvalid:
+      return "INVALID";
+    case PluginStatus::State::kLoading:
+      return "LOADING";
+    case PluginStatus::State::kRunning:
+      return "RUNNING";
+    case PluginStatus::State::kPaused:
+      return "PAUSED";
+    case PluginStatus::State::kDraining:
+      return "DRAINING";
+    case PluginStatus::State::kStopped:
+      return "STOPPED";
+    case PluginStatus::State::kFailed:
+      return "FAILED";
+    case PluginStatus::State::kQuarantined:
+      return "QUARANTINED";
+  }
+  return "UNKNOWN";
+}
+
+Event PluginStateEvent(const PluginStatus& status) {
+  const bool bad = status.state == PluginStatus::State::kInvalid ||
+                   status.state == PluginStatus::State::kFailed;
+  Event event;
+  event.type = "weir.plugin.state";
+  event.source = "host";
+  event.subject = status.name;
+  event.severity = bad ? Severity::kError : Severity::kInfo;
+  event.event_time = status.last_transition.time;
+  event.json =
+      absl::StrCat("{\"plugin\":", Quoted(status.name),
+                   ",\"module\":", Quoted(status.module), ",\"from\":\"",
+                   PluginStateName(status.last_transition.from), "\",\"to\":\"",
+                   PluginStateName(status.last_transition.to),
+                   "\",\"reason\":", Quoted(status.last_transition.reason),
+                   ",\"actor\":", Quoted(status.last_transition.actor),
+                   ",\"generation\":", status.generation, "}");
+  return event;
+}
+
+Event PluginHungEvent(const PluginStatus& status, absl::Duration busy_for) {
+  Event event;
+  event.type = "weir.plugin.hung";
+  event.source = "host";
+  event.subject = status.name;
+  event.severity = Severity::kWarning;
+  event.json = absl::StrCat(
+      "{\"plugin\":", Quoted(status.name),
+      ",\"busy_ms\":", absl::ToInt64Milliseconds(busy_for),
+      ",\"soft_deadline_ms\":", absl::ToInt64Milliseconds(status.soft_deadline),
+      "}");
+  return event;
+}
+
+}  // namespace weir

@@ -1,0 +1,45 @@
+#ifndef WEIR_HOST_PLUGIN_PLUGIN_SLOT_H_
+#define WEIR_HOST_PLUGIN_PLUGIN_SLOT_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "host/pipeline/handler_registry.h"
+
+namespace weir {
+
+// The host's settings of a slot, which the plugin never sees; weir.v1's
+// PluginSettings in our own words. The defaults are those written there.
+struct PluginSlotOptions {
+  bool disabled = false;  // STOPPED, not loaded.
+  QueuePolicy policy = QueuePolicy::kLinearDrop;
+  uint32_t capacity = 0;  // Messages. 0: what the plugin asks for.
+  uint32_t max_capacity = 1'048'576;
+  std::vector<std::string> sources;  // By id. Empty: all.
+  uint64_t seed = 0;                 // For the chance of kLinearDrop.
+  // One message longer than this is condition HUNG.
+  absl::Duration soft_deadline = absl::Seconds(1);
+  absl::Duration create_deadline = absl::Seconds(10);
+  absl::Duration drain_timeout = absl::Seconds(10);
+  uint32_t emit_limit_per_second = 20'000;  // Events; burst of one second.
+  uint32_t log_limit_per_second = 100;      // Lines; burst of ten seconds.
+};
+
+// What to load into one slot. A value.
+struct PluginSlotSpec {
+  std::string id;      // "origin-watch"
+  std::string module;  // "origin_watch.so"
+  std::string path;    // Of the file.
+  // What is wrong already: with the file (see PluginFolderContents), or with
+  // its configuration. The slot is INVALID then.
+  absl::Status status;
+  std::string config_json = "{}";  // The plugin's own; one JSON object.
+  PluginSlotOptions options;
+};
+
+}  // namespace weir
+
+#endif  // WEIR_HOST_PLUGIN_PLUGIN_SLOT_H_

@@ -1,0 +1,19 @@
+#ifndef WEIR_HOST_PLUGIN_PLUGIN_TABLE_H_
+#define WEIR_HOST_PLUGIN_PLUGIN_TABLE_H_
+
+#include "absl/status/statusor.h"
+#include "weir/plugin_abi.h"
+
+namespace weir {
+
+// Returns a copy of the table that a plugin's entry returned: as much of it as
+// both sides know, zero beyond. Reads nothing past what the plugin declares.
+//
+// Returns InvalidArgument, naming what is wrong, for null (the plugin does not
+// speak our major version), another major version, a table shorter than that of
+// version 1.0, and a null function.
+absl::StatusOr<weir_plugin> CopyPluginTable(const weir_plugin* table);
+
+}  // namespace weir
+
+#endif  // WEIR_HOST_PLUGIN_PLUGIN_TABLE_H_

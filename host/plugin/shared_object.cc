@@ -1,0 +1,85 @@
+#include "host/plugin/shared_object.h"
+
+#include <dlfcn.h>
+#include <unistd.h>
+
+#include <utility>
+
+#include "absl/cleanup/cleanup.h"
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "host/plugin/plugin_table.h"
+#include "host/plugin/private_copy.h"
+#include "host/status/annotate.h"
+
+namespace weir {
+
+namespace {
+
+// The plugin's own code, and so the first place where it may throw.
+absl::StatusOr<weir_plugin> Enter(void* library) {
+  const auto entry = reinterpret_cast<decltype(&weir_plugin_entry_v1)>(
+      dlsym(library, "weir_plugin_entry_v1"));
+  if (entry == nullptr) {
+    return absl::InvalidArgumentError(
+        "elf.exports: weir_plugin_entry_v1 is not a function");
+  }
+  try {
+    return CopyPluginTable(entry(WEIR_ABI_MAJOR, WEIR_ABI_MINOR));
+  } catch (...) {
+    return absl::InvalidArgumentError(
+        "abi.table: its entry threw an exception; return null instead");
+  }
+}
+
+}  // namespace
+
+absl::StatusOr<std::shared_ptr<const SharedObject>> SharedObject::Open(
+    const std::string& from, const std::string& to) {
+  absl::StatusOr<PrivateCopy> copy = CopyPrivately(from, to);
+  absl::Cleanup remove = [&to] { unlink(to.c_str()); };
+  if (!copy.ok()) return copy.status();
+  ElfReport report = CheckElf(copy->bytes);
+  if (absl::Status status = report.ToStatus(from); !status.ok()) return status;
+
+  // Neither RTLD_DEEPBIND, which breaks what replaces malloc, nor dlmopen, of
+  // which there are only 15.
+  void* const library = dlopen(to.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (library == nullptr) {
+    const char* const why = dlerror();
+    return absl::InvalidArgumentError(absl::StrCat(
+        from, ": load.dlopen: ", why == nullptr ? "unknown" : why,
+        "; install what is missing, or link with -Wl,-z,defs to see it when "
+        "building"));
+  }
+  const absl::StatusOr<weir_plugin> table = Enter(library);
+  if (!table.ok()) {
+    dlclose(library);
+    return Annotate(table.status(), from);
+  }
+  std::move(remove).Cancel();
+  return std::shared_ptr<const SharedObject>(new SharedObject(
+      to, std::move(copy->sha256), std::move(report), library, *table));
+}
+
+SharedObject::SharedObject(std::string path, std::string sha256,
+                           ElfReport report, void* library,
+                           const weir_plugin& table)
+    : path_(std::move(path)),
+      sha256_(std::move(sha256)),
+      report_(std::move(report)),
+      library_(library),
+      table_(table) {}
+
+SharedObject::~SharedObject() {
+  dlclose(library_);
+  unlink(path_.c_str());
+}
+
+std::string SharedObject::WhyPinned() const {
+  if (report_.unique_symbols == 0) return "";
+  return absl::StrCat(report_.unique_symbols,
+                      " unique symbols; compile it with -fno-gnu-unique");
+}
+
+}  // namespace weir

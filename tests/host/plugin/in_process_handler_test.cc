@@ -1,0 +1,197 @@
+#include "host/plugin/in_process_handler.h"
+
+#include <atomic>
+#include <cstring>
+#include <memory>
+#include <set>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/fakes/fake_clock.h"
+#include "tests/fakes/fake_event_sink.h"
+#include "tests/support/status_matchers.h"
+
+namespace weir {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+// A plugin of this binary: throws or fails where it is told to.
+struct Script {
+  std::set<uint64_t> errors_at, throws_at;
+  bool batches = true;
+  uint32_t max_batch = 256;
+  bool keeps_done = true;
+  std::vector<uint64_t> handled;
+  std::vector<uint32_t> batches_seen;
+};
+Script* script = nullptr;
+
+weir_status Create(const weir_host*, weir_str config, void** self,
+                   weir_err* err) {
+  const std::string text(config.data, config.len);
+  if (text == "throw") throw std::runtime_error("peers[3]: not a number");
+  if (text == "throw int") throw 42;
+  if (text == "refuse") {
+    std::strcpy(err->text, "peers: missing");
+    err->len = 14;
+    return WEIR_INVALID;
+  }
+  if (text == "lie") {
+    err->len = 1 << 30;
+    err->text[0] = 'x';
+    return WEIR_ERR;
+  }
+  *self = script;
+  return WEIR_OK;
+}
+void Destroy(void*) { throw 42; }
+int64_t Capacity(void*) { throw 42; }
+int32_t Wants(void*, weir_str type) {
+  if (type.len == 5) throw 42;
+  return type.len == 6 ? 1 : -1;
+}
+weir_status Handle(void*, const weir_msg* message) {
+  if (script->throws_at.count(message->seq) > 0) throw 42;
+  if (script->errors_at.count(message->seq) > 0) return WEIR_ERR;
+  script->handled.push_back(message->seq);
+  return WEIR_OK;
+}
+weir_status HandleBatch(void* self, const weir_msg* const* messages, uint32_t n,
+                        uint32_t* done) {
+  script->batches_seen.push_back(n);
+  for (uint32_t i = 0; i < n; ++i) {
+    if (const weir_status status = Handle(self, messages[i]); status != WEIR_OK)
+      return status;
+    if (script->keeps_done) *done = i + 1;
+  }
+  return WEIR_OK;
+}
+const void* GetExt(void*, const char* id) {
+  static weir_ext_batch batch;
+  batch = {sizeof(batch), script->max_batch, &HandleBatch};
+  static const weir_str kinds[] = {{"flap", 4}};
+  static const weir_ext_describe describe = {sizeof(describe), 1, kinds};
+  if (std::strcmp(id, WEIR_EXT_BATCH) == 0 && script->batches) return &batch;
+  if (std::strcmp(id, WEIR_EXT_DESCRIBE) == 0) return &describe;
+  return nullptr;
+}
+
+class InProcessHandlerTest : public testing::Test {
+ protected:
+  InProcessHandlerTest() { script = &script_; }
+
+  InProcessHandler Handler(std::string config = "{}") {
+    return InProcessHandler(
+        {sizeof(weir_plugin), WEIR_ABI_MAJOR, WEIR_ABI_MINOR, &Create, &Destroy,
+         &Capacity, &Wants, &Handle, &GetExt},
+        nullptr, services_, std::move(config));
+  }
+
+  // Hands over messages 1 to `count`.
+  void HandleAll(uint32_t count) {
+    InProcessHandler handler = Handler();
+    ASSERT_THAT(handler.Create(), IsOk());
+    std::vector<Message> messages(count);
+    std::vector<const Message*> pointers;
+    for (uint32_t i = 0; i < count; ++i) {
+      messages[i].view.seq = i + 1;
+      pointers.push_back(&messages[i]);
+    }
+    handler.HandleMessages(pointers, done_, errors_);
+  }
+
+  Script script_;
+  FakeClock clock_;
+  FakeEventSink sink_;
+  NameTable types_, sources_;
+  const std::shared_ptr<PluginHostServices> services_ =
+      std::make_shared<PluginHostServices>(
+          PluginHostOptions{.name = "plugins/x"}, sink_, types_, sources_,
+          clock_);
+  std::atomic<uint32_t> done_{0}, errors_{0};
+};
+
+TEST_F(InProcessHandlerTest, TellsWhyThereIsNoInstance) {
+  for (const auto& [config, want] :
+       std::vector<std::pair<const char*, const char*>>{
+           {"throw", "create: peers[3]: not a number"},
+           {"throw int", "not a std::exception"},
+           {"refuse", "create: peers: missing"},
+           {"lie", "create: x"},
+       }) {
+    InProcessHandler handler = Handler(config);
+    EXPECT_THAT(
+        handler.Create(),
+        StatusIs(absl::StatusCode::kFailedPrecondition, HasSubstr(want)));
+  }
+}
+
+TEST_F(InProcessHandlerTest, LetsNoExceptionOut) {
+  InProcessHandler handler = Handler();
+  ASSERT_THAT(handler.Create(), IsOk());
+  EXPECT_LT(handler.QueueCapacity(), 0);
+  EXPECT_TRUE(handler.WantsMessage("UPDATE"));
+  EXPECT_FALSE(handler.WantsMessage("STATE")) << "it threw";
+  EXPECT_FALSE(handler.WantsMessage("OPEN")) << "it returned an error";
+  handler.Destroy();
+}
+
+TEST_F(InProcessHandlerTest, HoldsThePluginToTheKindsItDeclares) {
+  InProcessHandler handler = Handler();
+  ASSERT_THAT(handler.Create(), IsOk());
+  EXPECT_THAT(services_->declared(), ElementsAre("flap"));
+}
+
+TEST_F(InProcessHandlerTest, CountsEachMessageOnceWhateverBecomesOfIt) {
+  struct Case {
+    const char* why;
+    bool batches;
+    uint32_t max_batch;
+    std::set<uint64_t> errors_at, throws_at;
+    std::vector<uint64_t> handled;
+  };
+  for (const Case& c : std::vector<Case>{
+           {"one by one", false, 0, {}, {}, {1, 2, 3, 4, 5}},
+           {"errors one by one", false, 0, {1}, {5}, {2, 3, 4}},
+           {"a batch", true, 256, {}, {}, {1, 2, 3, 4, 5}},
+           {"batches of two", true, 2, {}, {}, {1, 2, 3, 4, 5}},
+           {"an error in the middle", true, 256, {3}, {}, {1, 2, 4, 5}},
+           {"the first one", true, 256, {1}, {}, {2, 3, 4, 5}},
+           {"the last one", true, 256, {}, {5}, {1, 2, 3, 4}},
+           {"two of them", true, 256, {2}, {4}, {1, 3, 5}},
+           {"in a later batch", true, 2, {}, {4}, {1, 2, 3, 5}},
+           {"all of them", true, 2, {1, 2, 3, 4, 5}, {}, {}},
+           {"max_batch 0 is no batch", true, 0, {2}, {}, {1, 3, 4, 5}},
+       }) {
+    script_ = {.errors_at = c.errors_at,
+               .throws_at = c.throws_at,
+               .batches = c.batches,
+               .max_batch = c.max_batch};
+    done_ = errors_ = 0;
+    HandleAll(5);
+    EXPECT_EQ(script_.handled, c.handled) << c.why;
+    EXPECT_EQ(done_, 5u) << c.why;
+    EXPECT_EQ(errors_, 5 - c.handled.size()) << c.why;
+  }
+}
+
+TEST_F(InProcessHandlerTest, ShowsNoBatchLargerThanThePluginTakes) {
+  script_.max_batch = 2;
+  HandleAll(5);
+  EXPECT_THAT(script_.batches_seen, ElementsAre(2, 2, 1));
+}
+
+TEST_F(InProcessHandlerTest, CountsABatchThatKeptNoCount) {
+  script_.keeps_done = false;
+  HandleAll(5);
+  EXPECT_EQ(done_, 5u);
+  EXPECT_EQ(errors_, 0u);
+}
+
+}  // namespace
+}  // namespace weir

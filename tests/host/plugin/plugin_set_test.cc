@@ -1,0 +1,249 @@
+#include "host/plugin/plugin_set.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <fstream>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/fakes/fake_clock.h"
+#include "tests/fakes/fake_event_sink.h"
+#include "tests/fakes/fake_handler_registry.h"
+
+namespace weir {
+namespace {
+
+using testing::AllOf;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::SizeIs;
+using State = PluginStatus::State;
+using Condition = PluginStatus::Condition;
+
+class PluginSetTest : public testing::Test {
+ protected:
+  PluginSetTest() : dir_(testing::TempDir()) {
+    InternWellKnownTypes(types_);
+    set_ = std::make_unique<PluginSet>(
+        dir_, registry_, sink_, types_, sources_, clock_,
+        [this](Severity, absl::string_view area, absl::string_view text) {
+          lines_.push_back(absl::StrCat(area, ": ", text));
+        });
+  }
+
+  static PluginSlotSpec Fixture(const std::string& name) {
+    std::string id = name;
+    std::replace(id.begin(), id.end(), '_', '-');
+    return {.id = id,
+            .module = name + ".so",
+            .path = absl::StrCat("tests/fixtures/", name, ".so")};
+  }
+  PluginStatus StatusOf(const std::string& id) {
+    for (PluginStatus& status : set_->List()) {
+      if (status.name == "plugins/" + id) return status;
+    }
+    ADD_FAILURE() << "no slot " << id;
+    return {};
+  }
+  // The type and subject of each event so far.
+  std::vector<std::string> Told() {
+    std::vector<std::string> told;
+    for (const Event& event : sink_.events()) {
+      told.push_back(event.type + ' ' + event.subject);
+    }
+    return told;
+  }
+
+  const std::string dir_;
+  FakeClock clock_;
+  FakeEventSink sink_;
+  FakeHandlerRegistry registry_;
+  NameTable types_, sources_;
+  std::vector<std::string> lines_;
+  std::unique_ptr<PluginSet> set_;
+};
+
+TEST_F(PluginSetTest, RunsAPluginAndTellsEverythingAboutIt) {
+  PluginSlotSpec spec = Fixture("ok_c");
+  spec.options.policy = QueuePolicy::kBlock;
+  spec.options.sources = {"ris-live"};
+  set_->Load({spec});
+
+  const PluginStatus status = StatusOf("ok-c");
+  EXPECT_EQ(status.state, State::kRunning);
+  EXPECT_EQ(status.error, "");
+  EXPECT_EQ(status.module, "ok_c.so");
+  EXPECT_EQ(status.version, "1.0.0");
+  EXPECT_THAT(status.sha256, SizeIs(64));
+  EXPECT_EQ(status.abi_version, 1u);
+  EXPECT_EQ(status.generation, 1u);
+  EXPECT_EQ(status.requested_capacity, 64);
+  EXPECT_EQ(status.effective_capacity, 64u);
+  EXPECT_THAT(status.conditions, ElementsAre(Condition::kHealthy));
+  EXPECT_THAT(status.wanted_message_types, SizeIs(3));
+  EXPECT_EQ(registry_.options_of("ok-c").policy, QueuePolicy::kBlock);
+  EXPECT_THAT(registry_.options_of("ok-c").sources, ElementsAre("ris-live"));
+  EXPECT_THAT(Told(), ElementsAre("weir.plugin.state plugins/ok-c",
+                                  "weir.plugin.state plugins/ok-c"));
+  EXPECT_THAT(sink_.events()[1].json,
+              AllOf(HasSubstr("\"from\":\"LOADING\",\"to\":\"RUNNING\""),
+                    HasSubstr("\"generation\":1")));
+}
+
+TEST_F(PluginSetTest, RefusesEachBadPluginAndRunsTheGoodOne) {
+  struct Case {
+    const char* name;
+    State state;
+    std::vector<const char*> want;
+  };
+  const std::vector<Case> cases = {
+      {"cap_0", State::kFailed, {"queue of 0 messages"}},
+      {"cap_neg", State::kFailed, {"queue of -5 messages"}},
+      {"extra_exports", State::kInvalid, {"elf.exports", "leaked_helper"}},
+      {"missing_entry", State::kInvalid, {"elf.exports", "say WEIR_PLUGIN"}},
+      {"no_note", State::kInvalid, {"elf.note", "say WEIR_PLUGIN"}},
+      {"nowhere", State::kInvalid, {"file.open", "that the host's user"}},
+      {"program", State::kInvalid, {"elf.type", "-shared"}},
+      {"wrong_major",
+       State::kInvalid,
+       {"weir_plugin_entry_v2, this host speaks v1", "this host's SDK"}},
+  };
+  std::vector<PluginSlotSpec> specs = {Fixture("ok_c")};
+  for (const Case& c : cases) specs.push_back(Fixture(c.name));
+  set_->Load(specs);
+
+  for (const Case& c : cases) {
+    const PluginStatus status = StatusOf(Fixture(c.name).id);
+    EXPECT_EQ(status.state, c.state) << c.name;
+    EXPECT_THAT(status.error, HasSubstr(absl::StrCat(c.name, ".so: ")));
+    for (const char* want : c.want) {
+      EXPECT_THAT(status.error, HasSubstr(want)) << c.name;
+    }
+    EXPECT_THAT(status.conditions, IsEmpty()) << c.name;
+  }
+  EXPECT_EQ(StatusOf("ok-c").state, State::kRunning);
+  EXPECT_THAT(lines_, testing::Contains(HasSubstr("plugins/cap-neg: ")));
+}
+
+TEST_F(PluginSetTest, RefusesWhatIsNoFileOrNoPlugin) {
+  const std::string dir = dir_ + "/odd";
+  mkdir(dir.c_str(), 0755);
+  std::ofstream(dir + "/text.so") << "not a plugin";
+  std::ofstream(dir + "/empty.so").flush();
+  mkdir((dir + "/folder.so").c_str(), 0755);
+  unlink((dir + "/pipe.so").c_str());
+  ASSERT_EQ(mkfifo((dir + "/pipe.so").c_str(), 0644), 0);
+  unlink((dir + "/loop.so").c_str());
+  ASSERT_EQ(symlink("loop.so", (dir + "/loop.so").c_str()), 0);
+  std::vector<PluginSlotSpec> specs;
+  const std::vector<std::pair<const char*, const char*>> cases = {
+      {"text", "text.so: elf.header: not an ELF file"},
+      {"empty", "empty.so: elf.header: the file is empty"},
+      {"folder", "folder.so: file.type: a directory"},
+      {"pipe", "pipe.so: file.type: a pipe"},
+      {"loop", "loop.so: file.open: cannot be read"},
+  };
+  for (const auto& [name, want] : cases) {
+    specs.push_back({.id = name,
+                     .module = absl::StrCat(name, ".so"),
+                     .path = absl::StrCat(dir, "/", name, ".so")});
+  }
+  set_->Load(specs);
+  for (const auto& [name, want] : cases) {
+    EXPECT_EQ(StatusOf(name).state, State::kInvalid) << name;
+    EXPECT_THAT(StatusOf(name).error, HasSubstr(want)) << name;
+  }
+}
+
+TEST_F(PluginSetTest, CountsAPluginsExceptionsAndRunsOn) {
+  set_->Load({Fixture("throws")});
+  EXPECT_EQ(StatusOf("throws").state, State::kRunning);
+  EXPECT_THAT(StatusOf("throws").wanted_message_types,
+              ElementsAre("UPDATE", "RAW"));
+  std::vector<Message> messages(3);
+  std::vector<const Message*> pointers;
+  for (size_t i = 0; i < messages.size(); ++i) {
+    messages[i].view.seq = i + 1;
+    pointers.push_back(&messages[i]);
+  }
+  registry_.Dispatch("throws", pointers);
+  EXPECT_EQ(set_->Stats()[0].handler.books.processed_ok, 2u);
+  EXPECT_EQ(set_->Stats()[0].handler.books.processed_error, 1u);
+}
+
+TEST_F(PluginSetTest, TellsWhatAConstructorThatThrewSaid) {
+  PluginSlotSpec spec = Fixture("throws");
+  spec.config_json = R"({"peers":[1,2,3,"x"]})";
+  set_->Load({spec});
+  EXPECT_EQ(StatusOf("throws").state, State::kFailed);
+  EXPECT_THAT(StatusOf("throws").error,
+              AllOf(HasSubstr("throws.so: create: "),
+                    HasSubstr("peers[3]: not a number")));
+}
+
+TEST_F(PluginSetTest, LoadsNothingThatIsDisabledOrFaultyAlready) {
+  PluginSlotSpec disabled = Fixture("ok_c");
+  disabled.options.disabled = true;
+  PluginSlotSpec faulty = Fixture("throws");
+  faulty.status = absl::InvalidArgumentError("throws.yaml:3: no such key");
+  set_->Load({disabled, faulty});
+  EXPECT_EQ(StatusOf("ok-c").state, State::kStopped);
+  EXPECT_EQ(StatusOf("throws").state, State::kInvalid);
+  EXPECT_THAT(StatusOf("throws").error, HasSubstr("throws.yaml:3"));
+}
+
+TEST_F(PluginSetTest, SaysOnceThatAPluginHangs) {
+  set_->Load({Fixture("ok_c")});
+  const size_t before = Told().size();
+  registry_.stats_of("ok-c")->busy_for = absl::Seconds(1.5);
+  set_->Tick();
+  set_->Tick();
+  EXPECT_THAT(StatusOf("ok-c").conditions, ElementsAre(Condition::kHung));
+  ASSERT_THAT(Told(), SizeIs(before + 1));
+  EXPECT_EQ(Told().back(), "weir.plugin.hung plugins/ok-c");
+  EXPECT_THAT(sink_.events().back().json, HasSubstr("\"busy_ms\":1500"));
+
+  registry_.stats_of("ok-c")->busy_for = absl::ZeroDuration();
+  set_->Tick();
+  EXPECT_THAT(StatusOf("ok-c").conditions, ElementsAre(Condition::kHealthy));
+  registry_.stats_of("ok-c")->busy_for = absl::Seconds(2);
+  set_->Tick();
+  EXPECT_THAT(Told(), SizeIs(before + 2));
+}
+
+TEST_F(PluginSetTest, IsOverloadedForTenSecondsAfterADrop) {
+  set_->Load({Fixture("ok_c")});
+  clock_.Advance(absl::Hours(1));
+  registry_.stats_of("ok-c")->last_drop = clock_.Now();
+  registry_.stats_of("ok-c")->blocking = true;
+  EXPECT_THAT(StatusOf("ok-c").conditions,
+              ElementsAre(Condition::kOverloaded, Condition::kBlockingSource));
+  registry_.stats_of("ok-c")->blocking = false;
+  clock_.Advance(absl::Seconds(10));
+  EXPECT_THAT(StatusOf("ok-c").conditions, ElementsAre(Condition::kHealthy));
+}
+
+TEST_F(PluginSetTest, UnloadsEverythingAndKeepsTheSlots) {
+  set_->Load({Fixture("cap_0"), Fixture("ok_c")});
+  registry_.stats_of("ok-c")->books.offered = 7;
+  const std::string copy = dir_ + "/ok-c.1.so";
+  EXPECT_EQ(access(copy.c_str(), F_OK), 0);
+  set_->UnloadAll();
+  set_->UnloadAll();
+
+  EXPECT_EQ(registry_.stats_of("ok-c"), nullptr);
+  EXPECT_NE(access(copy.c_str(), F_OK), 0) << "the copy goes with the code";
+  EXPECT_EQ(StatusOf("ok-c").state, State::kStopped);
+  EXPECT_EQ(StatusOf("cap-0").state, State::kFailed);
+  EXPECT_EQ(set_->Stats()[1].handler.books.offered, 7u);
+}
+
+}  // namespace
+}  // namespace weir
