@@ -86,9 +86,9 @@ absl::StatusOr<std::string> PrepareStateDir(const std::string& path) {
 
 BrokerOptions MakeBrokerOptions(const v1::HostConfig& config) {
   BrokerOptions options;
-  options.log.max_bytes = config.broker().ring_bytes();
-  options.log.max_age = ToAbsl(config.broker().ring_age());
-  options.log.max_events = config.broker().ring_events();
+  options.log.ring_bytes = config.broker().ring_bytes();
+  options.log.ring_age = ToAbsl(config.broker().ring_age());
+  options.log.ring_events = config.broker().ring_events();
   options.max_streams = config.limits().max_subscribers();
   options.regex_budget_bytes =
       static_cast<int64_t>(config.limits().filter_memory_bytes());
@@ -108,8 +108,7 @@ class Host::Rooms {
         clock_(clock),
         random_(seed),
         broker_(MakeBrokerOptions(config), MakeEpoch(random_), codec_, clock),
-        subscriptions_(broker_, clock, random_(),
-                       config.limits().max_subscriptions()),
+        subscriptions_(broker_, clock, config.limits().max_subscriptions()),
         dispatcher_(types_, source_names_, slabs_, clock,
                     {.max_queued_bytes = config.plugins().max_queued_bytes()}),
         auditor_(dispatcher_, broker_, clock),
@@ -255,7 +254,7 @@ class Host::Rooms {
   const v1::HostConfig config_;
   const Environment environment_;
   const Clock& clock_;
-  std::mt19937_64 random_;
+  std::mt19937_64 random_;  // Used while the host is made and started.
 
   NameTable types_;
   NameTable source_names_;

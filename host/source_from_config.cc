@@ -52,6 +52,7 @@ std::unique_ptr<Source> MakeSource(const v1::SourceConfig& config,
   options.loops = replay.loops();
   options.endless = replay.endless();
   options.max_payload_bytes = config.max_payload_bytes();
+  options.resume = replay.resume();
   if (replay.resume()) {
     options.state_file = absl::StrCat(state_dir, "/", config.id(), ".offset");
   }

@@ -25,7 +25,7 @@ void DecodeStage::Accept(FrameBatch& batch) {
   const bool raw = parts_.sink.Wanted(kTypeRaw);
   writer_.Begin(Wrap(std::move(batch.receipt)));
   for (const absl::string_view frame : batch.frames) {
-    DecodeFrame(frame, raw, batch.received_at, &tally);
+    DecodeFrame(frame, raw, &tally);
   }
   FinishMessages(recv_ns, &tally);
   const int64_t end_ns = parts_.clock.MonotonicNs();
@@ -53,7 +53,7 @@ Receipt DecodeStage::Wrap(Receipt receipt) {
 }
 
 void DecodeStage::DecodeFrame(absl::string_view frame, bool raw,
-                              absl::Time received_at, Tally* tally) {
+                              Tally* tally) {
   tally->bytes += frame.size();
   absl::string_view payload = frame;
   if (raw) {
@@ -87,7 +87,7 @@ void DecodeStage::DecodeFrame(absl::string_view frame, bool raw,
     case Decoded::Verdict::kUpstreamError:
       ++tally->not_messages;
       ++tally->upstream_errors;
-      PublishUpstreamError(decoded.text, received_at);
+      TellUpstreamError(decoded.text);
       break;
   }
 }
@@ -116,19 +116,9 @@ void DecodeStage::LogSession(const Message& message) const {
   LogInfo(options_.source, DescribeSession(message));
 }
 
-void DecodeStage::PublishUpstreamError(absl::string_view text, absl::Time at) {
+void DecodeStage::TellUpstreamError(absl::string_view text) const {
   LogWarning(options_.source, "the server says: ", text);
-  const absl::Status status = parts_.events.Publish(
-      {.type = "weir.source.error",
-       .source = "host",
-       .subject = options_.source,
-       .severity = Severity::kWarning,
-       .event_time = at,
-       .json = absl::StrCat(R"({"message":)", JsonQuote(text), "}")});
-  if (!status.ok()) {
-    LogWarning(options_.source,
-               "weir.source.error was not published: ", status.message());
-  }
+  if (parts_.upstream_error) parts_.upstream_error(text);
 }
 
 void DecodeStage::Add(Tally tally, int64_t recv_ns, int64_t now_ns) {

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
@@ -17,7 +18,6 @@
 #include "host/decode/decoder.h"
 #include "host/metrics/histogram.h"
 #include "host/metrics/rate_meter.h"
-#include "host/pipeline/event_sink.h"
 #include "host/pipeline/frame_batch.h"
 #include "host/pipeline/frame_sink.h"
 #include "host/pipeline/message.h"
@@ -47,8 +47,7 @@ struct DecodeStageOptions {
 //
 //   frame --> RAW, if a handler wants it --> what the decoder makes of it
 //
-// OPEN and NOTIFICATION are logged with peer and AS number. What the server
-// says is wrong becomes an event `weir.source.error`.
+// OPEN and NOTIFICATION are logged with peer and AS number.
 //
 // Accept is called by one thread; everything else is thread-safe. Locks are
 // taken once for a batch.
@@ -64,7 +63,9 @@ class DecodeStage final : public FrameSink {
     // The last number given to a message of any source.
     std::atomic<uint64_t>& last_seq;
     MessageSink& sink;
-    EventSink& events;
+    // Called with what the server says is wrong, from within Accept; whoever
+    // keeps the source's last error makes an event of it. May be empty.
+    std::function<void(absl::string_view)> upstream_error;
     const Clock& clock;
   };
 
@@ -122,12 +123,11 @@ class DecodeStage final : public FrameSink {
   }
 
   Receipt Wrap(Receipt receipt);
-  void DecodeFrame(absl::string_view frame, bool raw, absl::Time received_at,
-                   Tally* tally);
+  void DecodeFrame(absl::string_view frame, bool raw, Tally* tally);
   // Finishes the messages of the batch and counts them by type.
   void FinishMessages(int64_t recv_ns, Tally* tally);
   void LogSession(const Message& message) const;
-  void PublishUpstreamError(absl::string_view text, absl::Time at);
+  void TellUpstreamError(absl::string_view text) const;
   void Add(Tally tally, int64_t recv_ns, int64_t now_ns)
       ABSL_LOCKS_EXCLUDED(mu_);
 
