@@ -52,8 +52,8 @@ constexpr absl::Duration kTick = absl::Milliseconds(250);
 // What streams are told to wait before they come back to a host that stops.
 constexpr absl::Duration kRetryAfter = absl::Seconds(2);
 
-// What the transport may take of the shutdown: streams end at once, unless their
-// reader does not read.
+// What the transport may take of the shutdown: streams end at once, unless
+// their reader does not read.
 constexpr absl::Duration kServerGrace = absl::Seconds(1);
 constexpr absl::Duration kServerLimit = absl::Seconds(3);
 
@@ -72,9 +72,8 @@ absl::StatusOr<std::string> PrepareStateDir(const std::string& path) {
                      "; make the directory, or set `state_dir` to another"));
   }
   if (!S_ISDIR(info.st_mode) || access(path.c_str(), W_OK | X_OK) != 0) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("state_dir ", path,
-                     ": not a directory that this user can write to"));
+    return absl::FailedPreconditionError(absl::StrCat(
+        "state_dir ", path, ": not a directory that this user can write to"));
   }
   std::string run = absl::StrCat(path, "/run");
   if (mkdir(run.c_str(), 0700) != 0 && errno != EEXIST) {
@@ -133,11 +132,17 @@ class Host::Rooms {
 
   absl::Status Start() {
     broker_.Start();
-    auto server = Server::Start(
-        MakeServerOptions(config_),
-        {&event_service_, &subscription_service_, &source_service_,
-         &plugin_service_, &stats_service_},
-        rpcs_);
+    ServerOptions options = MakeServerOptions(config_);
+    options.health_names = {v1::EventService::service_full_name(),
+                            v1::SubscriptionService::service_full_name(),
+                            v1::SourceService::service_full_name(),
+                            v1::PluginService::service_full_name(),
+                            v1::StatsService::service_full_name()};
+    auto server =
+        Server::Start(options,
+                      {&event_service_, &subscription_service_,
+                       &source_service_, &plugin_service_, &stats_service_},
+                      rpcs_);
     if (!server.ok()) return server.status();
     server_ = *std::move(server);
     LogInfo("host", "serving on ", absl::StrJoin(server_->addresses(), ", "));
@@ -154,8 +159,7 @@ class Host::Rooms {
   bool Stop() {
     if (stopped_) return clean_;
     stopped_ = true;
-    const absl::Time end =
-        clock_.Now() + ToAbsl(config_.shutdown_timeout());
+    const absl::Time end = clock_.Now() + ToAbsl(config_.shutdown_timeout());
     // Whoever blocks in Dispatch would hold its source up: what is full stays
     // full only as long as the drain of the queues takes.
     Ticker unblock(absl::Seconds(1), [this, end] {
@@ -163,9 +167,9 @@ class Host::Rooms {
     });
     sources_.Stop();
     unblock.Stop();
-    dispatcher_.Drain(std::max(absl::ZeroDuration(),
-                               end - clock_.Now() - kServerGrace -
-                                   kServerLimit));
+    dispatcher_.Drain(
+        std::max(absl::ZeroDuration(),
+                 end - clock_.Now() - kServerGrace - kServerLimit));
     tick_.reset();
     stats_tick_.reset();
     plugins_.UnloadAll();
@@ -202,21 +206,20 @@ class Host::Rooms {
                            .source_id = source_names_.Intern(config.id()),
                            .samples = config_.logging().samples()},
         MakeDecoder(config, types_),
-        DecodeStage::Parts{
-            .pool = slabs_,
-            .types = types_,
-            .last_seq = last_seq_,
-            .sink = dispatcher_,
-            .upstream_error =
-                [this, name](absl::string_view text) {
-                  sources_.ReportUpstreamError(name, text);
-                },
-            .clock = clock_});
+        DecodeStage::Parts{.pool = slabs_,
+                           .types = types_,
+                           .last_seq = last_seq_,
+                           .sink = dispatcher_,
+                           .upstream_error =
+                               [this, name](absl::string_view text) {
+                                 sources_.ReportUpstreamError(name, text);
+                               },
+                           .clock = clock_});
     SourceSpec spec;
     spec.options = MakeStreamerOptions(config, random_());
-    spec.source =
-        MakeSource(config, config_.state_dir(), clock_,
-                   [] { return std::make_unique<InterruptibleSleeper>(); });
+    spec.source = MakeSource(config, config_.state_dir(), clock_, [] {
+      return std::make_unique<InterruptibleSleeper>();
+    });
     spec.sink = stage.get();
     DecodeStage* const counted = stage.get();
     spec.fill_stats = [counted](SourceStats* stats) {

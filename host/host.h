@@ -24,8 +24,9 @@ namespace weir {
 // Start and Stop are called by one thread.
 class Host {
  public:
-  // Runs `config`, which has its defaults and no faults (LoadConfigFile). `clock`
-  // must outlive the host and is a real one. Everything random comes of `seed`.
+  // Runs `config`, which has its defaults and no faults (LoadConfigFile).
+  // `clock` must outlive the host and is a real one. Everything random comes of
+  // `seed`.
   //
   // Returns an error, naming the place and the cure, if the state directory
   // cannot be used or an address cannot be listened on. What is wrong with a
@@ -44,9 +45,9 @@ class Host {
   const std::vector<std::string>& addresses() const;
 
   // Stops within the configured shutdown_timeout: what is queued is handled,
-  // streams are told. Returns false if something did not let go in time, such as
-  // a handler in a call or a client that does not read; the process should then
-  // end without running destructors. Safe to call twice.
+  // streams are told. Returns false if something did not let go in time, such
+  // as a handler in a call or a client that does not read; the process should
+  // then end without running destructors. Safe to call twice.
   bool Stop();
 
  private:

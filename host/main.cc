@@ -101,8 +101,9 @@ int Run(const v1::HostConfig& config, const Environment& environment) {
   LogInfo("host", "stopping: ", sigabbrev_np(signal));
   const bool clean = (*host)->Stop();
   if (clean) return 0;
-  // Something will not let go: a handler in a call, a client that does not read.
-  // Everything that is to be kept is kept, so the process ends without it.
+  // Something will not let go: a handler in a call, a client that does not
+  // read. Everything that is to be kept is kept, so the process ends without
+  // it.
   LogWarning("host", "ending without what did not stop in time");
   std::fflush(nullptr);
   _exit(0);
@@ -118,8 +119,9 @@ int Main(int argc, char** argv) {
   app.add_option("--check", check,
                  "check this configuration file, print every fault, and exit: "
                  "0 = none, 1 = some");
-  app.add_flag("--print-config", print,
-               "print the effective configuration, defaults included, and exit");
+  app.add_flag(
+      "--print-config", print,
+      "print the effective configuration, defaults included, and exit");
   app.set_version_flag("--version", absl::StrCat("weir-host ", kVersion));
   CLI11_PARSE(app, argc, argv);
   if (!check.empty()) file = check;

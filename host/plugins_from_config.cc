@@ -63,9 +63,10 @@ std::vector<uid_t> OwnersOf(const v1::PluginsConfig& config,
   for (const std::string& name : config.allowed_owners()) {
     const passwd* const user = getpwnam(name.c_str());
     if (user == nullptr) {
-      notices->push_back(absl::StrCat("plugins.allowed_owners: no user is "
-                                      "called \"",
-                                      name, "\""));
+      notices->push_back(
+          absl::StrCat("plugins.allowed_owners: no user is "
+                       "called \"",
+                       name, "\""));
       continue;
     }
     owners.push_back(user->pw_uid);
@@ -77,8 +78,8 @@ std::vector<uid_t> OwnersOf(const v1::PluginsConfig& config,
 void Configure(const v1::HostConfig& config, const Environment& environment,
                uint64_t seed, PluginSlotSpec* spec) {
   // "/x/origin_watch.so" has its settings in "/x/origin_watch.yaml".
-  const std::string yaml = absl::StrCat(
-      absl::StripSuffix(spec->path, ".so"), ".yaml");
+  const std::string yaml =
+      absl::StrCat(absl::StripSuffix(spec->path, ".so"), ".yaml");
   const PluginConfigResult result =
       LoadPluginConfig(yaml, spec->id, config, environment);
   if (!result.ok()) {
@@ -130,9 +131,9 @@ PluginPlan PlanPlugins(const v1::HostConfig& config,
       spec.path = file->path;
       spec.status = file->status;
     } else if (!entry.disabled()) {
-      spec.status = absl::NotFoundError(absl::StrCat(
-          module, ": in none of the plugin folders (",
-          absl::StrJoin(folders, ", "), "); put it there"));
+      spec.status = absl::NotFoundError(
+          absl::StrCat(module, ": in none of the plugin folders (",
+                       absl::StrJoin(folders, ", "), "); put it there"));
     }
   }
   for (auto& [id, spec] : specs) {

@@ -32,7 +32,8 @@ Access::Options MakeAccessOptions(const v1::HostConfig& config) {
     }
   }
   if (config.security().loopback_role() != v1::ROLE_UNSPECIFIED) {
-    options.loopback_role = static_cast<Role>(config.security().loopback_role());
+    options.loopback_role =
+        static_cast<Role>(config.security().loopback_role());
   }
   options.anonymous_role =
       static_cast<Role>(config.security().anonymous_role());

@@ -16,8 +16,8 @@
 namespace weir {
 
 // Turns one entry of `sources`, which has its defaults and no faults, into what
-// the rooms take. `clock` must outlive the source. `state_dir` is where a source
-// keeps what must survive a restart.
+// the rooms take. `clock` must outlive the source. `state_dir` is where a
+// source keeps what must survive a restart.
 std::unique_ptr<Source> MakeSource(const v1::SourceConfig& config,
                                    const std::string& state_dir,
                                    const Clock& clock,

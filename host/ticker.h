@@ -9,7 +9,8 @@
 
 namespace weir {
 
-// Calls a function again and again, on a thread of its own, until it is stopped.
+// Calls a function again and again, on a thread of its own, until it is
+// stopped.
 class Ticker {
  public:
   // Calls `tick` every `interval`, the first time after one.

@@ -105,6 +105,9 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(
                       }),
         ": gRPC refused one of them"));
   }
+  for (const std::string& name : options.health_names) {
+    server->server_->GetHealthCheckService()->SetServingStatus(name, true);
+  }
   for (size_t i = 0; i < options.listeners.size(); ++i) {
     const ListenerOptions& listener = options.listeners[i];
     if (listener.unix_path.empty()) {
@@ -126,7 +129,9 @@ Server::~Server() { Stop(absl::ZeroDuration(), absl::Seconds(3)); }
 bool Server::Stop(absl::Duration grace, absl::Duration limit) {
   if (stopped_) return true;
   stopped_ = true;
+  if (server_ == nullptr) return true;
   for (const std::string& path : socket_paths_) unlink(path.c_str());
+  server_->GetHealthCheckService()->Shutdown();
   struct Done {
     Mutex mu;
     CondVar changed;

@@ -24,6 +24,9 @@ struct ServerOptions {
   std::vector<ListenerOptions> listeners;
   uint32_t max_streams_per_connection = 256;
   uint64_t memory_bytes = 256 << 20;  // Of gRPC's own buffers.
+  // What the health service says SERVING of, beside the server as a whole:
+  // "weir.v1.EventService".
+  std::vector<std::string> health_names;
 };
 
 // The gRPC server: the services, standard health and reflection, on all
