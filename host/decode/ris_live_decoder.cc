@@ -397,8 +397,9 @@ std::string RisLiveDecoder::ReadData(ondemand::object data, FieldWriter& fields,
     }
     seen |= uint32_t{1} << key;
     const char* const problem = ReadValue(key, field.value(), fields, head);
-    // Null is asked for last, since it hardly ever is.
-    if (problem != nullptr && !field.value().is_null()) {
+    if (problem == nullptr) continue;
+    bool is_null = false;
+    if (field.value().is_null().get(is_null) || !is_null) {
       return absl::StrCat("data.", KeyName(key), ": ", problem);
     }
   }

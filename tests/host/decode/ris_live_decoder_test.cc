@@ -388,6 +388,7 @@ TEST_F(RisLiveDecoderTest, RefusesHalfAnUpdate) {
            {"below zero", Update(R"("timestamp":-1)"), "data.timestamp"},
            {"floating point", Update(R"("timestamp":1.5e9)"), "data.timestamp"},
            {"the year 2262", Update(R"("timestamp":9223372036)"), "9223372035"},
+           {"nearly null", Update(R"("peer_asn":n"1")"), "data.peer_asn"},
            {"no aggregator", Update(R"("aggregator":"1:::1")"),
             "data.aggregator"},
        }) {
