@@ -92,9 +92,9 @@ class BadPluginTest(harness.EndToEnd):
         host = self.start_host(config)
         plugins = {line.split()[0]: line
                    for line in self.weir(host, "plugins") if line.strip()}
-        self.assertIn("RUNNING", plugins["counts"])
+        self.assertIn("running", plugins["counts"])
         for name in ("text", "empty", "half"):
-            self.assertIn("INVALID", plugins[name], plugins)
+            self.assertIn("invalid", plugins[name], plugins)
         harness.until(lambda: int(self.plugin_stats(host, "counts").get(
             "processed_ok", 0)) > 100, "counts goes on")
         events = self.events(host, "--type", "weir.plugin.state")

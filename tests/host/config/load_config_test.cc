@@ -205,11 +205,6 @@ TEST(LoadConfigTest, ChecksWhatOneFieldSaysOfAnother) {
       {"once and for ever",
        Source("replay_file: {path: a, loops: 2, endless: true}"),
        "replay_file.loops: 2 and endless exclude each other"},
-      {"hung after it is killed", "plugins: {defaults: {soft_deadline: 11s}}",
-       "plugins.defaults.soft_deadline: 11s is longer than hard_deadline, "
-       "10s"},
-      {"... by the default", Plugin("settings: {hard_deadline: 500ms}"),
-       "plugins.plugins[0].settings.soft_deadline: 1s is longer than"},
       {"above the maximum",
        "plugins: {max_capacity: 10, plugins: [{id: a, settings: {capacity: "
        "11}}]}",
@@ -320,7 +315,7 @@ TEST_F(LoadPluginConfigTest, TakesEachSettingFromTheFirstPlaceThatHasIt) {
   EXPECT_EQ(settings.capacity(), 3u);
   EXPECT_EQ(settings.emit_limit_per_second(), 2u);
   EXPECT_EQ(settings.log_limit_per_second(), 1u);
-  EXPECT_EQ(settings.emit_ring_events(), 16384u);
+  EXPECT_EQ(settings.policy(), v1::QUEUE_POLICY_LINEAR_DROP);
   EXPECT_EQ(result.config.module(), "origin_watch.so");
   EXPECT_EQ(result.config.config().fields().at("a").string_value(), "b");
 }
