@@ -5,7 +5,6 @@
 
 #include "absl/strings/str_cat.h"
 #include "host/broker/event_check.h"
-#include "host/broker/faults.h"
 #include "host/broker/replay_id.h"
 #include "host/broker/start_position.h"
 #include "host/status/error_info.h"
@@ -216,12 +215,6 @@ absl::StatusOr<Broker::Attached> Broker::Attach(
   if (!start.ok()) return start.status();
   return OpenAt(std::move(options), *std::move(start), std::move(filter),
                 std::move(attachment), std::move(ready), std::move(on_detach));
-}
-
-absl::Status Broker::CheckFilters(const std::vector<EventFilter>& filters) {
-  Faults faults;
-  filter_classes_.Get(filters, &faults);
-  return faults.ToStatus();
 }
 
 absl::Status Broker::CheckOpenLocked() const {

@@ -16,6 +16,7 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "host/broker/alarm.h"
+#include "host/broker/faults.h"
 #include "host/broker/filter.h"
 #include "host/broker/filter_classes.h"
 #include "host/broker/latency_meter.h"
@@ -112,8 +113,10 @@ class Broker final : public EventSink, public EventLog {
                                   std::function<void()> on_detach)
       ABSL_LOCKS_EXCLUDED(mu_);
 
-  // Checks `filters`, as Open does.
-  absl::Status CheckFilters(const std::vector<EventFilter>& filters);
+  // Adds what is wrong with `filters` to `faults`, as Open does.
+  void CheckFilters(const std::vector<EventFilter>& filters, Faults* faults) {
+    filter_classes_.Get(filters, faults);
+  }
 
   const LogSource& log() const { return log_; }
 

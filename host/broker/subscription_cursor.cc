@@ -4,12 +4,12 @@
 
 namespace weir {
 
-uint64_t SubscriptionCursor::Attach() {
+void SubscriptionCursor::Attach(uint64_t lease) {
   MutexLock lock(&mu_);
   unacked_.clear();
   state_.unacked_events = 0;
   state_.delivered = state_.acked;
-  return ++state_.lease;
+  state_.lease = lease;
 }
 
 uint64_t SubscriptionCursor::Room(uint64_t lease) const {

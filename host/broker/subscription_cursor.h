@@ -37,8 +37,9 @@ class SubscriptionCursor {
     state_.acked = state_.delivered = acked;
   }
 
-  // Begins a new lease and returns it: delivery starts over after what is done.
-  uint64_t Attach() ABSL_LOCKS_EXCLUDED(mu_);
+  // Begins `lease`, a number that was never used: delivery starts over after
+  // what is done.
+  void Attach(uint64_t lease) ABSL_LOCKS_EXCLUDED(mu_);
 
   // How many more events may be delivered; 0 for a stale lease.
   uint64_t Room(uint64_t lease) const ABSL_LOCKS_EXCLUDED(mu_);

@@ -1,0 +1,363 @@
+#include "host/broker/subscription_store.h"
+
+#include <algorithm>
+#include <optional>
+#include <utility>
+
+#include "absl/strings/ascii.h"
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
+#include "host/broker/event_check.h"
+#include "host/broker/faults.h"
+#include "host/broker/replay_id.h"
+#include "host/broker/start_position.h"
+#include "host/status/error_info.h"
+
+namespace weir {
+namespace {
+
+// The bounds and defaults of weir.v1.Subscription.
+constexpr uint64_t kDefaultUnackedEvents = 10'000;
+constexpr uint64_t kMaxUnackedEvents = 1'000'000;
+constexpr absl::Duration kDefaultIdleTtl = absl::Hours(7 * 24);
+constexpr size_t kMaxIdBytes = 63;
+constexpr size_t kMaxDisplayNameBytes = 128;
+
+constexpr absl::Duration kRetryCreate = absl::Minutes(1);
+constexpr absl::string_view kNamePrefix = "subscriptions/";
+
+// [a-z]([a-z0-9-]{0,61}[a-z0-9])?
+bool IsId(absl::string_view id) {
+  return !id.empty() && id.size() <= kMaxIdBytes &&
+         absl::ascii_islower(id[0]) && id.back() != '-' &&
+         std::all_of(id.begin(), id.end(), [](unsigned char c) {
+           return absl::ascii_islower(c) || absl::ascii_isdigit(c) || c == '-';
+         });
+}
+
+absl::Status Error(absl::StatusCode code, absl::string_view reason,
+                   absl::string_view message, absl::string_view name,
+                   std::map<std::string, std::string> metadata = {}) {
+  metadata["name"] = std::string(name);
+  return MakeError(
+      code, absl::StrCat(name, ": ", message),
+      {.reason = std::string(reason), .metadata = std::move(metadata)});
+}
+
+void CheckSettings(absl::string_view id, const Subscription& settings,
+                   Faults* faults) {
+  if (!IsId(id)) {
+    const std::string value = absl::Utf8SafeCHexEscape(id.substr(0, 64));
+    faults->Add(
+        "INVALID_FIELD", "subscription_id",
+        absl::StrCat("\"", value, "\" is not [a-z]([a-z0-9-]{0,61}[a-z0-9])?"),
+        {{"value", value}});
+  }
+  const auto check = [&](bool good, absl::string_view field, uint64_t value,
+                         uint64_t limit) {
+    if (good) return;
+    faults->Add("INVALID_FIELD", absl::StrCat("subscription.", field),
+                absl::StrCat(value, "; the limit is ", limit),
+                {{"limit", absl::StrCat(limit)}});
+  };
+  check(settings.display_name.size() <= kMaxDisplayNameBytes, "display_name",
+        settings.display_name.size(), kMaxDisplayNameBytes);
+  check(settings.labels.size() <= kMaxLabels, "labels", settings.labels.size(),
+        kMaxLabels);
+  check(settings.max_unacked_events <= kMaxUnackedEvents, "max_unacked_events",
+        settings.max_unacked_events, kMaxUnackedEvents);
+  if (settings.idle_ttl.value_or(kDefaultIdleTtl) < absl::ZeroDuration()) {
+    const std::string value = absl::FormatDuration(*settings.idle_ttl);
+    faults->Add("INVALID_FIELD", "subscription.idle_ttl",
+                absl::StrCat(value, " is negative; 0 means for ever"),
+                {{"value", value}});
+  }
+}
+
+// Over what can be set: changes when any of it does. FNV-1a, which is the same
+// on every machine, for ever.
+std::string EtagOf(const Subscription& s) {
+  uint64_t hash = 14695981039346656037u;
+  const auto add = [&](const auto& value) {
+    for (const unsigned char c : absl::StrCat(value)) {
+      hash = (hash ^ c) * 1099511628211u;
+    }
+    hash = (hash ^ 0xff) * 1099511628211u;  // Ends a value: no UTF-8 has it.
+  };
+  const auto add_all = [&](const auto& values) {
+    add(values.size());
+    for (const auto& value : values) add(value);
+  };
+  add(s.display_name);
+  for (const EventFilter& filter : s.filters) {
+    add_all(filter.types);
+    add_all(filter.sources);
+    add_all(filter.subject_regexes);
+    add(filter.min_severity);
+    for (const auto& [key, value] : filter.labels)
+      add_all(std::vector{key, value});
+    add_all(filter.json_regexes);
+    add_all(filter.prefixes);
+    add(static_cast<int>(filter.prefix_match));
+    add_all(filter.as_numbers);
+  }
+  add(s.max_unacked_events);
+  add(static_cast<int>(s.gap_policy));
+  add(absl::ToInt64Nanoseconds(s.idle_ttl.value_or(kDefaultIdleTtl)));
+  for (const auto& [key, value] : s.labels) add_all(std::vector{key, value});
+  return absl::StrCat("\"", absl::Hex(hash, absl::kZeroPad16), "\"");
+}
+
+}  // namespace
+
+SubscriptionStore::SubscriptionStore(Broker& broker, const Clock& clock,
+                                     size_t max_subscriptions)
+    : broker_(broker), clock_(clock), max_subscriptions_(max_subscriptions) {}
+
+absl::StatusOr<SubscriptionStore::Record> SubscriptionStore::MakeRecord(
+    absl::string_view id, Subscription settings, const StartPosition& start) {
+  Faults faults;
+  CheckSettings(id, settings, &faults);
+  const std::optional<ReplayId> after = CheckStart(start, &faults);
+  broker_.CheckFilters(settings.filters, &faults);
+  if (!faults.empty()) return faults.ToStatus();
+  absl::StatusOr<StartPoint> found =
+      FindStart(start, after, settings.gap_policy, broker_.log());
+  // Nobody is listening who could be told of a hole of unknown size.
+  if (found.ok() && found->gap.has_value()) {
+    found = FindStart(start, after, GapPolicy::kFail, broker_.log());
+  }
+  if (!found.ok()) return found.status();
+
+  Record record;
+  record.settings = std::move(settings);
+  record.settings.name = absl::StrCat(kNamePrefix, id);
+  if (record.settings.max_unacked_events == 0) {
+    record.settings.max_unacked_events = kDefaultUnackedEvents;
+  }
+  record.settings.create_time = record.settings.update_time = clock_.Now();
+  record.settings.etag = EtagOf(record.settings);
+  record.cursor = std::make_shared<SubscriptionCursor>(
+      found->cursor, record.settings.max_unacked_events);
+  record.last_use_time = clock_.Now();
+  return record;
+}
+
+absl::StatusOr<Subscription> SubscriptionStore::Create(
+    absl::string_view id, Subscription settings, StartPosition start,
+    absl::string_view request_id, bool validate_only) {
+  absl::StatusOr<Record> made = MakeRecord(id, std::move(settings), start);
+  MutexLock lock(&mu_);
+  ForgetOldLocked();
+  if (const auto known = requests_.find(request_id); known != requests_.end()) {
+    return known->second.answer;
+  }
+  if (!made.ok()) return made.status();
+  const std::string name = made->settings.name;
+  if (records_.contains(name)) {
+    return Error(absl::StatusCode::kAlreadyExists, "SUBSCRIPTION_EXISTS",
+                 "is there already", name);
+  }
+  if (records_.size() >= max_subscriptions_) {
+    const std::string limit = absl::StrCat(max_subscriptions_);
+    return MakeError(
+        absl::StatusCode::kResourceExhausted,
+        absl::StrCat("there are ", limit,
+                     " subscriptions, the limit of this server; delete one"),
+        {.reason = "TOO_MANY_SUBSCRIPTIONS",
+         .metadata = {{"limit", limit}, {"scope", "server"}},
+         .retry_delay = kRetryCreate});
+  }
+  const Subscription answer = DescribeLocked(*made);
+  if (validate_only) return answer;
+  records_[name] = *std::move(made);
+  if (!request_id.empty()) {
+    requests_[std::string(request_id)] = {clock_.Now(), answer};
+  }
+  return answer;
+}
+
+absl::StatusOr<Subscription> SubscriptionStore::Get(
+    absl::string_view name) const {
+  MutexLock lock(&mu_);
+  ForgetOldLocked();
+  const absl::StatusOr<Record*> record = FindLocked(name);
+  if (!record.ok()) return record.status();
+  return DescribeLocked(**record);
+}
+
+std::vector<Subscription> SubscriptionStore::List() const {
+  MutexLock lock(&mu_);
+  ForgetOldLocked();
+  std::vector<Subscription> all;
+  for (const auto& [name, record] : records_) {
+    all.push_back(DescribeLocked(record));
+  }
+  return all;
+}
+
+absl::Status SubscriptionStore::Delete(absl::string_view name,
+                                       absl::string_view etag,
+                                       bool allow_missing) {
+  MutexLock lock(&mu_);
+  ForgetOldLocked();
+  const absl::StatusOr<Record*> found = FindLocked(name);
+  if (!found.ok()) return allow_missing ? absl::OkStatus() : found.status();
+  const Record& record = **found;
+  if (!etag.empty() && etag != record.settings.etag) {
+    return Error(absl::StatusCode::kAborted, "ETAG_MISMATCH",
+                 absl::StrCat("is now ", record.settings.etag, ", not ",
+                              absl::Utf8SafeCHexEscape(etag.substr(0, 64)),
+                              "; read it again"),
+                 name, {{"etag", record.settings.etag}});
+  }
+  if (record.attached != nullptr) {
+    record.attached->End(Error(absl::StatusCode::kNotFound,
+                               "SUBSCRIPTION_DELETED", "was deleted", name));
+  }
+  records_.erase(records_.find(name));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::unique_ptr<EventStream>> SubscriptionStore::Consume(
+    ConsumeOptions options, std::function<void()> ready) {
+  MutexLock lock(&mu_);
+  ForgetOldLocked();
+  const absl::StatusOr<Record*> found = FindLocked(options.name);
+  if (!found.ok()) return found.status();
+  Record& record = **found;
+  if (record.attached != nullptr && !options.takeover) {
+    const std::string since =
+        absl::FormatTime(record.attached->start_time(), absl::UTCTimeZone());
+    return Error(
+        absl::StatusCode::kFailedPrecondition, "SUBSCRIPTION_BUSY",
+        absl::StrCat("\"", record.attached->client(), "\" consumes it since ",
+                     since, "; set takeover to detach it"),
+        options.name,
+        {{"attached_client", record.attached->client()}, {"since", since}});
+  }
+  StreamOptions stream;
+  stream.filters = record.settings.filters;
+  stream.gap_policy = record.settings.gap_policy;
+  stream.batch = options.batch;
+  stream.heartbeat_interval = options.heartbeat_interval;
+  stream.client_name = options.client_name;
+  stream.peer = options.peer;
+  const uint64_t lease = ++last_lease_;
+  absl::StatusOr<Broker::Attached> attached = broker_.Attach(
+      std::move(stream), record.cursor->state().acked,
+      {options.name, record.cursor, lease, LeaseId(lease), options.auto_ack},
+      std::move(ready),
+      [this, name = options.name, lease] { OnDetach(name, lease); });
+  if (!attached.ok()) return attached.status();
+  // Only now that there is a successor.
+  if (record.attached != nullptr) {
+    record.attached->End(Error(absl::StatusCode::kAborted, "LEASE_LOST",
+                               "another consumer took it over", options.name));
+  }
+  record.cursor->Attach(lease);
+  record.attached = attached->link;
+  record.attached_lease = lease;
+  return std::move(attached->stream);
+}
+
+void SubscriptionStore::OnDetach(const std::string& name, uint64_t lease) {
+  MutexLock lock(&mu_);
+  const auto at = records_.find(name);
+  if (at == records_.end() || at->second.attached_lease != lease) return;
+  at->second.attached = nullptr;
+  at->second.last_use_time = clock_.Now();
+}
+
+absl::StatusOr<Subscriptions::Acknowledged> SubscriptionStore::Acknowledge(
+    absl::string_view name, absl::string_view cursor,
+    absl::string_view lease_id) {
+  const absl::StatusOr<ReplayId> id = ParseReplayId(cursor, "cursor");
+  if (!id.ok()) return id.status();
+  MutexLock lock(&mu_);
+  ForgetOldLocked();
+  const absl::StatusOr<Record*> found = FindLocked(name);
+  if (!found.ok()) return found.status();
+  Record& record = **found;
+  const SubscriptionCursor::State before = record.cursor->state();
+  if (before.lease == 0 || lease_id != LeaseId(before.lease)) {
+    return Error(absl::StatusCode::kAborted, "LEASE_LOST",
+                 "the lease is stale; consume again", name);
+  }
+  const std::string epoch = broker_.log().epoch();
+  const bool mine = id->epoch == epoch;
+  const auto acked = mine ? record.cursor->Acknowledge(before.lease, id->seq)
+                          : SubscriptionCursor::Ack::kBeyondDelivered;
+  if (acked != SubscriptionCursor::Ack::kDone) {
+    const std::string delivered = FormatReplayId(epoch, before.delivered);
+    return Error(
+        absl::StatusCode::kFailedPrecondition, "ACK_BEYOND_DELIVERED",
+        absl::StrCat(cursor, " was not delivered under this lease; ", delivered,
+                     " was"),
+        name,
+        {{"cursor", std::string(cursor)}, {"delivered_cursor", delivered}});
+  }
+  record.last_ack_time = record.last_use_time = clock_.Now();
+  if (record.attached != nullptr && record.attached->progress().blocked) {
+    record.attached->Poke();
+  }
+  const SubscriptionCursor::State after = record.cursor->state();
+  return Acknowledged{FormatReplayId(epoch, after.acked), after.unacked_events};
+}
+
+void SubscriptionStore::ForgetOldLocked() const {
+  const absl::Time now = clock_.Now();
+  for (auto at = records_.begin(); at != records_.end();) {
+    at = DescribeLocked(at->second).expire_time <= now ? records_.erase(at)
+                                                       : std::next(at);
+  }
+  for (auto at = requests_.begin(); at != requests_.end();) {
+    at = at->second.time + kRequestTtl <= now ? requests_.erase(at)
+                                              : std::next(at);
+  }
+}
+
+absl::StatusOr<SubscriptionStore::Record*> SubscriptionStore::FindLocked(
+    absl::string_view name) const {
+  const auto at = records_.find(name);
+  if (at != records_.end()) return &at->second;
+  return Error(absl::StatusCode::kNotFound, "SUBSCRIPTION_NOT_FOUND",
+               "there is no such subscription",
+               absl::Utf8SafeCHexEscape(name.substr(0, 128)));
+}
+
+Subscription SubscriptionStore::DescribeLocked(const Record& record) const {
+  using State = Subscription::State;
+  const std::string& epoch = broker_.log().epoch();
+  const LogBounds bounds = broker_.log().bounds();
+  const SubscriptionCursor::State cursor = record.cursor->state();
+  Subscription s = record.settings;
+  s.ack_cursor = FormatReplayId(epoch, cursor.acked);
+  s.delivered_cursor = FormatReplayId(epoch, cursor.delivered);
+  s.backlog_events = bounds.latest - std::min(bounds.latest, cursor.acked);
+  s.unacked_events = cursor.unacked_events;
+  s.gap_count = cursor.gaps;
+  s.missed_events = cursor.missed_events;
+  s.last_ack_time = record.last_ack_time;
+  if (record.attached != nullptr) {
+    const StreamProgress progress = record.attached->progress();
+    s.state = progress.blocked     ? State::kBlocked
+              : progress.replaying ? State::kReplaying
+                                   : State::kLive;
+    s.attached_client = record.attached->client();
+    s.lease_id = LeaseId(record.attached_lease);
+    return s;
+  }
+  s.state = cursor.acked + 1 < bounds.earliest ? State::kExpired : State::kIdle;
+  const absl::Duration ttl = s.idle_ttl.value_or(kDefaultIdleTtl);
+  if (ttl > absl::ZeroDuration()) s.expire_time = record.last_use_time + ttl;
+  return s;
+}
+
+// Of this log: a lease from before a restart is none of ours.
+std::string SubscriptionStore::LeaseId(uint64_t lease) const {
+  return absl::StrCat("L-", FormatReplayId(broker_.log().epoch(), lease));
+}
+
+}  // namespace weir
