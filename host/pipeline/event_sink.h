@@ -17,8 +17,9 @@ class EventSink {
   // Appends `event` to the log.
   //
   // Returns InvalidArgument for an event that breaks a bound of weir.v1.Event
-  // (the message names the field, its value and the bound), and
-  // FailedPrecondition after the log was closed.
+  // (EVENT_INVALID; the message names the field, its value and the bound),
+  // ResourceExhausted for one that is too large serialized (EVENT_TOO_LARGE),
+  // and FailedPrecondition after the log was closed.
   virtual absl::Status Publish(Event event) = 0;
 };
 
