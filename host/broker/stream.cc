@@ -77,7 +77,9 @@ bool Stream::Say(int64_t now_ns, StreamItem* item) {
   const StreamLink::Command command = setup_.link->command();
   if (!command.end.ok()) return SayEnd(command.end, item);
   if (!said_hello_) return SayHello(item);
-  if (command.drain.has_value()) return SayDrain(*command.drain, item);
+  if (command.drain.has_value()) {
+    return SayRest(now_ns, item) || SayDrain(*command.drain, item);
+  }
   if (start_gap_.has_value()) return SayStartGap(item);
 
   const LogBounds bounds = environment_.log.bounds();
@@ -111,6 +113,20 @@ bool Stream::SayHello(StreamItem* item) {
   item->hello.lease_id = setup_.lease_id;
   item->hello.server_time = environment_.clock.Now();
   return true;
+}
+
+bool Stream::SayRest(int64_t now_ns, StreamItem* item) {
+  const LogBounds bounds = environment_.log.bounds();
+  const bool readable =
+      !start_gap_.has_value() && progress_.cursor + 1 >= bounds.earliest;
+  if (said_drain_ || !readable) return false;
+  if (!drain_goal_.has_value()) drain_goal_ = bounds.latest;
+  while (progress_.cursor < *drain_goal_) {
+    progress_.held_until_ns = now_ns;  // Nothing more will come to wait for.
+    if (SayEvents(*drain_goal_, now_ns, item)) return true;
+    if (!progress_.more) return false;  // Held by the subscriber, or evicted.
+  }
+  return false;
 }
 
 bool Stream::SayDrain(absl::Duration retry_after, StreamItem* item) {

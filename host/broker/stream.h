@@ -80,6 +80,7 @@ class Stream final : public EventStream {
   ~Stream() override;
 
   bool Next(StreamItem* item) override;
+  bool must_end() const override { return !setup_.link->command().end.ok(); }
   void OnWritten(uint64_t bytes) override;
 
  private:
@@ -98,6 +99,9 @@ class Stream final : public EventStream {
 
   bool Say(int64_t now_ns, StreamItem* item);
   bool SayHello(StreamItem* item);
+  // Says what was in the log when the host began to stop: in memory it is gone
+  // afterwards.
+  bool SayRest(int64_t now_ns, StreamItem* item);
   bool SayDrain(absl::Duration retry_after, StreamItem* item);
   bool SayEnd(absl::Status status, StreamItem* item);
   bool SayStartGap(StreamItem* item);
@@ -133,6 +137,7 @@ class Stream final : public EventStream {
   std::optional<StartPoint::Gap> start_gap_;
   bool said_hello_ = false;
   bool said_drain_ = false;
+  std::optional<uint64_t> drain_goal_;
   uint64_t said_cursor_ = 0;  // Of the last item.
 };
 

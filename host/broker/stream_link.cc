@@ -69,7 +69,12 @@ int64_t StreamLink::DueNs(uint64_t latest) const {
   MutexLock lock(&mu_);
   // Whoever opened it may not have it in his hands before he calls Next.
   if (progress_.messages == 0) return Alarm::kNever;
-  if (poked_) return 0;
+  if (poked_) {
+    // While an item is being written there is nothing to do but to end it; what
+    // else there is to say is asked for when it is written.
+    const bool writing = progress_.write_since_ns != 0;
+    return writing && command_.end.ok() ? Alarm::kNever : 0;
+  }
   if (notified_ || !progress_.waiting || progress_.ended) return Alarm::kNever;
   if (progress_.more) return 0;
   if (progress_.cursor < latest && !progress_.blocked) {

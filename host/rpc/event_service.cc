@@ -27,7 +27,7 @@ grpc::ServerWriteReactor<grpc::ByteBuffer>* EventService::Subscribe(
     options->peer = peer;
     return log_.Open(*std::move(options), std::move(ready));
   };
-  return StreamReactor::Start(open, version_);
+  return StreamReactor::Start(context, open, version_);
 }
 
 grpc::ServerUnaryReactor* EventService::GetLogInfo(

@@ -7,10 +7,11 @@
 
 namespace weir {
 
-StreamReactor* StreamReactor::Start(const Open& open,
+StreamReactor* StreamReactor::Start(grpc::CallbackServerContext* context,
+                                    const Open& open,
                                     std::string server_version) {
-  auto* const reactor = new StreamReactor(std::move(server_version));
-  auto stream = open([reactor] { reactor->Pump(); });
+  auto* const reactor = new StreamReactor(context, std::move(server_version));
+  auto stream = open([reactor] { reactor->OnReady(); });
   if (!stream.ok()) {
     reactor->FinishOnce(stream.status());
     return reactor;
@@ -21,6 +22,19 @@ StreamReactor* StreamReactor::Start(const Open& open,
   }
   reactor->Pump();
   return reactor;
+}
+
+void StreamReactor::OnReady() {
+  bool stuck = false;
+  {
+    MutexLock lock(&mu_);
+    stuck = writing_ && !finished_ && stream_ != nullptr && stream_->must_end();
+  }
+  if (stuck) {
+    context_->TryCancel();
+  } else {
+    Pump();
+  }
 }
 
 void StreamReactor::Pump() {

@@ -27,24 +27,30 @@ class StreamReactor final : public grpc::ServerWriteReactor<grpc::ByteBuffer> {
   using Open = std::function<absl::StatusOr<std::unique_ptr<EventStream>>(
       std::function<void()> ready)>;
 
-  // Starts a call. An error of `open` ends it.
-  static StreamReactor* Start(const Open& open, std::string server_version);
+  // Starts a call. An error of `open` ends it. `context` is the call's.
+  static StreamReactor* Start(grpc::CallbackServerContext* context,
+                              const Open& open, std::string server_version);
 
   void OnWriteDone(bool ok) override ABSL_LOCKS_EXCLUDED(mu_);
   void OnCancel() override ABSL_LOCKS_EXCLUDED(mu_);
   void OnDone() override;
 
  private:
-  explicit StreamReactor(std::string server_version)
-      : server_version_(std::move(server_version)) {}
+  StreamReactor(grpc::CallbackServerContext* context,
+                std::string server_version)
+      : context_(context), server_version_(std::move(server_version)) {}
   ~StreamReactor() override = default;
 
+  // What the stream calls. While a write is pending, it only has to say that
+  // the call must end: the client does not read, or somebody took its place.
+  void OnReady() ABSL_LOCKS_EXCLUDED(mu_);
   // Writes what comes next, if nothing is being written.
   void Pump() ABSL_LOCKS_EXCLUDED(mu_);
   // Ends the call, the first time.
   void FinishOnce(const absl::Status& status) ABSL_LOCKS_EXCLUDED(mu_);
   std::unique_ptr<EventStream> TakeStream() ABSL_LOCKS_EXCLUDED(mu_);
 
+  grpc::CallbackServerContext* const context_;  // Valid until OnDone.
   const std::string server_version_;
 
   Mutex mu_;

@@ -159,7 +159,7 @@ grpc::ServerWriteReactor<grpc::ByteBuffer>* SubscriptionService::Consume(
     options.auto_ack = message->auto_ack();
     return subscriptions_.Consume(std::move(options), std::move(ready));
   };
-  return StreamReactor::Start(open, version_);
+  return StreamReactor::Start(context, open, version_);
 }
 
 }  // namespace weir

@@ -86,6 +86,7 @@ class FakeEventLog final : public EventLog {
       log_.items_.pop_front();
       return true;
     }
+    bool must_end() const override { return false; }
     void OnWritten(uint64_t) override {}
 
    private:

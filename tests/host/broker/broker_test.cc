@@ -167,6 +167,18 @@ TEST_F(BrokerTest, CountsWhatItDoes) {
   EXPECT_EQ(broker_.Stats().delivered_events, 2) << "what was, stays counted";
 }
 
+TEST_F(BrokerTest, DrainTellsWhatIsInTheLogBeforeItEndsAStream) {
+  const auto stream = Open();
+  Drain(*stream);
+  Publish(1);
+  Drain(*stream);
+  Publish(6);  // The last words of plugins, held back to fill a batch.
+  broker_.Drain(absl::Seconds(2));
+  const auto items = Drain(*stream);
+  EXPECT_THAT(KindsOf(items), ElementsAre(kEvents, kNotice, kEnd));
+  EXPECT_THAT(SeqsIn(items), ElementsAre(2, 3, 4, 5, 6, 7));
+}
+
 TEST_F(BrokerTest, CloseEndsAllAndIsSafeToCallTwice) {
   const auto stream = Open();
   Drain(*stream);

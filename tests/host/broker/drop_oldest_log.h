@@ -92,6 +92,7 @@ class DropOldestLog final : public EventLog {
       if (item->cursor.empty()) item->cursor = log_.IdOf(cursor_);
       return true;
     }
+    bool must_end() const override { return false; }
     void OnWritten(uint64_t /*bytes*/) override {}
 
    private:
