@@ -48,15 +48,6 @@ std::string Peer(const weir_msg& view) {
   return absl::StrCat(" from ", text);
 }
 
-// How many bytes the UTF-8 character at the beginning of `text` has, 0 if there
-// is none.
-size_t CharacterBytes(absl::string_view text) {
-  for (size_t bytes = 1; bytes <= 4 && bytes <= text.size(); ++bytes) {
-    if (simdjson::validate_utf8(text.data(), bytes)) return bytes;
-  }
-  return 0;
-}
-
 }  // namespace
 
 std::string DescribeSession(const Message& message) {
@@ -73,24 +64,6 @@ std::string DescribeSession(const Message& message) {
   return absl::StrCat("NOTIFICATION", who,
                       Number(view, WEIR_FIELD_BGP_NOTIFY_CODE, ", code "),
                       Number(view, WEIR_FIELD_BGP_NOTIFY_SUBCODE, " subcode "));
-}
-
-std::string JsonQuote(absl::string_view text) {
-  std::string json = "\"";
-  while (!text.empty()) {
-    const auto byte = static_cast<uint8_t>(text[0]);
-    const size_t bytes = CharacterBytes(text);
-    if (bytes == 0) {
-      json += "\\ufffd";
-    } else if (byte < 0x20) {
-      absl::StrAppend(&json, "\\u", absl::Hex(byte, absl::kZeroPad4));
-    } else {
-      if (byte == '"' || byte == '\\') json += '\\';
-      json.append(text.data(), bytes);
-    }
-    text.remove_prefix(bytes == 0 ? 1 : bytes);
-  }
-  return json + "\"";
 }
 
 }  // namespace weir

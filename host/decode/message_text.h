@@ -17,10 +17,6 @@ namespace weir {
 // What the message does not say is left out. The hold time is in seconds.
 std::string DescribeSession(const Message& message);
 
-// `text` as a JSON string, quotes included. Bytes that are not UTF-8 become
-// U+FFFD.
-std::string JsonQuote(absl::string_view text);
-
 }  // namespace weir
 
 #endif  // WEIR_HOST_DECODE_MESSAGE_TEXT_H_

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/strings/escaping.h"
+#include "host/status/json_text.h"
 #include "spdlog/sinks/basic_file_sink.h"
 #include "spdlog/sinks/stdout_sinks.h"
 #include "spdlog/spdlog.h"
@@ -84,22 +85,6 @@ std::shared_ptr<const Destination>& Current() {
   return current;
 }
 
-std::string JsonText(absl::string_view text) {
-  std::string out = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\') {
-      out += '\\';
-      out += c;
-    } else if (static_cast<unsigned char>(c) < 0x20) {
-      absl::StrAppend(&out, "\\u00",
-                      absl::Hex(static_cast<int>(c), absl::kZeroPad2));
-    } else {
-      out += c;
-    }
-  }
-  return out + "\"";
-}
-
 std::string Printable(absl::string_view text) {
   std::string out;
   out.reserve(text.size());
@@ -144,8 +129,8 @@ void WriteLog(Severity severity, absl::string_view area,
       line = absl::StrCat(area, ": ", Printable(text));
       break;
     case LogFormat::kJson:
-      line = absl::StrCat("\"area\":", JsonText(area),
-                          ",\"text\":", JsonText(text));
+      line = absl::StrCat("\"area\":", ToJsonString(area),
+                          ",\"text\":", ToJsonString(text));
       break;
     case LogFormat::kJournald:
       line = absl::StrCat("<", ToPriority(severity), ">", area, ": ",

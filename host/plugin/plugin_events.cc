@@ -4,31 +4,9 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
+#include "host/status/json_text.h"
 
 namespace weir {
-
-namespace {
-
-// `text` as a JSON string. What plugins say is not always UTF-8, and an event
-// must be: other bytes become "?".
-std::string Quoted(absl::string_view text) {
-  std::string quoted = "\"";
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (c == '"' || c == '\\') {
-      quoted += '\\';
-      quoted += c;
-    } else if (byte < 0x20) {
-      absl::StrAppendFormat(&quoted, "\\u%04x", byte);
-    } else {
-      quoted += byte < 0x80 ? c : '?';
-    }
-  }
-  return quoted + '"';
-}
-
-}  // namespace
 
 absl::string_view PluginStateName(PluginStatus::State state) {
   switch (state) {
@@ -63,14 +41,19 @@ Event PluginStateEvent(const PluginStatus& status) {
   event.subject = status.name;
   event.severity = bad ? Severity::kError : Severity::kInfo;
   event.event_time = status.last_transition.time;
-  event.json =
-      absl::StrCat("{\"plugin\":", Quoted(status.name),
-                   ",\"module\":", Quoted(status.module), ",\"from\":\"",
-                   PluginStateName(status.last_transition.from), "\",\"to\":\"",
-                   PluginStateName(status.last_transition.to),
-                   "\",\"reason\":", Quoted(status.last_transition.reason),
-                   ",\"actor\":", Quoted(status.last_transition.actor),
-                   ",\"generation\":", status.generation, "}");
+  event.json = absl::StrCat(
+      "{\"text\":",
+      ToJsonString(absl::StrCat(PluginStateName(status.last_transition.from),
+                                " -> ",
+                                PluginStateName(status.last_transition.to),
+                                ": ", status.last_transition.reason)),
+      ",\"plugin\":", ToJsonString(status.name),
+      ",\"module\":", ToJsonString(status.module), ",\"from\":\"",
+      PluginStateName(status.last_transition.from), "\",\"to\":\"",
+      PluginStateName(status.last_transition.to),
+      "\",\"reason\":", ToJsonString(status.last_transition.reason),
+      ",\"actor\":", ToJsonString(status.last_transition.actor),
+      ",\"generation\":", status.generation, "}");
   return event;
 }
 
@@ -81,7 +64,7 @@ Event PluginHungEvent(const PluginStatus& status, absl::Duration busy_for) {
   event.subject = status.name;
   event.severity = Severity::kWarning;
   event.json = absl::StrCat(
-      "{\"plugin\":", Quoted(status.name),
+      "{\"plugin\":", ToJsonString(status.name),
       ",\"busy_ms\":", absl::ToInt64Milliseconds(busy_for),
       ",\"soft_deadline_ms\":", absl::ToInt64Milliseconds(status.soft_deadline),
       "}");

@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "host/source/json_text.h"
+#include "host/status/json_text.h"
 #include "host/source/source_error.h"
 #include "host/source/source_events.h"
 

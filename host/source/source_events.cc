@@ -4,7 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "host/source/json_text.h"
+#include "host/status/json_text.h"
 
 namespace weir {
 namespace {
@@ -34,14 +34,19 @@ Event MakeEvent(absl::string_view id, absl::string_view type, Severity severity,
 
 Event MakeGapEvent(absl::string_view id, const SourceStatus::Outage& outage) {
   const bool over = outage.end_time != absl::InfinitePast();
-  return MakeEvent(id, "weir.source.gap",
-                   over ? Severity::kNotice : Severity::kWarning,
-                   over ? outage.end_time : outage.begin_time,
-                   absl::StrCat("{\"begin\":", JsonTime(outage.begin_time),
-                                ",\"end\":", JsonTime(outage.end_time),
-                                ",\"reason\":", ToJsonString(outage.reason),
-                                ",\"data_lost\":", JsonBool(outage.data_lost),
-                                ",\"attempts\":", outage.attempts, "}"));
+  return MakeEvent(
+      id, "weir.source.gap", over ? Severity::kNotice : Severity::kWarning,
+      over ? outage.end_time : outage.begin_time,
+      absl::StrCat(
+          "{\"text\":",
+          ToJsonString(absl::StrCat(
+              over ? "back after " : "no input: ",
+              over ? absl::FormatDuration(outage.end_time - outage.begin_time)
+                   : outage.reason)),
+          ",\"begin\":", JsonTime(outage.begin_time),
+          ",\"end\":", JsonTime(outage.end_time),
+          ",\"reason\":", ToJsonString(outage.reason), ",\"data_lost\":",
+          JsonBool(outage.data_lost), ",\"attempts\":", outage.attempts, "}"));
 }
 
 Event MakeErrorEvent(absl::string_view id, const SourceStatus::Error& error,
@@ -57,10 +62,12 @@ Event MakeErrorEvent(absl::string_view id, const SourceStatus::Error& error,
 
 Event MakeStaleEvent(absl::string_view id, bool stale, absl::Time since,
                      absl::Time now) {
-  return MakeEvent(id, "weir.source.stale",
-                   stale ? Severity::kWarning : Severity::kNotice, now,
-                   absl::StrCat("{\"stale\":", JsonBool(stale),
-                                ",\"since\":", JsonTime(since), "}"));
+  return MakeEvent(
+      id, "weir.source.stale", stale ? Severity::kWarning : Severity::kNotice,
+      now,
+      absl::StrCat(stale ? "{\"text\":\"nothing new\",\"stale\":"
+                         : "{\"text\":\"messages again\",\"stale\":",
+                   JsonBool(stale), ",\"since\":", JsonTime(since), "}"));
 }
 
 Event MakeLagEvent(absl::string_view id, bool lagging, absl::Duration lag,
@@ -68,8 +75,10 @@ Event MakeLagEvent(absl::string_view id, bool lagging, absl::Duration lag,
   return MakeEvent(
       id, "weir.source.lag", lagging ? Severity::kWarning : Severity::kNotice,
       now,
-      absl::StrFormat("{\"lagging\":%s,\"lag_seconds\":%.3f}",
-                      JsonBool(lagging), absl::ToDoubleSeconds(lag)));
+      absl::StrFormat(
+          "{\"text\":\"%s behind\",\"lagging\":%s,\"lag_seconds\":%.3f}",
+          absl::FormatDuration(absl::Trunc(lag, absl::Seconds(1))),
+          JsonBool(lagging), absl::ToDoubleSeconds(lag)));
 }
 
 }  // namespace weir

@@ -9,7 +9,7 @@
 #include "host/log/log.h"
 #include "host/pipeline/event.h"
 #include "host/pipeline/receipt.h"
-#include "host/source/json_text.h"
+#include "host/status/json_text.h"
 #include "host/status/error_info.h"
 
 namespace weir {

@@ -265,11 +265,5 @@ TEST_F(DecodeStageTest, DescribesAnOpenAndANotification) {
             "NOTIFICATION from ::1 AS64497, code 6 subcode 5");
 }
 
-TEST(JsonQuoteTest, MakesAJsonStringOfAnyBytes) {
-  EXPECT_EQ(JsonQuote(""), R"("")");
-  EXPECT_EQ(JsonQuote("a\"\\\x01\xc3\xa9"), "\"a\\\"\\\\\\u0001\xc3\xa9\"");
-  EXPECT_EQ(JsonQuote("\xff!\xe2\x82"), R"("\ufffd!\ufffd\ufffd")");
-}
-
 }  // namespace
 }  // namespace weir

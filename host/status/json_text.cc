@@ -1,4 +1,4 @@
-#include "host/source/json_text.h"
+#include "host/status/json_text.h"
 
 #include <cstddef>
 #include <cstdint>

@@ -1,5 +1,5 @@
-#ifndef WEIR_HOST_SOURCE_JSON_TEXT_H_
-#define WEIR_HOST_SOURCE_JSON_TEXT_H_
+#ifndef WEIR_HOST_STATUS_JSON_TEXT_H_
+#define WEIR_HOST_STATUS_JSON_TEXT_H_
 
 #include <string>
 
@@ -18,4 +18,4 @@ std::string ToJsonString(absl::string_view text);
 
 }  // namespace weir
 
-#endif  // WEIR_HOST_SOURCE_JSON_TEXT_H_
+#endif  // WEIR_HOST_STATUS_JSON_TEXT_H_
