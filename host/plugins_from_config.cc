@@ -89,6 +89,21 @@ void Configure(const v1::HostConfig& config, const Environment& environment,
         }));
     return;
   }
+  const auto& allowed = config.plugins().allowed_sha256();
+  spec->allowed_sha256.assign(allowed.begin(), allowed.end());
+  const std::string& own = result.config.sha256();
+  if (!own.empty()) {
+    // Both have to agree, where both say something.
+    const bool known =
+        allowed.empty() ||
+        std::find(allowed.begin(), allowed.end(), own) != allowed.end();
+    if (!known) {
+      spec->status = absl::FailedPreconditionError(absl::StrCat(
+          "sha256: ", own, " is not in plugins.allowed_sha256; add it there"));
+      return;
+    }
+    spec->allowed_sha256 = {own};
+  }
   spec->options = ToOptions(result.config, config.plugins(), seed);
   spec->config_json = StructToJson(result.config.config());
 }

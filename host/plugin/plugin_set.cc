@@ -68,7 +68,8 @@ void PluginSet::LoadSlot(Slot& slot) {
   const uint64_t generation = slot.status.generation + 1;
   absl::StatusOr<std::shared_ptr<const SharedObject>> code = SharedObject::Open(
       slot.spec.path,
-      absl::StrCat(run_dir_, "/", slot.spec.id, ".", generation, ".so"));
+      absl::StrCat(run_dir_, "/", slot.spec.id, ".", generation, ".so"),
+      slot.spec.allowed_sha256);
   if (!code.ok()) {
     MoveTo(slot, State::kInvalid, std::string(code.status().message()),
            "start");

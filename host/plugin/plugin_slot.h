@@ -36,6 +36,8 @@ struct PluginSlotSpec {
   // What is wrong already: with the file (see PluginFolderContents), or with
   // its configuration. The slot is INVALID then.
   absl::Status status;
+  // Only a file of one of these digests is loaded, lower-case hex; empty: any.
+  std::vector<std::string> allowed_sha256 = {};
   std::string config_json = "{}";  // The plugin's own; one JSON object.
   PluginSlotOptions options;
 };

@@ -3,6 +3,7 @@
 #include <dlfcn.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/cleanup/cleanup.h"
@@ -35,10 +36,20 @@ absl::StatusOr<weir_plugin> Enter(void* library) {
 }  // namespace
 
 absl::StatusOr<std::shared_ptr<const SharedObject>> SharedObject::Open(
-    const std::string& from, const std::string& to) {
+    const std::string& from, const std::string& to,
+    absl::Span<const std::string> allowed_sha256) {
   absl::StatusOr<PrivateCopy> copy = CopyPrivately(from, to);
   absl::Cleanup remove = [&to] { unlink(to.c_str()); };
   if (!copy.ok()) return copy.status();
+  if (!allowed_sha256.empty() &&
+      std::find(allowed_sha256.begin(), allowed_sha256.end(), copy->sha256) ==
+          allowed_sha256.end()) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        from, ": file.sha256: ", copy->sha256,
+        " is not a digest that the configuration allows; add it to "
+        "plugins.allowed_sha256 and to the plugin's sha256, or put the right "
+        "file there"));
+  }
   ElfReport report = CheckElf(copy->bytes);
   if (absl::Status status = report.ToStatus(from); !status.ok()) return status;
 

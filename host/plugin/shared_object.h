@@ -6,6 +6,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/types/span.h"
 #include "host/plugin/elf_check.h"
 #include "weir/plugin_abi.h"
 
@@ -18,12 +19,16 @@ class SharedObject {
  public:
   // Copies the file at `from` to `to` (see CopyPrivately), checks the copy (see
   // CheckElf), opens it and asks its entry for the table (see CopyPluginTable).
+  // Nothing of it runs unless its digest is one of `allowed_sha256`, lower-case
+  // hex; none there allows all.
   //
   // Returns whatever of these went wrong, after the path: "x.so: elf.textrel:
-  // ...", or "x.so: load.dlopen: ..." with what the loader said, such as a
-  // library that is missing. Nothing is left then, at `to` or in memory.
+  // ...", FailedPrecondition "x.so: file.sha256: ..." for another digest, or
+  // "x.so: load.dlopen: ..." with what the loader said, such as a library that
+  // is missing. Nothing is left then, at `to` or in memory.
   static absl::StatusOr<std::shared_ptr<const SharedObject>> Open(
-      const std::string& from, const std::string& to);
+      const std::string& from, const std::string& to,
+      absl::Span<const std::string> allowed_sha256);
 
   ~SharedObject();
 

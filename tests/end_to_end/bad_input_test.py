@@ -1,7 +1,9 @@
 """What is wrong is named, with its place and its cure, and nothing else is
 lost."""
 
+import json
 import os
+import shutil
 import signal
 
 import harness
@@ -89,12 +91,23 @@ class BadPluginTest(harness.EndToEnd):
         os.symlink("loop.so", folder / "loop.so")
         os.mkfifo(folder / "pipe.so")
         self.install_plugin("origin_watch", "config: {watch: 5}\n")
+        for name in ("cap_0", "cap_neg", "wrong_major", "extra_exports"):
+            shutil.copyfile(harness.runfile(f"tests/fixtures/{name}.so"),
+                            folder / f"{name}.so")
+            os.chmod(folder / f"{name}.so", 0o644)
         host = self.start_host(config)
         plugins = {line.split()[0]: line
                    for line in self.weir(host, "plugins") if line.strip()}
         self.assertIn("running", plugins["counts"])
         for name in ("text", "empty", "half"):
             self.assertIn("invalid", plugins[name], plugins)
+        # Each refusal names what was wrong.
+        said = {p["name"]: p.get("error", "") for p in
+                map(json.loads, self.weir(host, "--json", "plugins"))}
+        self.assertIn("queue capacity 0", said["plugins/cap-0"])
+        self.assertIn("queue capacity -", said["plugins/cap-neg"])
+        self.assertIn("weir_plugin_entry_v2", said["plugins/wrong-major"])
+        self.assertIn("elf.exports", said["plugins/extra-exports"])
         harness.until(lambda: int(self.plugin_stats(host, "counts").get(
             "processed_ok", 0)) > 100, "counts goes on")
         events = self.events(host, "--type", "weir.plugin.state")

@@ -199,6 +199,18 @@ TEST_F(PluginSetTest, LoadsNothingThatIsDisabledOrFaultyAlready) {
   EXPECT_THAT(StatusOf("throws").error, HasSubstr("throws.yaml:3"));
 }
 
+TEST_F(PluginSetTest, RunsNothingOfAFileWithAnotherDigest) {
+  PluginSlotSpec right = Fixture("ok_c");
+  PluginSlotSpec wrong = Fixture("ok_c");
+  wrong.id = "wrong";
+  wrong.allowed_sha256 = {std::string(64, 'a')};
+  set_->Load({right, wrong});
+  const PluginStatus refused = StatusOf("wrong");
+  EXPECT_EQ(refused.state, State::kInvalid);
+  EXPECT_THAT(refused.error, HasSubstr("file.sha256: "));
+  EXPECT_THAT(refused.error, HasSubstr(StatusOf("ok-c").sha256));
+}
+
 TEST_F(PluginSetTest, SaysOnceThatAPluginHangs) {
   set_->Load({Fixture("ok_c")});
   const size_t before = Told().size();
