@@ -38,8 +38,8 @@ class StreamServer {
   // Listens, and serves each client the stream that `factory` makes for it;
   // that is called from several threads.
   //
-  // Returns InvalidArgument if `address` is none, and FailedPrecondition or another
-  // code if the port is in use or may not be used: choose another.
+  // Returns InvalidArgument if `address` is none, and FailedPrecondition or
+  // another code if the port is in use or may not be used: choose another.
   static absl::StatusOr<std::unique_ptr<StreamServer>> Start(
       const Options& options, SessionPool::SourceFactory factory);
 

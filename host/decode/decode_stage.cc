@@ -52,8 +52,7 @@ Receipt DecodeStage::Wrap(Receipt receipt) {
   });
 }
 
-void DecodeStage::DecodeFrame(absl::string_view frame, bool raw,
-                              Tally* tally) {
+void DecodeStage::DecodeFrame(absl::string_view frame, bool raw, Tally* tally) {
   tally->bytes += frame.size();
   absl::string_view payload = frame;
   if (raw) {

@@ -22,6 +22,10 @@ import unittest
 # Long enough for the sanitizers on a machine that does something else as well.
 PATIENCE_S = 120
 
+# What only a sanitizer's runtime prints. A program that runs on after a report,
+# or dies of it while it is killed anyway, must fail its test all the same.
+SANITIZER_REPORTS = ("Sanitizer", "runtime error:")
+
 
 def runfile(path):
     """The file that Bazel built or brought for this test."""
@@ -192,8 +196,18 @@ class EndToEnd(unittest.TestCase):
 
     def start(self, argv, **kwargs):
         program = Program([str(a) for a in argv], **kwargs)
-        self.addCleanup(program.stop, signal.SIGKILL)
+
+        def stop_and_look():
+            program.stop(signal.SIGKILL)
+            self.assert_no_sanitizer_report(argv[0], program.errors)
+        self.addCleanup(stop_and_look)
         return program
+
+    def assert_no_sanitizer_report(self, program, errors):
+        """Looks through the lines of a program's standard error."""
+        for at, line in enumerate(errors):
+            if any(report in line for report in SANITIZER_REPORTS):
+                self.fail(f"{program}: " + "\n".join(errors[at:at + 200]))
 
     def start_sim(self, *args):
         """Starts weir-ris-sim; `url` of the result is where it listens."""
@@ -244,6 +258,7 @@ class EndToEnd(unittest.TestCase):
             [runfile("cli/weir"), "--server",
              host.unix if unix else host.address, *args],
             capture_output=True, text=True, timeout=PATIENCE_S, check=False)
+        self.assert_no_sanitizer_report("cli/weir", done.stderr.splitlines())
         self.assertEqual(done.returncode, 0, done.stderr)
         return done.stdout.splitlines()
 
