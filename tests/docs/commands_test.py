@@ -20,6 +20,7 @@ this test may set before.
 import os
 import pathlib
 import re
+import shutil
 import signal
 import subprocess
 
@@ -192,6 +193,59 @@ class CommandsTest(harness.EndToEnd):
         host = self.start_scenario()
         self.assertGreater(
             self.run_page("docs/operations.md", WEIR_SERVER=host.unix), 2)
+
+
+class NodeClientTest(harness.EndToEnd):
+    """docs/examples/watch.mjs, in a tree that has the npm packages."""
+
+    def setUp(self):
+        super().setUp()
+        root = os.environ.get("WEIR_WORKSPACE", "")
+        modules = os.path.join(root, "node_modules")
+        self.node = shutil.which("node")
+        if not (root and self.node and
+                os.path.exists(os.path.join(modules, "@grpc/grpc-js"))):
+            print("SKIPPED: no node, or no node_modules/@grpc/grpc-js; "
+                  "tools/install --dev brings them")
+            self.skipTest("no node client")
+        # A copy, since node looks for packages where a link leads to.
+        examples = self.dir / "docs/examples"
+        examples.mkdir(parents=True)
+        shutil.copy("docs/examples/watch.mjs", examples)
+        (self.dir / "node_modules").symlink_to(modules)
+        (self.dir / "proto").symlink_to(harness.runfile("proto"))
+        sim = self.start_sim("--rate", "3000")
+        self.install_plugin("counts", "config: {interval_messages: 10}\n")
+        self.host = self.start_host(self.write_config(
+            [f"id: ris-live\nris_live:\n  url: {sim.url}\n"]))
+
+    def watch(self, server, *args):
+        return self.start([self.node, self.dir / "docs/examples/watch.mjs",
+                           "--server", server, *args])
+
+    def next_seq(self, watch):
+        line = watch.next_line()
+        self.assertIsNotNone(line, watch.errors)
+        return int(line.split()[0].split("-")[1])
+
+    def test_it_sees_every_event_once_when_it_is_started_again(self):
+        seen = []
+        for _ in range(3):
+            watch = self.watch(self.host.address, "--limit", "40",
+                               "--cursor-file", self.dir / "cursor")
+            seen += [self.next_seq(watch) for _ in range(40)]
+            self.assertEqual(watch.wait(), 0)
+        self.assertEqual(seen, list(range(1, 121)))
+
+    def test_it_goes_on_by_itself_when_the_connection_is_cut(self):
+        proxy = harness.Proxy(self.host.address)
+        self.addCleanup(proxy.close)
+        watch = self.watch(proxy.address)
+        seen = [self.next_seq(watch) for _ in range(40)]
+        proxy.cut()
+        while proxy.connections < 2 or len(seen) < 200:
+            seen.append(self.next_seq(watch))
+        self.assertEqual(seen, list(range(1, len(seen) + 1)))
 
 
 class PagesTest(harness.EndToEnd):
