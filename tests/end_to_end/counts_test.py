@@ -41,15 +41,7 @@ class CountsTest(harness.EndToEnd):
         source = self.source_stats(host, "ris-live")
         self.assertEqual(int(source["messages"]), messages)
         self.assertEqual(int(source.get("parse_errors", 0)), 0)
-        # The plugin says its totals when it is unloaded, and whoever watches
-        # is told before the host ends.
-        watch = self.start([harness.runfile("cli/weir"), "--server",
-                            host.address, "--json", "watch", "--from",
-                            "earliest"])
-        watch.line_with("weir.host.started")
-        self.assertEqual(host.stop(), 0)
-        line = watch.line_with('"final\\":true')
-        return json.loads(json.loads(line)["json"])
+        return self.final_totals(host)
 
     def test_the_recording_comes_out_exactly(self):
         recording = harness.shared_data("rislive/updates-dev.jsonl.zst")

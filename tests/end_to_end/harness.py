@@ -278,6 +278,25 @@ class EndToEnd(unittest.TestCase):
                 return source
         return {}
 
+    def source(self, host, name):
+        """What becomes of a source's connection."""
+        return json.loads("".join(
+            self.weir(host, "--json", "sources", "get", name)))
+
+    def await_state(self, host, name, state):
+        until(lambda: self.source(host, name).get("state") == state,
+              f"{name} is {state}")
+
+    def final_totals(self, host):
+        """Ends the host; returns what its `counts` says at the very end."""
+        # Whoever watches is told before the host ends.
+        watch = self.start([runfile("cli/weir"), "--server", host.address,
+                            "--json", "watch", "--from", "earliest"])
+        watch.line_with("weir.host.started")
+        self.assertEqual(host.stop(), 0)
+        line = watch.line_with('"final\\":true')
+        return json.loads(json.loads(line)["json"])
+
     def events(self, host, *args):
         """Events of the log so far, oldest first."""
         lines = self.weir(host, "--json", "watch", "--from", "earliest",
