@@ -7,14 +7,12 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
-#include <map>
 #include <string>
-#include <utility>
-#include <variant>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "benchmarks/json_tree.h"
 #include "host/decode/decoder.h"
 #include "host/decode/ris_live_decoder.h"
 #include "host/pipeline/message_batch.h"
@@ -112,52 +110,6 @@ void DecodeRisLive(benchmark::State& state) {
 }
 BENCHMARK(DecodeRisLive)->Unit(benchmark::kMillisecond);
 
-// A tree of maps and strings, one allocation for nearly each of its values.
-struct Tree;
-using Object = std::map<std::string, Tree>;
-using Array = std::vector<Tree>;
-struct Tree {
-  std::variant<std::nullptr_t, bool, double, std::string, Array, Object> value;
-};
-
-Tree ToTree(simdjson::dom::element element) {
-  switch (element.type()) {
-    case simdjson::dom::element_type::OBJECT: {
-      Object object;
-      simdjson::dom::object members;
-      if (element.get(members)) return {nullptr};
-      for (const auto [key, value] : members) {
-        object.emplace(std::string(key), ToTree(value));
-      }
-      return {std::move(object)};
-    }
-    case simdjson::dom::element_type::ARRAY: {
-      Array array;
-      simdjson::dom::array elements;
-      if (element.get(elements)) return {nullptr};
-      for (const auto value : elements) array.push_back(ToTree(value));
-      return {std::move(array)};
-    }
-    case simdjson::dom::element_type::STRING: {
-      std::string_view text;
-      if (element.get(text)) return {nullptr};
-      return {std::string(text)};
-    }
-    case simdjson::dom::element_type::NULL_VALUE:
-      return {nullptr};
-    case simdjson::dom::element_type::BOOL: {
-      bool value;
-      if (element.get(value)) return {nullptr};
-      return {value};
-    }
-    default: {
-      double value;
-      if (element.get(value)) return {nullptr};
-      return {value};
-    }
-  }
-}
-
 // What a program does that unmarshals each line into a general structure. Its
 // parser is as fast as ours; what it makes of it is what costs.
 void ParseIntoMapsAndStrings(benchmark::State& state) {
@@ -166,7 +118,7 @@ void ParseIntoMapsAndStrings(benchmark::State& state) {
     for (const std::string& line : lines) {
       simdjson::dom::element root;
       if (parser.parse(line).get(root)) continue;
-      benchmark::DoNotOptimize(ToTree(root));
+      benchmark::DoNotOptimize(JsonTree::Of(root));
     }
   });
 }

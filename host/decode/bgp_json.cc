@@ -10,6 +10,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/string_view.h"
 #include "host/decode/ip_text.h"
+#include "host/decode/text_scan.h"
 #include "host/pipeline/message_writer.h"
 
 namespace weir {
@@ -31,87 +32,13 @@ bool ReadQuoted(ondemand::value& value, const char** begin, const char** end) {
   return close > 0;
 }
 
-// The service writes no white space, so the arrays that make up most of a
-// message are read as text, which is several times as fast as token by token.
-// Each of the three functions below returns whether it could; if not, nothing
-// is said about why, and the array is read again, slowly. The padding behind a
-// line is zero, so none of them runs out of it.
-
-// Reads digits to `number`. Returns what follows, null if there are none or the
-// number is above `max`, which has up to ten digits.
-inline const char* ScanNumber(const char* at, uint64_t max, uint32_t* number) {
-  const char* const begin = at;
-  uint64_t value = 0;
-  for (unsigned digit; (digit = static_cast<unsigned>(*at - '0')) <= 9; ++at) {
-    value = value * 10 + digit;
-    if (at - begin == 10) return nullptr;
-  }
-  if (at == begin || value > max || (*begin == '0' && at - begin > 1)) {
-    return nullptr;
-  }
-  *number = static_cast<uint32_t>(value);
-  return at;
-}
-
-// [1,2,3]
-bool ScanPath(const char* at, uint32_t* asns, size_t* count) {
-  size_t n = 0;
-  *count = 0;
-  if (*at != '[') return false;
-  if (at[1] == ']') return true;
-  do {
-    at = ScanNumber(at + 1, kMaxAsn, &asns[n]);
-    if (at == nullptr) return false;
-    ++n;
-  } while (*at == ',');
-  *count = n;
-  return *at == ']';
-}
-
-// [[1,2],[3,4]]
-bool ScanCommunities(const char* at, uint32_t* communities, size_t* count) {
-  size_t n = 0;
-  *count = 0;
-  if (*at != '[') return false;
-  if (at[1] == ']') return true;
-  do {
-    uint32_t asn;
-    uint32_t value;
-    if (*++at != '[') return false;
-    at = ScanNumber(at + 1, kMaxU16, &asn);
-    if (at == nullptr || *at != ',') return false;
-    at = ScanNumber(at + 1, kMaxU16, &value);
-    if (at == nullptr || *at != ']') return false;
-    communities[n++] = asn << 16 | value;
-  } while (*++at == ',');
-  *count = n;
-  return *at == ']';
-}
-
-// ["192.0.2.0/24","2001:db8::/32"]
-bool ScanPrefixes(const char* at, uint16_t next_hop, weir_prefix* prefixes,
-                  size_t* count) {
-  size_t n = 0;
-  *count = 0;
-  if (*at != '[') return false;
-  if (at[1] == ']') return true;
-  do {
-    if (*++at != '"') return false;
-    at = ReadPrefix(at + 1, at + MessageWriter::kPadding, &prefixes[n]);
-    if (at == nullptr || *at != '"') return false;
-    prefixes[n++].next_hop = next_hop;
-  } while (*++at == ',');
-  *count = n;
-  return *at == ']';
-}
-
 // Reads an array of prefixes to `prefixes` and adds their number to `count`.
 // "eor", the end of a table transfer, is none.
 const char* ReadPrefixes(ondemand::value& value, uint16_t next_hop,
                          weir_prefix* prefixes, size_t* count) {
   size_t scanned;
   if (ScanPrefixes(value.raw_json_token().data(), next_hop, prefixes + *count,
-                   &scanned)) {
+                   &scanned) != nullptr) {
     *count += scanned;
     return nullptr;
   }
@@ -135,29 +62,33 @@ const char* ReadPrefixes(ondemand::value& value, uint16_t next_hop,
 }
 
 // Reads "global", "link-local", "global,link-local" or "link-local,global".
-bool ReadNextHop(ondemand::value& value, weir_next_hop* hop) {
-  const char* begin;
-  const char* end;
-  if (!ReadQuoted(value, &begin, &end)) return false;
+// Returns what follows, null if there is none.
+const char* ScanNextHop(const char* begin, const char* end,
+                        weir_next_hop* hop) {
   weir_address first;
   const char* rest = ReadAddress(begin, end, &first);
-  if (rest == nullptr) return false;
+  if (rest == nullptr) return nullptr;
   *hop = {};
   hop->family = first.family;
   std::memcpy(hop->bytes, first.bytes, sizeof(hop->bytes));
-  if (rest == end) return true;
+  if (rest == end || *rest != ',') return rest;
   weir_address second;
-  if (*rest != ',' || first.family != 6 ||
-      ReadAddress(rest + 1, end, &second) != end || second.family != 6) {
-    return false;
-  }
+  if (first.family != 6) return nullptr;
+  rest = ReadAddress(rest + 1, end, &second);
+  if (rest == nullptr || second.family != 6) return nullptr;
   hop->link_local_set = 1;
   if (IsLinkLocal(first.bytes) && !IsLinkLocal(second.bytes)) {
     std::swap(first, second);
   }
   std::memcpy(hop->bytes, first.bytes, sizeof(hop->bytes));
   std::memcpy(hop->link_local, second.bytes, sizeof(hop->link_local));
-  return true;
+  return rest;
+}
+
+bool ReadNextHop(ondemand::value& value, weir_next_hop* hop) {
+  const char* begin;
+  const char* end;
+  return ReadQuoted(value, &begin, &end) && ScanNextHop(begin, end, hop) == end;
 }
 
 // Makes one next hop of two that came for the same prefixes. Returns whether
@@ -215,7 +146,7 @@ bool ReadUint(ondemand::value& value, uint64_t max, uint64_t* number) {
 const char* BgpJson::ReadPath(Value& value, FieldWriter& fields) {
   uint32_t* const asns = fields.Begin<uint32_t>();
   size_t count;
-  if (ScanPath(value.raw_json_token().data(), asns, &count)) {
+  if (ScanPath(value.raw_json_token().data(), asns, &count) != nullptr) {
     fields.End<uint32_t>(WEIR_FIELD_BGP_PATH, WEIR_KIND_U32_ARRAY, count);
     return nullptr;
   }
@@ -255,7 +186,8 @@ const char* BgpJson::ReadCommunities(Value& value, FieldWriter& fields) {
   constexpr const char* kNoPair = "not pairs of 0-65535";
   uint32_t* const communities = fields.Begin<uint32_t>();
   size_t count;
-  if (ScanCommunities(value.raw_json_token().data(), communities, &count)) {
+  if (ScanCommunities(value.raw_json_token().data(), communities, &count) !=
+      nullptr) {
     fields.End<uint32_t>(WEIR_FIELD_BGP_COMMUNITIES, WEIR_KIND_U32_ARRAY,
                          count);
     return nullptr;
@@ -306,6 +238,12 @@ const char* BgpJson::ReadGroup(Value& value, weir_prefix* prefixes,
       next_hops_.push_back(hop);
     }
   }
+  EndGroup(index, prefixes, first, count);
+  return nullptr;
+}
+
+void BgpJson::EndGroup(size_t index, weir_prefix* prefixes, size_t first,
+                       size_t* count) {
   const bool has_next_hop = next_hops_.size() > index;
   if (!has_next_hop) {
     for (size_t i = first; i < *count; ++i) {
@@ -315,10 +253,9 @@ const char* BgpJson::ReadGroup(Value& value, weir_prefix* prefixes,
              JoinPair(next_hops_[index], &next_hops_[index - 1])) {
     next_hops_.pop_back();
     *count = first;
-    return nullptr;
+    return;
   }
   last_group_ = has_next_hop ? *count - first : 0;
-  return nullptr;
 }
 
 bool BgpJson::RepeatsLastGroup(const weir_prefix* group, size_t count) const {
@@ -347,10 +284,50 @@ const char* BgpJson::ReadAnnouncements(Value& value, FieldWriter& fields) {
     const char* problem = ReadGroup(group, prefixes, &count);
     if (problem != nullptr) return problem;
   }
+  EndAnnouncements(count, fields);
+  return nullptr;
+}
+
+const char* BgpJson::ScanAnnouncements(const char* at, FieldWriter& fields) {
+  weir_prefix* const prefixes = fields.Begin<weir_prefix>();
+  size_t count = 0;
+  next_hops_.clear();
+  last_group_ = 0;
+  if (*at++ != '[') return nullptr;
+  if (*at == ']') return at + 1;
+  for (;; ++at) {
+    constexpr absl::string_view kNextHop = R"({"next_hop":")";
+    constexpr absl::string_view kPrefixes = R"(","prefixes":)";
+    const size_t index = next_hops_.size();
+    const size_t first = count;
+    size_t scanned;
+    if (index >= WEIR_NO_NEXT_HOP ||
+        std::memcmp(at, kNextHop.data(), kNextHop.size()) != 0) {
+      return nullptr;
+    }
+    at += kNextHop.size();
+    next_hops_.emplace_back();
+    at = ScanNextHop(at, at + MessageWriter::kPadding, &next_hops_.back());
+    if (at == nullptr ||
+        std::memcmp(at, kPrefixes.data(), kPrefixes.size()) != 0) {
+      return nullptr;
+    }
+    at = ScanPrefixes(at + kPrefixes.size(), static_cast<uint16_t>(index),
+                      prefixes + count, &scanned);
+    if (at == nullptr || *at++ != '}') return nullptr;
+    count += scanned;
+    EndGroup(index, prefixes, first, &count);
+    if (*at != ',') break;
+  }
+  if (*at != ']') return nullptr;
+  EndAnnouncements(count, fields);
+  return at + 1;
+}
+
+void BgpJson::EndAnnouncements(size_t count, FieldWriter& fields) {
   fields.End<weir_prefix>(WEIR_FIELD_BGP_ANNOUNCED, WEIR_KIND_PREFIX, count);
   fields.Array(WEIR_FIELD_BGP_NEXT_HOPS, WEIR_KIND_NEXT_HOP, next_hops_.data(),
                next_hops_.size());
-  return nullptr;
 }
 
 const char* BgpJson::ReadWithdrawals(Value& value, FieldWriter& fields) {

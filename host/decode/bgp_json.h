@@ -36,6 +36,9 @@ class BgpJson {
   // stands twice in one group stays twice.
   const char* ReadAnnouncements(Value& value, FieldWriter& fields);
 
+  // The same, of text as today's service writes it: see text_scan.h.
+  const char* ScanAnnouncements(const char* at, FieldWriter& fields);
+
   // `withdrawals`: prefixes.
   const char* ReadWithdrawals(Value& value, FieldWriter& fields);
 
@@ -50,6 +53,11 @@ class BgpJson {
 
  private:
   const char* ReadGroup(Value& value, weir_prefix* prefixes, size_t* count);
+  // Ends the group of the prefixes from `first` to `count`, whose next hop is
+  // number `index` if it has one.
+  void EndGroup(size_t index, weir_prefix* prefixes, size_t first,
+                size_t* count);
+  void EndAnnouncements(size_t count, FieldWriter& fields);
   // Whether the `count` prefixes of `group` are those of the group before it.
   bool RepeatsLastGroup(const weir_prefix* group, size_t count) const;
 

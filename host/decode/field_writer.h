@@ -84,6 +84,8 @@ class FieldWriter {
     End<T>(key, kind, count);
   }
 
+  Message& message() const { return *room_.message; }
+
   // What MessageWriter::Commit wants to know.
   size_t n_fields() const { return n_fields_; }
   size_t extra_used() const { return used_; }

@@ -1,6 +1,6 @@
 #include "host/decode/ris_live_decoder.h"
 
-#include <array>
+#include <algorithm>
 #include <cstring>
 #include <utility>
 
@@ -8,6 +8,8 @@
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "host/decode/ip_text.h"
+#include "host/decode/message_key.h"
+#include "host/decode/text_scan.h"
 #include "weir/message_fields.h"
 
 namespace weir {
@@ -17,109 +19,6 @@ namespace ondemand = simdjson::ondemand;
 
 static_assert(MessageWriter::kPadding >= simdjson::SIMDJSON_PADDING,
               "simdjson reads that far behind a payload");
-
-// The keys of a message, in the order of today's wire format.
-enum Key : int {
-  kTimestamp,
-  kPeer,
-  kPeerAsn,
-  kId,
-  kHost,
-  kType,
-  kPath,
-  kCommunity,
-  kOrigin,
-  kMed,
-  kAggregator,
-  kAnnouncements,
-  kWithdrawals,
-  kRaw,
-  kState,
-  kDirection,
-  kVersion,
-  kAsn,
-  kHoldTime,
-  kRouterId,
-  kCapabilities,
-  kNotification,
-  kKeys,
-};
-
-// A key's text with its closing quote. The first eight bytes of it tell all
-// keys apart, so one comparison of a number rules a key out.
-struct KeyText {
-  const char* text;
-  size_t bytes;
-  uint64_t head;
-  uint64_t mask;
-
-  template <size_t N>
-  explicit constexpr KeyText(const char (&quoted)[N])
-      : text(quoted), bytes(N - 1), head(0), mask(0) {
-    for (size_t i = 0; i < bytes && i < 8; ++i) {
-      head |= uint64_t{static_cast<uint8_t>(quoted[i])} << (8 * i);
-      mask |= uint64_t{0xff} << (8 * i);
-    }
-  }
-};
-
-constexpr std::array<KeyText, kKeys> kKeyTexts = {
-    KeyText("timestamp\""),    KeyText("peer\""),
-    KeyText("peer_asn\""),     KeyText("id\""),
-    KeyText("host\""),         KeyText("type\""),
-    KeyText("path\""),         KeyText("community\""),
-    KeyText("origin\""),       KeyText("med\""),
-    KeyText("aggregator\""),   KeyText("announcements\""),
-    KeyText("withdrawals\""),  KeyText("raw\""),
-    KeyText("state\""),        KeyText("direction\""),
-    KeyText("version\""),      KeyText("asn\""),
-    KeyText("hold_time\""),    KeyText("router_id\""),
-    KeyText("capabilities\""), KeyText("notification\""),
-};
-
-// No two keys that differ in their first two letters share a slot; where two
-// keys begin alike, the slot has one and that one names the other.
-constexpr size_t SlotOf(const char* text) {
-  return static_cast<size_t>(text[0] & 31) << 5 |
-         static_cast<size_t>(text[1] & 31);
-}
-
-struct KeyIndex {
-  std::array<uint8_t, 1024> slots = {};
-  std::array<uint8_t, kKeys> others = {};
-
-  constexpr KeyIndex() {
-    for (uint8_t& slot : slots) slot = kKeys;
-    for (int key = 0; key < kKeys; ++key) {
-      uint8_t& slot = slots[SlotOf(kKeyTexts[key].text)];
-      others[key] = slot;
-      slot = static_cast<uint8_t>(key);
-    }
-  }
-};
-
-constexpr KeyIndex kKeyIndex;
-
-// Returns the key that `text` begins with, kKeys if it is none. `text` is
-// followed by padding.
-int FindKey(const char* text) {
-  uint64_t head;
-  std::memcpy(&head, text, sizeof(head));
-  int key = kKeyIndex.slots[SlotOf(text)];
-  for (; key != kKeys; key = kKeyIndex.others[key]) {
-    const KeyText& candidate = kKeyTexts[key];
-    if (((head ^ candidate.head) & candidate.mask) != 0) continue;
-    if (candidate.bytes <= 8 ||
-        std::memcmp(text + 8, candidate.text + 8, candidate.bytes - 8) == 0) {
-      return key;
-    }
-  }
-  return kKeys;
-}
-
-absl::string_view KeyName(int key) {
-  return {kKeyTexts[key].text, kKeyTexts[key].bytes - 1};
-}
 
 // Reads a string. What it returns is part of the line if it has no escapes,
 // else it lies in the parser, valid until its next line. Returns whether it is
@@ -158,35 +57,12 @@ const char* UintField(unsigned key, uint64_t max, ondemand::value& value,
   return nullptr;
 }
 
-// Seconds since 1970 with any number of decimals, to nanoseconds. Digits
-// behind the ninth are cut off. No floating point: 1789019601.670 has no exact
-// double.
 const char* ReadTimestamp(ondemand::value& value, int64_t* ts_ns) {
-  constexpr const char* kProblem = "not seconds since 1970, up to 9223372035";
-  constexpr int64_t kMaxSeconds = 9223372035;  // In nanoseconds below 2^63.
   const std::string_view token = value.raw_json_token();
-  const char* at = token.data();
-  const char* const end = at + token.size();
-  const auto digit = [&] { return at != end && absl::ascii_isdigit(*at); };
-  if (!digit()) return kProblem;
-  int64_t seconds = 0;
-  for (; digit(); ++at) {
-    seconds = seconds * 10 + (*at - '0');
-    if (seconds > kMaxSeconds) return kProblem;
-  }
-  int64_t nanos = 0;
-  if (at != end && *at == '.') {
-    ++at;
-    if (!digit()) return kProblem;
-    for (int64_t unit = 100000000; digit(); ++at, unit /= 10) {
-      nanos += unit * (*at - '0');
-    }
-  }
-  for (; at != end; ++at) {
-    if (!absl::ascii_isspace(*at)) return kProblem;
-  }
-  *ts_ns = seconds * 1000000000 + nanos;
-  return nullptr;
+  const char* at = ScanTimestamp(token.data(), ts_ns);
+  const char* const end = token.data() + token.size();
+  if (at != nullptr) at = std::find_if_not(at, end, absl::ascii_isspace);
+  return at == end ? nullptr : "not seconds since 1970, up to 9223372035";
 }
 
 // "207841"; 207841, too.
@@ -300,12 +176,15 @@ Decoded RisLiveDecoder::Decode(absl::string_view payload,
   }
   const MessageWriter::Room room = writer.Reserve(
       payload, FieldWriter::kMaxFields, MaxExtraBytes(payload.size()));
-  ondemand::document document;
   const absl::string_view text = room.message->payload();
-  auto error = parser_
-                   .iterate(text.data(), text.size(),
-                            text.size() + MessageWriter::kPadding)
-                   .get(document);
+  FieldWriter fields(room);
+  RisLiveHead head;
+  if (plain_.Read(text, fields, &head)) return Commit(head, fields, writer);
+  ondemand::document document;
+  const auto error = parser_
+                         .iterate(text.data(), text.size(),
+                                  text.size() + MessageWriter::kPadding)
+                         .get(document);
   if (error == simdjson::UTF8_ERROR) {
     writer.Abandon();
     return DecodeRepaired(payload, writer);
@@ -357,7 +236,7 @@ Decoded RisLiveDecoder::DecodeDocument(ondemand::document& document,
     return Refuse(error, writer);
   }
   FieldWriter fields(room);
-  Head head;
+  RisLiveHead head;
   std::string problem = ReadData(data, fields, &head);
   // Without the end of the envelope this is the first part of a line.
   if (problem.empty() &&
@@ -369,12 +248,18 @@ Decoded RisLiveDecoder::DecodeDocument(ondemand::document& document,
     writer.Abandon();
     return ParseError(std::move(problem));
   }
+  return Commit(head, fields, writer);
+}
+
+Decoded RisLiveDecoder::Commit(RisLiveHead head, const FieldWriter& fields,
+                               MessageWriter& writer) {
   if (!head.has_type && (fields.Has(WEIR_FIELD_BGP_ANNOUNCED) ||
                          fields.Has(WEIR_FIELD_BGP_WITHDRAWN))) {
     head.type_id = kTypeUpdate;
   }
-  room.message->view.type_id = head.type_id;
-  room.message->view.ts_ns = head.ts_ns;
+  weir_msg& view = fields.message().view;
+  view.type_id = head.type_id;
+  view.ts_ns = head.ts_ns;
   writer.Commit(fields.n_fields(), fields.extra_used());
   const bool known =
       head.type_id != kTypeOther && head.type_id < kWellKnownTypes;
@@ -382,7 +267,7 @@ Decoded RisLiveDecoder::DecodeDocument(ondemand::document& document,
 }
 
 std::string RisLiveDecoder::ReadData(ondemand::object data, FieldWriter& fields,
-                                     Head* head) {
+                                     RisLiveHead* head) {
   uint32_t seen = 0;
   for (auto entry : data) {
     if (entry.error() != simdjson::SUCCESS) {
@@ -407,8 +292,8 @@ std::string RisLiveDecoder::ReadData(ondemand::object data, FieldWriter& fields,
 }
 
 const char* RisLiveDecoder::ReadValue(int key, ondemand::value& value,
-                                      FieldWriter& fields, Head* head) {
-  switch (static_cast<Key>(key)) {
+                                      FieldWriter& fields, RisLiveHead* head) {
+  switch (static_cast<MessageKey>(key)) {
     case kTimestamp:
       return ReadTimestamp(value, &head->ts_ns);
     case kPeer:
@@ -459,7 +344,8 @@ const char* RisLiveDecoder::ReadValue(int key, ondemand::value& value,
   return "not a key";
 }
 
-const char* RisLiveDecoder::ReadType(ondemand::value& value, Head* head) {
+const char* RisLiveDecoder::ReadType(ondemand::value& value,
+                                     RisLiveHead* head) {
   absl::string_view type;
   if (!ReadString(value, &type)) return "not a string";
   head->has_type = true;

@@ -11,6 +11,7 @@
 #include "host/decode/bgp_json.h"
 #include "host/decode/decoder.h"
 #include "host/decode/field_writer.h"
+#include "host/decode/plain_line.h"
 #include "host/pipeline/message_writer.h"
 #include "host/pipeline/name_table.h"
 
@@ -38,6 +39,9 @@ namespace weir {
 // U+00b, since a NOTIFICATION repeats what a peer sent; the payload stays as it
 // was received.
 //
+// A line that is written as the service writes today is read as text, the other
+// ones by simdjson; what comes of it is the same.
+//
 // Not thread-safe.
 class RisLiveDecoder final : public Decoder {
  public:
@@ -64,27 +68,23 @@ class RisLiveDecoder final : public Decoder {
   Decoded Decode(absl::string_view payload, MessageWriter& writer) override;
 
  private:
-  // What is known of a message beside its fields.
-  struct Head {
-    int64_t ts_ns = 0;
-    uint16_t type_id = kTypeOther;
-    bool has_type = false;
-  };
-
   // A line that is not UTF-8.
   Decoded DecodeRepaired(absl::string_view payload, MessageWriter& writer);
   // Commits the room, or abandons it.
   Decoded DecodeDocument(simdjson::ondemand::document& document,
                          const MessageWriter::Room& room,
                          MessageWriter& writer);
+  Decoded Commit(RisLiveHead head, const FieldWriter& fields,
+                 MessageWriter& writer);
   // The data of a ris_message. Returns what is wrong, empty if nothing is.
   std::string ReadData(simdjson::ondemand::object data, FieldWriter& fields,
-                       Head* head);
+                       RisLiveHead* head);
   const char* ReadValue(int key, simdjson::ondemand::value& value,
-                        FieldWriter& fields, Head* head);
-  const char* ReadType(simdjson::ondemand::value& value, Head* head);
+                        FieldWriter& fields, RisLiveHead* head);
+  const char* ReadType(simdjson::ondemand::value& value, RisLiveHead* head);
 
   NameTable& types_;
+  PlainLine plain_;
   simdjson::ondemand::parser parser_;
   BgpJson bgp_;
   std::string repaired_;  // A line that was not UTF-8, padded.

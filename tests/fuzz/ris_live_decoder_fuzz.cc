@@ -1,10 +1,13 @@
 // Whatever a line holds: a message that is made of it has fields as documented,
 // each key once, all within the message, prefixes canonical; and it keeps the
-// line as it came.
+// line as it came. A space before the line, which keeps it from being read as
+// text, changes nothing.
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
 #include <set>
+#include <string>
+#include <utility>
 
 #include "absl/strings/string_view.h"
 #include "host/decode/decoder.h"
@@ -15,6 +18,7 @@
 #include "host/pipeline/name_table.h"
 #include "host/pipeline/receipt.h"
 #include "host/pipeline/slab_pool.h"
+#include "tests/support/same_fields.h"
 #include "weir/message_fields.h"
 #include "weir/plugin_abi.h"
 
@@ -112,22 +116,42 @@ void CheckField(const weir_msg& view, const weir_field& field) {
   }
 }
 
+// One line, decoded.
+struct Result {
+  weir::Decoded decoded;
+  weir::MessageBatchRef batch;
+};
+
+class Line {
+ public:
+  Line() { weir::InternWellKnownTypes(types_); }
+
+  Result Decode(absl::string_view line) {
+    writer_.Begin(weir::Receipt());
+    weir::Decoded decoded = decoder_.Decode(line, writer_);
+    return {std::move(decoded), writer_.Finish()};
+  }
+
+ private:
+  weir::NameTable types_;
+  weir::SlabPool pool_;
+  weir::MessageWriter writer_{pool_};
+  weir::RisLiveDecoder decoder_{types_};
+};
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const absl::string_view line(reinterpret_cast<const char*>(data), size);
-  weir::NameTable types;
-  weir::InternWellKnownTypes(types);
-  weir::SlabPool pool;
-  weir::MessageWriter writer(pool);
-  weir::RisLiveDecoder decoder(types);
-  writer.Begin(weir::Receipt());
-  const weir::Decoded decoded = decoder.Decode(line, writer);
-  const weir::MessageBatchRef batch = writer.Finish();
-  const bool made = decoded.verdict == weir::Decoded::Verdict::kMessages;
-  Require(made == static_cast<bool>(batch));
+  Line decoder;
+  const Result result = decoder.Decode(line);
+  const Result spaced = decoder.Decode(" " + std::string(line));
+  const bool made = result.decoded.verdict == weir::Decoded::Verdict::kMessages;
+  Require(made == static_cast<bool>(result.batch));
+  Require(result.decoded.verdict == spaced.decoded.verdict);
   if (!made) return 0;
-  const weir::Message& message = *batch->first();
+  const weir::Message& message = *result.batch->first();
+  Require(weir::SameFields(message.view, spaced.batch->first()->view));
   Require(message.payload() == line && message.next == nullptr);
   // Repaired text is up to twice as long, and every byte of it may be kept.
   Require(message.view.data_len <=

@@ -22,6 +22,7 @@
 #include "host/pipeline/receipt.h"
 #include "host/pipeline/slab_pool.h"
 #include "tests/support/decoded_fields.h"
+#include "tests/support/same_fields.h"
 #include "tests/support/shared_data.h"
 #include "weir/message_fields.h"
 
@@ -141,6 +142,28 @@ TEST(RecordingsTest, DecodesRouteCollectorUpdatesExactly) {
   EXPECT_EQ(counts.with_as_set, 219);
   EXPECT_EQ(counts.max_prefixes, 908);
   EXPECT_EQ(counts.max_path, 31);
+}
+
+// Of each line: what it is decoded to without white space, which is read as
+// text, and with white space, which is read by a JSON parser.
+TEST(RecordingsTest, DecodesTheSameWithWhiteSpaceAndWithout) {
+  const std::string name = "rislive/updates-dev.jsonl.zst";
+  const std::string path = SharedData(name, kAnchor);
+  if (path.empty()) GTEST_SKIP() << SharedDataMissing(name);
+  NameTable types;
+  InternWellKnownTypes(types);
+  SlabPool pool;
+  MessageWriter writer(pool);
+  RisLiveDecoder decoder(types);
+  for (const std::string& line : ReadLines(path)) {
+    writer.Begin(Receipt());
+    decoder.Decode(line, writer);
+    decoder.Decode(" " + line, writer);
+    const MessageBatchRef batch = writer.Finish();
+    ASSERT_EQ(batch->size(), 2) << line;
+    const Message& first = *batch->first();
+    ASSERT_TRUE(SameFields(first.view, first.next->view)) << line;
+  }
 }
 
 TEST(RecordingsTest, UnderstandsEachGenuineLine) {

@@ -329,6 +329,33 @@ TEST_F(RisLiveDecoderTest, ReadsNumbersAndStringsInEveryForm) {
   EXPECT_EQ(fields.Find(WEIR_FIELD_BGP_COMMUNITIES), nullptr);
 }
 
+// Eight bytes at once: whatever stops a string is seen wherever it stands.
+TEST_F(RisLiveDecoderTest, SeesTheEndOfAStringAndWhatMustNotBeInIt) {
+  for (size_t bytes = 1; bytes < 20; ++bytes) {
+    const std::string text(bytes, '~');
+    const std::string id = Update(absl::StrCat(R"("id":")", text, "\""));
+    EXPECT_THAT(Fields(id).Text(WEIR_FIELD_BGP_ID), Optional(text));
+    for (size_t at = 0; at < bytes; ++at) {
+      const size_t place = id.find('~') + at;
+      std::string line = id;
+      line[place] = '\x1f';
+      EXPECT_EQ(Decode(line).verdict, Verdict::kParseError) << at;
+      line[place] = '"';
+      EXPECT_EQ(Decode(line).verdict, Verdict::kParseError) << at;
+      std::string escaped = text;
+      escaped[at] = '\n';
+      line = id;
+      line.replace(place, 1, "\\n");
+      EXPECT_THAT(Fields(line).Text(WEIR_FIELD_BGP_ID), Optional(escaped));
+      line = id;
+      line[place] = '\xe9';
+      std::string repaired = text;
+      repaired.replace(at, 1, "\xc3\xa9");
+      EXPECT_THAT(Fields(line).Text(WEIR_FIELD_BGP_ID), Optional(repaired));
+    }
+  }
+}
+
 TEST_F(RisLiveDecoderTest, TakesWhatIsNoMessageForWhatItIs) {
   for (const char* line :
        {R"({"type":"pong","data":null})", R"({"type":"pong"})",
