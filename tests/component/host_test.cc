@@ -33,6 +33,7 @@ using testing::HasSubstr;
 
 constexpr int kUpdates = 5000;
 constexpr int kKeepalives = 500;
+constexpr uint64_t kAll = kUpdates + kKeepalives;
 
 void ExpectBalanced(const v1::PluginStats& books) {
   EXPECT_EQ(books.offered(), books.not_wanted() + books.enqueued() +
@@ -144,16 +145,15 @@ class HostTest : public testing::Test {
 
 TEST_F(HostTest, KeepsItsBooksWhileARecordingStreamsToItsEnd) {
   StartOnRecording();
-  const uint64_t all = kUpdates + kKeepalives;
-  const v1::Stats stats = Await([all](const v1::Stats& now) {
-    return now.plugins_size() == 1 && now.plugins(0).processed_ok() >= all &&
+  const v1::Stats stats = Await([](const v1::Stats& now) {
+    return now.plugins_size() == 1 && now.plugins(0).processed_ok() >= kAll &&
            now.sources(0).open_batches() == 0;
   });
-  EXPECT_EQ(stats.plugins(0).offered(), all);
-  EXPECT_EQ(stats.plugins(0).processed_ok(), all);
+  EXPECT_EQ(stats.plugins(0).offered(), kAll);
+  EXPECT_EQ(stats.plugins(0).processed_ok(), kAll);
   EXPECT_EQ(stats.total_dropped(), 0u);
   const v1::SourceStats& source = stats.sources(0);
-  EXPECT_EQ(source.messages(), all);
+  EXPECT_EQ(source.messages(), kAll);
   EXPECT_EQ(source.messages_by_type().at("UPDATE"), uint64_t{kUpdates});
   EXPECT_EQ(source.messages_by_type().at("KEEPALIVE"), uint64_t{kKeepalives});
   EXPECT_EQ(source.parse_errors(), 5u);
