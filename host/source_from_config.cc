@@ -3,6 +3,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "google/protobuf/duration.pb.h"
+#include "google/protobuf/timestamp.pb.h"
 #include "host/config/struct_json.h"
 #include "host/decode/opaque_decoder.h"
 #include "host/decode/ris_live_decoder.h"
@@ -15,6 +16,11 @@ namespace {
 absl::Duration ToAbsl(const google::protobuf::Duration& duration) {
   return absl::Seconds(duration.seconds()) +
          absl::Nanoseconds(duration.nanos());
+}
+
+absl::Time ToAbsl(const google::protobuf::Timestamp& time) {
+  return absl::FromUnixSeconds(time.seconds()) +
+         absl::Nanoseconds(time.nanos());
 }
 
 std::unique_ptr<Source> MakeRisLive(const v1::SourceConfig& config,
@@ -53,6 +59,7 @@ std::unique_ptr<Source> MakeSource(const v1::SourceConfig& config,
   options.endless = replay.endless();
   options.max_payload_bytes = config.max_payload_bytes();
   options.resume = replay.resume();
+  if (replay.has_start_time()) options.start_time = ToAbsl(replay.start_time());
   if (replay.resume()) {
     options.state_file = absl::StrCat(state_dir, "/", config.id(), ".offset");
   }

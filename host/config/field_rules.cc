@@ -103,7 +103,10 @@ bool NumberOf(const FieldAt& at, double* number) {
       *number = r.GetDouble(at.message, &at.field);
       return true;
     case FieldDescriptor::CPPTYPE_MESSAGE: {
-      if (!IsWrittenAsText(at.field)) return false;
+      // A time is no number with a bound.
+      if (at.field.message_type() != google::protobuf::Duration::descriptor()) {
+        return false;
+      }
       google::protobuf::Duration duration;
       duration.CopyFrom(r.GetMessage(at.message, &at.field));
       *number = static_cast<double>(duration.seconds()) +

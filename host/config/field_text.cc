@@ -18,6 +18,7 @@
 #include "absl/strings/strip.h"
 #include "absl/time/time.h"
 #include "google/protobuf/duration.pb.h"
+#include "google/protobuf/timestamp.pb.h"
 
 namespace weir {
 namespace {
@@ -27,6 +28,7 @@ using google::protobuf::EnumDescriptor;
 using google::protobuf::EnumValueDescriptor;
 using google::protobuf::FieldDescriptor;
 using google::protobuf::Message;
+using google::protobuf::Timestamp;
 
 // What google/protobuf/duration.proto allows: about 10,000 years.
 constexpr int64_t kMaxSeconds = 315576000000;
@@ -40,6 +42,11 @@ constexpr Unit kUnits[] = {{"TiB", 40}, {"GiB", 30}, {"MiB", 20}, {"KiB", 10}};
 bool IsDuration(const FieldDescriptor& field) {
   return field.type() == FieldDescriptor::TYPE_MESSAGE &&
          field.message_type() == Duration::descriptor();
+}
+
+bool IsTime(const FieldDescriptor& field) {
+  return field.type() == FieldDescriptor::TYPE_MESSAGE &&
+         field.message_type() == Timestamp::descriptor();
 }
 
 bool IsSize(const FieldDescriptor& field) {
@@ -63,6 +70,30 @@ absl::StatusOr<Duration> ParseDuration(absl::string_view text) {
   Duration proto;
   proto.set_seconds(absl::IDivDuration(duration, absl::Seconds(1), &duration));
   proto.set_nanos(static_cast<int32_t>(absl::ToInt64Nanoseconds(duration)));
+  return proto;
+}
+
+absl::StatusOr<Timestamp> ParseTimestamp(absl::string_view text) {
+  absl::Time time;
+  std::string error;
+  // "infinite-future" is a time to Abseil; the schema's begins with a year.
+  if (text.empty() || !absl::ascii_isdigit(text.front()) ||
+      !absl::ParseTime(absl::RFC3339_full, text, &time, &error)) {
+    return Wrong(
+        "no time; write date, time and zone, as 2026-11-21T04:00:00Z or "
+        "2026-11-21T05:00:00.250+01:00");
+  }
+  // The bounds of google/protobuf/timestamp.proto.
+  const absl::CivilSecond civil =
+      absl::ToCivilSecond(time, absl::UTCTimeZone());
+  if (civil.year() < 1 || civil.year() > 9999) {
+    return Wrong("not a time from the year 1 to 9999");
+  }
+  const int64_t seconds = absl::ToUnixSeconds(time);
+  Timestamp proto;
+  proto.set_seconds(seconds);
+  proto.set_nanos(static_cast<int32_t>(
+      absl::ToInt64Nanoseconds(time - absl::FromUnixSeconds(seconds))));
   return proto;
 }
 
@@ -157,6 +188,25 @@ std::string DurationText(const Duration& proto) {
                               absl::Nanoseconds(proto.nanos()));
 }
 
+std::string TimeText(const Timestamp& proto) {
+  return absl::FormatTime(
+      "%E4Y-%m-%d%ET%H:%M:%E*SZ",
+      absl::FromUnixSeconds(proto.seconds()) + absl::Nanoseconds(proto.nanos()),
+      absl::UTCTimeZone());
+}
+
+// Sets or adds the message `value`.
+template <typename T>
+absl::Status PutMessage(const absl::StatusOr<T>& value,
+                        const FieldDescriptor& field, Message* message) {
+  if (!value.ok()) return value.status();
+  const google::protobuf::Reflection* reflection = message->GetReflection();
+  (field.is_repeated() ? reflection->AddMessage(message, &field)
+                       : reflection->MutableMessage(message, &field))
+      ->CopyFrom(*value);
+  return absl::OkStatus();
+}
+
 std::string IntegerText(uint64_t number, const FieldDescriptor& field) {
   if (number == 0 || !IsSize(field)) return absl::StrCat(number);
   for (const Unit& unit : kUnits) {
@@ -184,7 +234,7 @@ absl::Status Put(absl::StatusOr<T> value, const FieldDescriptor& field,
 
 bool IsWrittenAsText(const FieldDescriptor& field) {
   return field.cpp_type() != FieldDescriptor::CPPTYPE_MESSAGE ||
-         IsDuration(field);
+         IsDuration(field) || IsTime(field);
 }
 
 absl::Status SetFromText(absl::string_view text, const FieldDescriptor& field,
@@ -214,16 +264,11 @@ absl::Status SetFromText(absl::string_view text, const FieldDescriptor& field,
     case FieldDescriptor::CPPTYPE_STRING:
       return Put(ParseString(text), field, message, &R::SetString,
                  &R::AddString);
-    case FieldDescriptor::CPPTYPE_MESSAGE: {
+    case FieldDescriptor::CPPTYPE_MESSAGE:
+      if (IsTime(field))
+        return PutMessage(ParseTimestamp(text), field, message);
       assert(IsDuration(field));
-      const absl::StatusOr<Duration> value = ParseDuration(text);
-      if (!value.ok()) return value.status();
-      const R* reflection = message->GetReflection();
-      (field.is_repeated() ? reflection->AddMessage(message, &field)
-                           : reflection->MutableMessage(message, &field))
-          ->CopyFrom(*value);
-      return absl::OkStatus();
-    }
+      return PutMessage(ParseDuration(text), field, message);
     case FieldDescriptor::CPPTYPE_FLOAT:
       break;
   }
@@ -269,10 +314,16 @@ std::string ToText(const Message& message, const FieldDescriptor& field,
     case FieldDescriptor::CPPTYPE_MESSAGE:
       break;
   }
+  const Message& child =
+      at ? r.GetRepeatedMessage(message, f, index) : r.GetMessage(message, f);
+  if (IsTime(field)) {
+    Timestamp time;
+    time.CopyFrom(child);
+    return TimeText(time);
+  }
   assert(IsDuration(field));
   Duration duration;
-  duration.CopyFrom(at ? r.GetRepeatedMessage(message, f, index)
-                       : r.GetMessage(message, f));
+  duration.CopyFrom(child);
   return DurationText(duration);
 }
 

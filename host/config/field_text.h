@@ -22,6 +22,8 @@ namespace weir {
 //   double                         "0.5"
 //   enum                           "drop_oldest" or "QUEUE_POLICY_DROP_OLDEST"
 //   google.protobuf.Duration       "250ms", "5s", "1h30m"; ns, us, ms, s, m, h
+//   google.protobuf.Timestamp      "2026-11-21T04:00:00Z", also with a fraction
+//                                  or another zone, "+01:00"
 //
 // All functions are pure.
 

@@ -7,6 +7,7 @@
 
 #include "absl/strings/string_view.h"
 #include "gmock/gmock.h"
+#include "google/protobuf/timestamp.pb.h"
 #include "google/protobuf/util/message_differencer.h"
 #include "gtest/gtest.h"
 #include "host/config/config_error.h"
@@ -59,6 +60,10 @@ TEST(ProtoToYamlTest, IsLaidOutAsOneWouldWriteIt) {
   fields["null"].mutable_list_value()->add_values()->set_number_value(5);
   fields["x"].mutable_list_value()->add_values()->mutable_list_value();
   config.add_sources()->mutable_ris_live();
+  google::protobuf::Timestamp* start =
+      config.add_sources()->mutable_replay_file()->mutable_start_time();
+  start->set_seconds(1795233600);
+  start->set_nanos(250'000'000);
   (*config.mutable_security()->mutable_certificate_roles())["*.net"] =
       v1::ROLE_VIEWER;
   EXPECT_EQ(ProtoToYaml(config), R"(node_id: "a \"b\" $${C}\n\x01"
@@ -80,6 +85,8 @@ sources:
         x:
           - []
   - ris_live: {}
+  - replay_file:
+      start_time: 2026-11-21T04:00:00.25Z
 )");
 }
 

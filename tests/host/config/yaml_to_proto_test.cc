@@ -79,6 +79,20 @@ TEST(YamlToProtoTest, TakesWhateverTheSchemaSays) {
             "shutdown_timeout { seconds: 86400 }"},
            {"several units", "shutdown_timeout: 1m1.5s",
             "shutdown_timeout { seconds: 61 nanos: 500000000 }"},
+           {"a time",
+            "sources: [{replay_file: {start_time: "
+            "2026-11-21T04:00:00Z}}]",
+            "sources { replay_file { start_time { seconds: 1795233600 } } }"},
+           {"... of another zone, with a fraction",
+            "sources: [{replay_file: {start_time: "
+            "'2026-11-21T05:30:00.25+01:30'}}]",
+            "sources { replay_file { start_time { seconds: 1795233600 "
+            "nanos: 250000000 } } }"},
+           {"... before 1970",
+            "sources: [{replay_file: {start_time: "
+            "1969-12-31T23:59:59.5Z}}]",
+            "sources { replay_file { start_time { seconds: -1 "
+            "nanos: 500000000 } } }"},
            {"a short enum", "broker: {mode: memory}",
             "broker { mode: MODE_MEMORY }"},
            {"a full enum", "broker: {mode: MODE_MEMORY}",
@@ -125,6 +139,24 @@ TEST(YamlToProtoTest, SaysWhatIsWrongAndWhere) {
   for (const Case& c : std::vector<Case>{
            {"no YAML", "node_id: a\nbroker: [\n", "f:3: end of sequence"},
            {"no mapping", "- a", "f:1: is a list; write a mapping"},
+           {"a time without its zone",
+            "sources: [{replay_file: {start_time: 2026-11-21T04:00:00}}]",
+            "f:1: sources[0].replay_file.start_time: \"2026-11-21T04:00:00\": "
+            "no "
+            "time; write date, time and zone, as 2026-11-21T04:00:00Z"},
+           {"a date", "sources: [{replay_file: {start_time: 2026-11-21}}]",
+            "start_time: \"2026-11-21\": no time"},
+           {"a day that there is not",
+            "sources: [{replay_file: {start_time: 2026-02-30T00:00:00Z}}]",
+            "start_time: \"2026-02-30T00:00:00Z\": no time"},
+           {"no end of time",
+            "sources: [{replay_file: {start_time: infinite-future}}]",
+            "start_time: \"infinite-future\": no time"},
+           {"a year of five digits",
+            "sources: [{replay_file: {start_time: 12026-11-21T04:00:00Z}}]",
+            "start_time: \"12026-11-21T04:00:00Z\": not a time from the year 1 "
+            "to "
+            "9999"},
            {"unknown, and near", "\nlisen: []",
             "f:2: lisen: unknown key \"lisen\"; did you mean \"listeners\"?"},
            {"unknown, and not near", "xyzzy: 1", "the keys here are node_id,"},
