@@ -4,9 +4,9 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
-#include "host/status/json_text.h"
 #include "host/source/source_error.h"
 #include "host/source/source_events.h"
+#include "host/status/json_text.h"
 
 namespace weir {
 

@@ -9,8 +9,8 @@
 #include "host/log/log.h"
 #include "host/pipeline/event.h"
 #include "host/pipeline/receipt.h"
-#include "host/status/json_text.h"
 #include "host/status/error_info.h"
+#include "host/status/json_text.h"
 
 namespace weir {
 namespace {
