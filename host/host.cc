@@ -30,6 +30,7 @@
 #include "host/rpc/event_service.h"
 #include "host/rpc/plugin_service.h"
 #include "host/rpc/proto_event_codec.h"
+#include "host/rpc/proto_time.h"
 #include "host/rpc/rpc_counter.h"
 #include "host/rpc/server.h"
 #include "host/rpc/source_service.h"
@@ -57,11 +58,6 @@ constexpr absl::Duration kRetryAfter = absl::Seconds(2);
 constexpr absl::Duration kServerGrace = absl::Seconds(1);
 constexpr absl::Duration kServerLimit = absl::Seconds(3);
 
-absl::Duration ToAbsl(const google::protobuf::Duration& duration) {
-  return absl::Seconds(duration.seconds()) +
-         absl::Nanoseconds(duration.nanos());
-}
-
 // Checks that `path` is a directory that the host can write to, and makes the
 // one below it that holds private copies of plugins.
 absl::StatusOr<std::string> PrepareStateDir(const std::string& path) {
@@ -86,12 +82,12 @@ absl::StatusOr<std::string> PrepareStateDir(const std::string& path) {
 BrokerOptions MakeBrokerOptions(const v1::HostConfig& config) {
   BrokerOptions options;
   options.log.ring_bytes = config.broker().ring_bytes();
-  options.log.ring_age = ToAbsl(config.broker().ring_age());
+  options.log.ring_age = FromProto(config.broker().ring_age());
   options.log.ring_events = config.broker().ring_events();
   options.max_streams = config.limits().max_subscribers();
   options.regex_budget_bytes =
       static_cast<int64_t>(config.limits().filter_memory_bytes());
-  options.write_stall = ToAbsl(config.limits().write_stall_timeout());
+  options.write_stall = FromProto(config.limits().write_stall_timeout());
   return options;
 }
 
@@ -159,7 +155,7 @@ class Host::Rooms {
   bool Stop() {
     if (stopped_) return clean_;
     stopped_ = true;
-    const absl::Time end = clock_.Now() + ToAbsl(config_.shutdown_timeout());
+    const absl::Time end = clock_.Now() + FromProto(config_.shutdown_timeout());
     // Whoever blocks in Dispatch would hold its source up: what is full stays
     // full only as long as the drain of the queues takes.
     Ticker unblock(absl::Seconds(1), [this, end] {
@@ -246,7 +242,8 @@ class Host::Rooms {
       plugins_.Tick();
       sources_.CheckHealth();
     });
-    const absl::Duration interval = ToAbsl(config_.logging().stats_interval());
+    const absl::Duration interval =
+        FromProto(config_.logging().stats_interval());
     if (interval <= absl::ZeroDuration()) return;
     stats_tick_ = std::make_unique<Ticker>(interval, [this] {
       sources_.LogStats();

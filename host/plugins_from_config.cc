@@ -17,14 +17,10 @@
 #include "host/config/plugin_settings.h"
 #include "host/config/struct_json.h"
 #include "host/plugin/plugin_folder.h"
+#include "host/rpc/proto_time.h"
 
 namespace weir {
 namespace {
-
-absl::Duration ToAbsl(const google::protobuf::Duration& duration) {
-  return absl::Seconds(duration.seconds()) +
-         absl::Nanoseconds(duration.nanos());
-}
 
 QueuePolicy ToPolicy(v1::QueuePolicy policy) {
   switch (policy) {
@@ -49,9 +45,9 @@ PluginSlotOptions ToOptions(const v1::PluginConfig& plugin,
   options.max_capacity = all.max_capacity();
   options.sources.assign(plugin.sources().begin(), plugin.sources().end());
   options.seed = seed;
-  options.soft_deadline = ToAbsl(settings.soft_deadline());
-  options.create_deadline = ToAbsl(settings.create_deadline());
-  options.drain_timeout = ToAbsl(settings.drain_timeout());
+  options.soft_deadline = FromProto(settings.soft_deadline());
+  options.create_deadline = FromProto(settings.create_deadline());
+  options.drain_timeout = FromProto(settings.drain_timeout());
   options.emit_limit_per_second = settings.emit_limit_per_second();
   options.log_limit_per_second = settings.log_limit_per_second();
   return options;

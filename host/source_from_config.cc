@@ -2,26 +2,15 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
-#include "google/protobuf/duration.pb.h"
-#include "google/protobuf/timestamp.pb.h"
 #include "host/config/struct_json.h"
 #include "host/decode/opaque_decoder.h"
 #include "host/decode/ris_live_decoder.h"
+#include "host/rpc/proto_time.h"
 #include "host/source/replay_file_source.h"
 #include "host/source/ris_live_source.h"
 
 namespace weir {
 namespace {
-
-absl::Duration ToAbsl(const google::protobuf::Duration& duration) {
-  return absl::Seconds(duration.seconds()) +
-         absl::Nanoseconds(duration.nanos());
-}
-
-absl::Time ToAbsl(const google::protobuf::Timestamp& time) {
-  return absl::FromUnixSeconds(time.seconds()) +
-         absl::Nanoseconds(time.nanos());
-}
 
 std::unique_ptr<Source> MakeRisLive(const v1::SourceConfig& config,
                                     const Clock& clock) {
@@ -32,8 +21,8 @@ std::unique_ptr<Source> MakeRisLive(const v1::SourceConfig& config,
   if (ris_live.has_subscribe()) {
     options.subscribe = StructToJson(ris_live.subscribe());
   }
-  options.read_timeout = ToAbsl(ris_live.read_timeout());
-  options.connect_timeout = ToAbsl(ris_live.connect_timeout());
+  options.read_timeout = FromProto(ris_live.read_timeout());
+  options.connect_timeout = FromProto(ris_live.connect_timeout());
   options.max_payload_bytes = config.max_payload_bytes();
   options.ca_file = ris_live.tls().ca_file();
   options.cert_file = ris_live.tls().cert_file();
@@ -59,7 +48,8 @@ std::unique_ptr<Source> MakeSource(const v1::SourceConfig& config,
   options.endless = replay.endless();
   options.max_payload_bytes = config.max_payload_bytes();
   options.resume = replay.resume();
-  if (replay.has_start_time()) options.start_time = ToAbsl(replay.start_time());
+  if (replay.has_start_time())
+    options.start_time = FromProto(replay.start_time());
   if (replay.resume()) {
     options.state_file = absl::StrCat(state_dir, "/", config.id(), ".offset");
   }
@@ -71,14 +61,14 @@ StreamerOptions MakeStreamerOptions(const v1::SourceConfig& config,
   StreamerOptions options;
   options.id = config.id();
   options.decoder = DecoderName(config);
-  options.backoff.initial = ToAbsl(config.backoff().initial());
-  options.backoff.max = ToAbsl(config.backoff().max());
+  options.backoff.initial = FromProto(config.backoff().initial());
+  options.backoff.max = FromProto(config.backoff().max());
   options.backoff.multiplier = config.backoff().multiplier();
   options.backoff.jitter = config.backoff().jitter();
-  options.backoff.reset_after = ToAbsl(config.backoff().reset_after());
+  options.backoff.reset_after = FromProto(config.backoff().reset_after());
   options.backoff.max_attempts = config.backoff().max_attempts();
-  options.staleness = ToAbsl(config.staleness());
-  options.max_lag = ToAbsl(config.max_lag());
+  options.staleness = FromProto(config.staleness());
+  options.max_lag = FromProto(config.max_lag());
   options.disabled = config.disabled();
   options.seed = seed;
   return options;
