@@ -33,14 +33,15 @@ class TouchingHandler final : public Handler {
   absl::Status Create() override { return absl::OkStatus(); }
   int64_t QueueCapacity() override { return 8192; }
   bool WantsMessage(absl::string_view type) override { return type != "RAW"; }
-  void HandleMessages(absl::Span<const Message* const> messages,
-                      std::atomic<uint32_t>& done,
-                      std::atomic<uint32_t>&) override {
+  RunOutcome HandleMessages(absl::Span<const Message* const> messages,
+                            std::atomic<uint32_t>& done,
+                            std::atomic<uint32_t>&) override {
     uint32_t n = 0;
     for (const Message* message : messages) {
       sum_ += message->view.seq;
       done.store(++n, std::memory_order_release);
     }
+    return {};
   }
   void Destroy() override { benchmark::DoNotOptimize(sum_); }
 

@@ -11,12 +11,22 @@
 
 namespace weir {
 
+// How a run of messages ended for the instance that had it.
+struct RunOutcome {
+  // Whether the instance can take another run. If it cannot, because its child
+  // died, it gets no other call than its destructor.
+  bool alive = true;
+  // Only if it is not: whether the message after those that are done was in its
+  // hands, and is lost; the rest of the run it never saw.
+  bool lost_one = false;
+};
+
 // One instance of handler code, as dispatch drives it: a plugin in this
 // process, a plugin in a child, or a test's own.
 //
-// Every call but the destructor comes from the one worker thread of its slot,
-// in the order in which they stand here. A call may take as long as it likes;
-// only its own queue waits for it.
+// Every call but Kill and the destructor comes from the one worker thread of
+// its slot, in the order in which they stand here. A call may take as long as
+// it likes; only its own queue waits for it.
 class Handler {
  public:
   virtual ~Handler() = default;
@@ -35,12 +45,20 @@ class Handler {
   // are finished, stored with release after each, so that the books are exact
   // in the middle of a batch. `errors` counts those among them that the handler
   // refused or threw at; store it before `done`. Both are 0 at the call.
-  virtual void HandleMessages(absl::Span<const Message* const> messages,
-                              std::atomic<uint32_t>& done,
-                              std::atomic<uint32_t>& errors) = 0;
+  virtual RunOutcome HandleMessages(absl::Span<const Message* const> messages,
+                                    std::atomic<uint32_t>& done,
+                                    std::atomic<uint32_t>& errors) = 0;
 
-  // Ends the instance. Called if Create succeeded.
+  // Ends the instance. Called if Create succeeded and it is alive.
   virtual void Destroy() = 0;
+
+  // Ends it by force, from any thread, so that the call in progress returns and
+  // says so: `cause` tells why, "hard deadline". Returns false if that cannot
+  // be done to it: what runs in this process can only be abandoned.
+  virtual bool Kill(absl::string_view cause) {
+    (void)cause;
+    return false;
+  }
 };
 
 }  // namespace weir

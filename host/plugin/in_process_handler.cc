@@ -97,9 +97,9 @@ bool InProcessHandler::WantsMessage(absl::string_view type) {
          }) > 0;
 }
 
-void InProcessHandler::HandleMessages(absl::Span<const Message* const> messages,
-                                      std::atomic<uint32_t>& done,
-                                      std::atomic<uint32_t>& errors) {
+RunOutcome InProcessHandler::HandleMessages(
+    absl::Span<const Message* const> messages, std::atomic<uint32_t>& done,
+    std::atomic<uint32_t>& errors) {
   views_.clear();
   for (const Message* message : messages) views_.push_back(&message->view);
   const auto count = static_cast<uint32_t>(views_.size());
@@ -114,6 +114,7 @@ void InProcessHandler::HandleMessages(absl::Span<const Message* const> messages,
     break;
   }
   for (; at < count; ++at) HandleOne(at, done, errors);
+  return {};
 }
 
 uint32_t InProcessHandler::HandleBatch(uint32_t begin, uint32_t end,

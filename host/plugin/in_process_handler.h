@@ -38,9 +38,9 @@ class InProcessHandler final : public Handler {
   bool WantsMessage(absl::string_view type) override;
   // Uses weir.batch/1 if the plugin has it. A batch ends where a message fails:
   // that one is counted, and the rest go in one by one.
-  void HandleMessages(absl::Span<const Message* const> messages,
-                      std::atomic<uint32_t>& done,
-                      std::atomic<uint32_t>& errors) override;
+  RunOutcome HandleMessages(absl::Span<const Message* const> messages,
+                            std::atomic<uint32_t>& done,
+                            std::atomic<uint32_t>& errors) override;
   void Destroy() override;
 
  private:

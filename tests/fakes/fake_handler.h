@@ -143,12 +143,12 @@ class FakeHandler final : public Handler {
     return script_.wants.count(std::string(type)) > 0;
   }
 
-  void HandleMessages(absl::Span<const Message* const> messages,
-                      std::atomic<uint32_t>& done,
-                      std::atomic<uint32_t>& errors) override {
+  RunOutcome HandleMessages(absl::Span<const Message* const> messages,
+                            std::atomic<uint32_t>& done,
+                            std::atomic<uint32_t>& errors) override {
     for (const Message* message : messages) {
       const uint64_t seq = message->view.seq;
-      if (seq == script_.gives_up_at) return;
+      if (seq == script_.gives_up_at) return {.alive = false, .lost_one = true};
       record_->message_gate.Pass();
       record_->Note([&] {
         record_->seqs_.push_back(seq);
@@ -160,6 +160,7 @@ class FakeHandler final : public Handler {
       }
       done.fetch_add(1, std::memory_order_release);
     }
+    return {};
   }
 
   void Destroy() override {

@@ -26,12 +26,13 @@ class CountingHandler final : public Handler {
   absl::Status Create() override { return absl::OkStatus(); }
   int64_t QueueCapacity() override { return 4096; }
   bool WantsMessage(absl::string_view type) override { return type != "RAW"; }
-  void HandleMessages(absl::Span<const Message* const> messages,
-                      std::atomic<uint32_t>& done,
-                      std::atomic<uint32_t>&) override {
+  RunOutcome HandleMessages(absl::Span<const Message* const> messages,
+                            std::atomic<uint32_t>& done,
+                            std::atomic<uint32_t>&) override {
     for (uint32_t i = 1; i <= messages.size(); ++i) {
       done.store(i, std::memory_order_release);
     }
+    return {};
   }
   void Destroy() override {}
 };
