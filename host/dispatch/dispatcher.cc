@@ -57,41 +57,64 @@ bool Dispatcher::Wanted(uint16_t type_id) const {
                      [&](const auto& slot) { return slot->MayWant(type_id); });
 }
 
+absl::StatusOr<std::shared_ptr<Slot>> Dispatcher::MakeSlot(
+    HandlerOptions options) {
+  MutexLock lock(&mu_);
+  if (closed_) {
+    return absl::FailedPreconditionError(
+        "the dispatcher is closed: the host is stopping");
+  }
+  const std::string name = options.name;
+  const auto [entry, is_new] = entries_.try_emplace(name);
+  if (!is_new) {
+    return absl::AlreadyExistsError(
+        absl::StrCat("there is a handler named ", name, " already"));
+  }
+  entry->second.id = ++last_id_;
+  entry->second.slot = std::make_shared<Slot>(std::move(options), context_);
+  return entry->second.slot;
+}
+
+absl::StatusOr<std::shared_ptr<HandlerSlot>> Dispatcher::AddSlot(
+    HandlerOptions options) {
+  const std::string name = options.name;
+  absl::StatusOr<std::shared_ptr<Slot>> slot = MakeSlot(std::move(options));
+  if (!slot.ok()) return slot.status();
+  MutexLock lock(&mu_);
+  entries_.find(name)->second.offered = true;
+  PublishLocked();
+  return *std::move(slot);
+}
+
 absl::StatusOr<int64_t> Dispatcher::AddHandler(
     HandlerOptions options, std::unique_ptr<Handler> handler) {
   const std::string name = options.name;
-  {
-    MutexLock lock(&mu_);
-    if (closed_) {
-      return absl::FailedPreconditionError(
-          "the dispatcher is closed: the host is stopping");
-    }
-    const auto [entry, is_new] = entries_.try_emplace(name);
-    if (!is_new) {
-      return absl::AlreadyExistsError(
-          absl::StrCat("there is a handler named ", name, " already"));
-    }
-    entry->second.id = ++last_id_;
+  const absl::StatusOr<std::shared_ptr<Slot>> slot =
+      MakeSlot(std::move(options));
+  if (!slot.ok()) return slot.status();
+  const absl::StatusOr<HandlerSlot::Prepared> prepared =
+      (*slot)->Prepare(std::move(handler), [slot = slot->get()] {
+        slot->SetIntake(HandlerSlot::Intake::kNotRunning);
+      });
+  if (prepared.ok()) {
+    // Nobody has the turn, so there is nobody to wait for.
+    (*slot)->Switch(prepared->instance, absl::ZeroDuration()).IgnoreError();
+    (*slot)->SetIntake(HandlerSlot::Intake::kQueue);
   }
-  const auto slot =
-      std::make_shared<Slot>(std::move(options), std::move(handler), context_);
-  absl::StatusOr<int64_t> capacity = slot->Start();
   bool closed = false;
   {
     MutexLock lock(&mu_);
-    if (!capacity.ok()) {
+    if (!prepared.ok()) {
       entries_.erase(name);
-      return capacity;
+      return prepared.status();
     }
     Entry& entry = entries_.find(name)->second;
-    entry.slot = slot;
     closed = closed_;
-    entry.removing = closed;
+    entry.offered = true;
     PublishLocked();
   }
-  if (!closed) return capacity;
-  slot->Stop(absl::ZeroDuration());
-  Retire(name);
+  if (!closed) return prepared->requested_capacity;
+  StopAndRetire(name, absl::ZeroDuration()).IgnoreError();
   return absl::FailedPreconditionError(
       "the dispatcher was closed: the host is stopping");
 }
@@ -99,18 +122,27 @@ absl::StatusOr<int64_t> Dispatcher::AddHandler(
 void Dispatcher::PublishLocked() {
   auto slots = std::make_shared<SlotList>();
   for (const auto& [name, entry] : entries_) {
-    if (entry.slot != nullptr && !entry.removing) slots->push_back(entry.slot);
+    if (entry.offered && !entry.removing) slots->push_back(entry.slot);
   }
   slots_ = std::move(slots);
 }
 
 absl::StatusOr<uint64_t> Dispatcher::RemoveHandler(absl::string_view name,
                                                    absl::Duration drain) {
+  return StopAndRetire(name, drain);
+}
+
+absl::Status Dispatcher::RemoveSlot(absl::string_view name) {
+  return StopAndRetire(name, absl::ZeroDuration()).status();
+}
+
+absl::StatusOr<uint64_t> Dispatcher::StopAndRetire(absl::string_view name,
+                                                   absl::Duration drain) {
   std::shared_ptr<Slot> slot;
   {
     MutexLock lock(&mu_);
     const auto found = entries_.find(name);
-    if (found == entries_.end() || found->second.slot == nullptr ||
+    if (found == entries_.end() || !found->second.offered ||
         found->second.removing) {
       return NoSuchHandler(name);
     }
@@ -139,7 +171,7 @@ absl::StatusOr<HandlerStats> Dispatcher::Stats(absl::string_view name) const {
   {
     MutexLock lock(&mu_);
     const auto found = entries_.find(name);
-    if (found == entries_.end() || found->second.slot == nullptr) {
+    if (found == entries_.end() || !found->second.offered) {
       return NoSuchHandler(name);
     }
     slot = found->second.slot;
@@ -151,7 +183,7 @@ uint64_t Dispatcher::total_dropped() const {
   MutexLock lock(&mu_);
   uint64_t total = retired_dropped_;
   for (const auto& [name, entry] : entries_) {
-    if (entry.slot != nullptr) total += entry.slot->books().dropped();
+    if (entry.offered) total += entry.slot->books().dropped();
   }
   return total;
 }
@@ -163,14 +195,15 @@ void Dispatcher::Close() {
     closed_ = true;
     slots = slots_;
   }
-  for (const std::shared_ptr<Slot>& slot : *slots) slot->StopIntake();
+  for (const std::shared_ptr<Slot>& slot : *slots)
+    slot->SetIntake(HandlerSlot::Intake::kNotRunning);
 }
 
 bool Dispatcher::Drain(absl::Duration timeout) {
   const absl::Time end = absl::Now() + timeout;
   const std::shared_ptr<const SlotList> all = slots();
   return std::all_of(all->begin(), all->end(), [&](const auto& slot) {
-    return slot->WaitUntilIdle(end - absl::Now());
+    return slot->Drain(end - absl::Now());
   });
 }
 
@@ -197,7 +230,7 @@ std::vector<SlotBooks> Dispatcher::CollectBooks() {
   MutexLock lock(&mu_);
   std::vector<SlotBooks> all = std::exchange(retired_, {});
   for (const auto& [name, entry] : entries_) {
-    if (entry.slot == nullptr) continue;
+    if (!entry.offered) continue;
     all.push_back({.id = entry.id, .name = name, .books = entry.slot->books()});
   }
   return all;

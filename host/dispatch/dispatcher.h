@@ -19,6 +19,7 @@
 #include "host/pipeline/books.h"
 #include "host/pipeline/handler.h"
 #include "host/pipeline/handler_registry.h"
+#include "host/pipeline/handler_slot.h"
 #include "host/pipeline/handler_stats.h"
 #include "host/pipeline/message_batch.h"
 #include "host/pipeline/message_sink.h"
@@ -62,9 +63,12 @@ class Dispatcher final : public MessageSink,
   void Dispatch(MessageBatchRef batch) override ABSL_LOCKS_EXCLUDED(mu_);
   bool Wanted(uint16_t type_id) const override ABSL_LOCKS_EXCLUDED(mu_);
 
-  // Returns, beside the errors of HandlerRegistry, FailedPrecondition after
-  // Close and ResourceExhausted if there is no thread to be had. A name is in
-  // use until RemoveHandler has returned.
+  // Return, beside the errors of HandlerRegistry, FailedPrecondition after
+  // Close. A name is in use until RemoveSlot or RemoveHandler has returned.
+  absl::StatusOr<std::shared_ptr<HandlerSlot>> AddSlot(
+      HandlerOptions options) override ABSL_LOCKS_EXCLUDED(mu_);
+  absl::Status RemoveSlot(absl::string_view name) override
+      ABSL_LOCKS_EXCLUDED(mu_);
   absl::StatusOr<int64_t> AddHandler(HandlerOptions options,
                                      std::unique_ptr<Handler> handler) override
       ABSL_LOCKS_EXCLUDED(mu_);
@@ -97,11 +101,19 @@ class Dispatcher final : public MessageSink,
   using SlotList = std::vector<std::shared_ptr<Slot>>;
   struct Entry {
     uint64_t id = 0;
-    std::shared_ptr<Slot> slot;  // Null until it has started.
+    std::shared_ptr<Slot> slot;
+    // Messages are offered to it: not before an instance of AddHandler runs,
+    // and not while it is removed.
+    bool offered = false;
     bool removing = false;
   };
 
   std::shared_ptr<const SlotList> slots() const ABSL_LOCKS_EXCLUDED(mu_);
+  absl::StatusOr<std::shared_ptr<Slot>> MakeSlot(HandlerOptions options)
+      ABSL_LOCKS_EXCLUDED(mu_);
+  absl::StatusOr<uint64_t> StopAndRetire(absl::string_view name,
+                                         absl::Duration drain)
+      ABSL_LOCKS_EXCLUDED(mu_);
   void PublishLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Retire(const std::string& name) ABSL_LOCKS_EXCLUDED(mu_);
 

@@ -36,12 +36,13 @@ struct HandlerQueue::Push {
 HandlerQueue::HandlerQueue(const HandlerQueueOptions& options,
                            WantsTable& wants, const SlabPool& pool,
                            const Clock& clock)
-    : capacity_(options.capacity),
-      policy_(options.policy),
+    : policy_(options.policy),
+      seed_(options.seed),
       max_queued_bytes_(options.max_queued_bytes),
       wants_(wants),
       pool_(pool),
       clock_(clock),
+      capacity_(options.capacity),
       linear_drop_(options.capacity, options.seed),
       ring_(std::min(kFirstRing, std::bit_ceil(size_t{options.capacity}))) {
   assert(capacity_ > 0);
@@ -64,7 +65,7 @@ void HandlerQueue::PushRun(absl::Span<const Message* const> messages,
     }
     push.fill = FillLocked();
     for (const Message* message : messages) PlaceLocked(*message, push);
-    wake = size_ > 0 && std::exchange(worker_waits_, false);
+    wake = ShouldWakeLocked();
   }
   if (wake) pushed_.NotifyOne();
   LetGoLost({push.displaced.data(), push.n_displaced});
@@ -74,12 +75,17 @@ void HandlerQueue::PushRun(absl::Span<const Message* const> messages,
 }
 
 void HandlerQueue::PlaceLocked(const Message& message, Push& push) {
-  if (policy_ == QueuePolicy::kBlock && accepting_) WaitForRoomLocked(push);
+  if (BlocksLocked()) WaitForRoomLocked(push);
   const Wants wants = wants_.Get(message.view.type_id);
   if (wants == Wants::kNo) {  // The answer came since the caller looked.
     return CountUnwantedLocked(message.view.type_id);
   }
-  if (!accepting_) return DropLocked(&Books::dropped_not_running, push);
+  if (intake_ != Intake::kQueue) {
+    return DropLocked(intake_ == Intake::kQuarantined
+                          ? &Books::dropped_quarantined
+                          : &Books::dropped_not_running,
+                      push);
+  }
   const bool undecided = wants == Wants::kUnknown;
   if (FullLocked(push) && !DisplaceLocked(undecided, push)) {
     return DropLocked(&Books::dropped_full, push);
@@ -89,6 +95,10 @@ void HandlerQueue::PlaceLocked(const Message& message, Push& push) {
     return DropLocked(&Books::dropped_policy, push);
   }
   AppendLocked(message, undecided, push);
+}
+
+bool HandlerQueue::BlocksLocked() const {
+  return policy_ == QueuePolicy::kBlock && intake_ == Intake::kQueue && !held_;
 }
 
 // What the worker finished meanwhile makes room, so look again before saying
@@ -103,8 +113,8 @@ bool HandlerQueue::FullLocked(Push& push) const {
 void HandlerQueue::WaitForRoomLocked(Push& push) {
   if (!FullLocked(push)) return;
   if (blocked_producers_++ == 0) blocked_since_ns_ = clock_.MonotonicNs();
-  while (accepting_ && FullLocked(push)) {
-    WakeWorkerLocked();
+  while (BlocksLocked() && FullLocked(push)) {
+    if (ShouldWakeLocked()) pushed_.NotifyOne();
     if (push.over_budget) {
       room_.WaitFor(&mu_, kBudgetPoll);
     } else {
@@ -185,99 +195,245 @@ void HandlerQueue::CountUnwantedLocked(uint16_t type) {
   ++books_.not_wanted;
 }
 
-void HandlerQueue::WakeWorkerLocked() {
-  if (size_ > 0 && std::exchange(worker_waits_, false)) pushed_.NotifyOne();
+bool HandlerQueue::ShouldWakeLocked() {
+  return size_ > 0 && !held_ && std::exchange(worker_waits_, false);
 }
 
-HandlerQueue::Run HandlerQueue::Take(size_t max) {
+HandlerQueue::Run HandlerQueue::Take(Hand& hand, size_t max) {
   MutexLock lock(&mu_);
-  while (size_ == 0 && !ended_) {
+  while (!hand.ended_ && (turn_ != &hand || held_ || size_ == 0)) {
+    if (turn_ != &hand) {
+      turn_changed_.Wait(&mu_);
+      continue;
+    }
     worker_waits_ = true;
     idle_.NotifyAll();
     pushed_.Wait(&mu_);
   }
-  worker_waits_ = false;
+  if (turn_ == &hand) worker_waits_ = false;
   Run run;
-  if (size_ == 0) return run;
+  if (hand.ended_) return run;
+  busy_ = &hand;
   if (At(0).undecided) {
+    hand.asking_ = true;
     run.undecided_type = At(0).message->view.type_id;
     return run;
   }
   run.enqueue_ns = static_cast<int64_t>(At(0).enqueue_ns);
-  run_begin_ = 0;
+  hand.begin_ = 0;
   for (max = std::min(max, kMaxRun);
-       taken_ < max && size_ > 0 && !At(0).undecided; ++taken_) {
+       hand.taken_ < max && size_ > 0 && !At(0).undecided; ++hand.taken_) {
     const Entry entry = PopLocked();
-    run_[taken_] = entry.message;
-    run_enqueue_ns_[taken_] = static_cast<int64_t>(entry.enqueue_ns);
+    hand.messages_[hand.taken_] = entry.message;
+    hand.enqueue_ns_[hand.taken_] = static_cast<int64_t>(entry.enqueue_ns);
   }
-  run.messages = {run_.data(), taken_};
+  run.messages = {hand.messages_.data(), hand.taken_};
   return run;
 }
 
-void HandlerQueue::Decide(uint16_t type, bool wanted) {
+void HandlerQueue::Decide(Hand& hand, uint16_t type, bool wanted) {
   std::vector<const Message*> unwanted;
   bool room = false;
   {
     MutexLock lock(&mu_);
+    if (hand.abandoned_) return;
+    hand.asking_ = false;
+    FinishRunLocked(hand);
     wants_.Set(type, wanted);
-    size_t kept = 0;
-    for (size_t i = 0; i < size_; ++i) {
-      Entry entry = At(i);
-      if (entry.undecided && entry.message->view.type_id == type) {
-        --undecided_;
-        entry.undecided = 0;
-        if (!wanted) {
-          CountUnwantedLocked(type);
-          bytes_ -= entry.message->view.base_len;
-          unwanted.push_back(entry.message);
-          continue;
-        }
-        ++books_.offered;
-        ++books_.enqueued;
-      }
-      At(kept++) = entry;
-    }
-    size_ = kept;
+    SortOutLocked(unwanted);
     room = !unwanted.empty() && blocked_producers_ > 0;
   }
   if (room) room_.NotifyAll();
   LetGo(unwanted);
 }
 
-std::optional<HandlerQueue::Settled> HandlerQueue::Settle(bool threw) {
+// Looks at what waits by the answers that there are now.
+void HandlerQueue::SortOutLocked(std::vector<const Message*>& unwanted) {
+  size_t kept = 0;
+  for (size_t i = 0; i < size_; ++i) {
+    Entry entry = At(i);
+    const uint16_t type = entry.message->view.type_id;
+    const Wants wants = wants_.Get(type);
+    if (entry.undecided && wants != Wants::kUnknown) {
+      --undecided_;
+      entry.undecided = 0;
+      if (wants == Wants::kNo) {
+        CountUnwantedLocked(type);
+      } else {
+        ++books_.offered;
+        ++books_.enqueued;
+      }
+    } else if (wants == Wants::kNo) {
+      ++books_.discarded_on_unload;
+    }
+    if (wants == Wants::kNo) {
+      bytes_ -= entry.message->view.base_len;
+      unwanted.push_back(entry.message);
+    } else {
+      At(kept++) = entry;
+    }
+  }
+  size_ = kept;
+}
+
+std::optional<HandlerQueue::Settled> HandlerQueue::Settle(Hand& hand,
+                                                          RunEnd end) {
   Settled settled;
   bool room = false;
   {
     MutexLock lock(&mu_);
-    if (abandoned_) return std::nullopt;
+    if (hand.abandoned_) return std::nullopt;
     const Progress progress = ProgressLocked();
+    const size_t open = hand.taken_ - progress.done;
     books_.processed_ok += progress.ok;
     books_.processed_error += progress.done - progress.ok;
     settled.finished = progress.done;
-    if (threw && progress.done < taken_) {
-      ++books_.processed_error;
-      ++settled.finished;
-    } else {
-      settled.lost = taken_ - progress.done;
-      books_.lost_in_crash += settled.lost;
+    switch (end) {
+      case RunEnd::kReturned:
+        settled.lost = open;
+        break;
+      case RunEnd::kThrew:
+        if (open == 0) break;
+        ++books_.processed_error;
+        ++settled.finished;
+        break;
+      case RunEnd::kDied:
+        settled.put_back = open;
+        break;
+      case RunEnd::kDiedInOne:
+        settled.lost = std::min(open, size_t{1});
+        settled.put_back = open - settled.lost;
+        break;
     }
+    books_.lost_in_crash += settled.lost;
     const auto gone = static_cast<uint32_t>(settled.finished + settled.lost);
-    run_begin_ += gone;
-    taken_ -= gone;
-    seen_ok_ = 0;
-    done_.store(0, std::memory_order_relaxed);
-    errors_.store(0, std::memory_order_relaxed);
+    if (settled.put_back > 0) PutBackLocked(hand, hand.begin_ + gone);
+    hand.begin_ += gone;
+    hand.taken_ -= gone;
+    hand.seen_ok_ = 0;
+    hand.done_.store(0, std::memory_order_relaxed);
+    hand.errors_.store(0, std::memory_order_relaxed);
+    FinishRunLocked(hand);
     room = blocked_producers_ > 0;
   }
   if (room) room_.NotifyAll();
   return settled;
 }
 
-void HandlerQueue::StopIntake() {
+// Puts what is left of the run, from `begin` on, before what waits.
+void HandlerQueue::PutBackLocked(Hand& hand, size_t begin) {
+  const size_t end = hand.begin_ + hand.taken_;
+  hand.taken_ -= static_cast<uint32_t>(end - begin);
+  for (size_t i = end; i > begin; --i) {
+    if (size_ == ring_.size()) GrowLocked();
+    head_ = (head_ - 1) & (ring_.size() - 1);
+    ring_[head_] = {hand.messages_[i - 1],
+                    static_cast<uint64_t>(hand.enqueue_ns_[i - 1]), false};
+    ++size_;
+    bytes_ += hand.messages_[i - 1]->view.base_len;
+  }
+}
+
+void HandlerQueue::FinishRunLocked(Hand& hand) {
+  if (hand.taken_ > 0 || hand.asking_ || busy_ != &hand) return;
+  busy_ = nullptr;
+  if (turn_ != &hand) idle_.NotifyAll();
+}
+
+bool HandlerQueue::BusyLocked() const { return busy_ != nullptr; }
+
+bool HandlerQueue::PassTurn(Hand* next, absl::Duration timeout,
+                            const std::function<void()>& then) {
+  const absl::Time end = absl::Now() + timeout;
+  std::vector<const Message*> unwanted;
   {
     MutexLock lock(&mu_);
-    accepting_ = false;
+    Hand* const before = std::exchange(turn_, nullptr);
+    absl::Duration left = timeout;
+    while (BusyLocked() && left > absl::ZeroDuration()) {
+      idle_.WaitFor(&mu_, left);
+      left = end - absl::Now();
+    }
+    if (BusyLocked()) {
+      turn_ = before != nullptr && before->ended_ ? nullptr : before;
+      turn_changed_.NotifyAll();
+      return false;
+    }
+    turn_ = next;
+    worker_waits_ = false;
+    if (then) {
+      then();
+      SortOutLocked(unwanted);
+    }
+  }
+  pushed_.NotifyAll();
+  turn_changed_.NotifyAll();
+  if (!unwanted.empty()) room_.NotifyAll();
+  LetGo(unwanted);
+  return true;
+}
+
+void HandlerQueue::End(Hand& hand) {
+  MutexLock lock(&mu_);
+  hand.ended_ = true;
+  if (turn_ == &hand) turn_ = nullptr;
+  pushed_.NotifyAll();
+  turn_changed_.NotifyAll();
+  idle_.NotifyAll();
+}
+
+bool HandlerQueue::Abandon(Hand& hand) {
+  absl::Span<const Message* const> finished;
+  absl::Span<const Message* const> lost;
+  {
+    MutexLock lock(&mu_);
+    if (std::exchange(hand.abandoned_, true) || busy_ != &hand) return false;
+    const Progress progress = ProgressLocked();
+    const size_t open = hand.taken_ - progress.done;
+    finished = {hand.messages_.data() + hand.begin_, progress.done};
+    lost = {finished.end(), std::min(open, size_t{1})};
+    books_.processed_ok += progress.ok;
+    books_.processed_error += progress.done - progress.ok;
+    books_.lost_in_crash += lost.size();
+    // It may come back and read on in its run, while others handle the rest.
+    for (size_t i = 0; i < open; ++i) {
+      lost.data()[i]->batch->KeepMemory();
+    }
+    if (open > 1) PutBackLocked(hand, hand.begin_ + progress.done + 1);
+    hand.taken_ = 0;
+    hand.asking_ = false;
+    hand.seen_ok_ = 0;
+    FinishRunLocked(hand);
+    idle_.NotifyAll();
+  }
+  LetGo(finished);
+  LetGoAbandoned(lost);
+  return !lost.empty();
+}
+
+void HandlerQueue::SetIntake(Intake intake) {
+  {
+    MutexLock lock(&mu_);
+    intake_ = intake;
+  }
+  room_.NotifyAll();
+}
+
+void HandlerQueue::Hold(bool held) {
+  {
+    MutexLock lock(&mu_);
+    held_ = held;
+    if (ShouldWakeLocked()) pushed_.NotifyOne();
+  }
+  room_.NotifyAll();
+}
+
+void HandlerQueue::SetCapacity(uint32_t capacity) {
+  assert(capacity > 0);
+  {
+    MutexLock lock(&mu_);
+    if (std::exchange(capacity_, capacity) == capacity) return;
+    linear_drop_ = LinearDrop(capacity, seed_);
   }
   room_.NotifyAll();
 }
@@ -285,12 +441,12 @@ void HandlerQueue::StopIntake() {
 bool HandlerQueue::WaitUntilIdle(absl::Duration timeout) {
   const absl::Time end = absl::Now() + timeout;
   MutexLock lock(&mu_);
-  while (!ended_ && !(size_ == 0 && taken_ == 0 && worker_waits_)) {
+  while (BusyLocked() || (turn_ != nullptr && (size_ > 0 || !worker_waits_))) {
     const absl::Duration left = end - absl::Now();
     if (left <= absl::ZeroDuration()) return false;
     idle_.WaitFor(&mu_, left);
   }
-  return true;
+  return size_ == 0;
 }
 
 uint64_t HandlerQueue::Discard() {
@@ -298,42 +454,17 @@ uint64_t HandlerQueue::Discard() {
   uint64_t count = 0;
   {
     MutexLock lock(&mu_);
-    accepting_ = false;
-    ended_ = true;
     count = size_ - undecided_;
     books_.discarded_on_unload += count;
     books_.offered += undecided_;
     books_.dropped_not_running += undecided_;
     discarded.reserve(size_);
     while (size_ > 0) discarded.push_back(PopLocked().message);
-    worker_waits_ = false;
   }
-  pushed_.NotifyOne();
   room_.NotifyAll();
   idle_.NotifyAll();
   LetGoLost(discarded);
   return count;
-}
-
-uint64_t HandlerQueue::Abandon() {
-  absl::Span<const Message* const> finished;
-  absl::Span<const Message* const> rest;
-  {
-    MutexLock lock(&mu_);
-    if (std::exchange(abandoned_, true)) return 0;
-    const Progress progress = ProgressLocked();
-    finished = {run_.data() + run_begin_, progress.done};
-    rest = {run_.data() + run_begin_ + progress.done, taken_ - progress.done};
-    books_.processed_ok += progress.ok;
-    books_.processed_error += progress.done - progress.ok;
-    books_.lost_in_crash += rest.empty() ? 0 : 1;
-    books_.discarded_on_unload += rest.empty() ? 0 : rest.size() - 1;
-    taken_ = 0;
-    seen_ok_ = 0;
-  }
-  LetGo(finished);
-  LetGoAbandoned(rest);
-  return rest.size();
 }
 
 Books HandlerQueue::CloseBooks() {
@@ -342,27 +473,41 @@ Books HandlerQueue::CloseBooks() {
   return BooksLocked();
 }
 
+uint32_t HandlerQueue::capacity() const {
+  MutexLock lock(&mu_);
+  return capacity_;
+}
+
+void HandlerQueue::ResetHighWater() {
+  MutexLock lock(&mu_);
+  high_water_ = static_cast<uint32_t>(FillLocked());
+}
+
 size_t HandlerQueue::FillLocked() const {
-  return size_ + taken_ -
-         std::min(taken_, done_.load(std::memory_order_acquire));
+  if (busy_ == nullptr) return size_;
+  const uint32_t taken = busy_->taken_;
+  return size_ + taken -
+         std::min(taken, busy_->done_.load(std::memory_order_acquire));
 }
 
 // The handler counts an error before it counts the message as done, so `errors`
 // may be one ahead. Then one message that is fine looks like an error, for a
 // moment; remembering what was fine before keeps each count from going back.
 HandlerQueue::Progress HandlerQueue::ProgressLocked() const {
-  Progress progress;
-  progress.done = std::min(taken_, done_.load(std::memory_order_acquire));
+  Progress progress = {};
+  if (busy_ == nullptr) return progress;
+  progress.done =
+      std::min(busy_->taken_, busy_->done_.load(std::memory_order_acquire));
   const uint32_t errors =
-      std::min(progress.done, errors_.load(std::memory_order_acquire));
-  seen_ok_ = std::max(seen_ok_, progress.done - errors);
-  progress.ok = seen_ok_;
+      std::min(progress.done, busy_->errors_.load(std::memory_order_acquire));
+  busy_->seen_ok_ = std::max(busy_->seen_ok_, progress.done - errors);
+  progress.ok = busy_->seen_ok_;
   return progress;
 }
 
 Books HandlerQueue::BooksLocked() const {
   const Progress progress = ProgressLocked();
-  const uint32_t open = taken_ - progress.done;
+  const uint32_t open = busy_ == nullptr ? 0 : busy_->taken_ - progress.done;
   Books books = books_;
   books.processed_ok += progress.ok;
   books.processed_error += progress.done - progress.ok;
@@ -383,14 +528,15 @@ HandlerQueue::Snapshot HandlerQueue::Read(int64_t now_ns) const {
   snapshot.run_done = ProgressLocked().done;
   snapshot.high_water = high_water_;
   snapshot.queued_bytes = bytes_;
-  const size_t waiting = run_begin_ + snapshot.run_done + 1;
-  const size_t end = run_begin_ + taken_;
-  for (size_t i = waiting; i < end; ++i) {
-    snapshot.queued_bytes += run_[i]->view.base_len;
+  if (busy_ != nullptr) {
+    const size_t waiting = busy_->begin_ + snapshot.run_done + 1;
+    const size_t end = busy_->begin_ + busy_->taken_;
+    for (size_t i = waiting; i < end; ++i) {
+      snapshot.queued_bytes += busy_->messages_[i]->view.base_len;
+    }
+    if (waiting < end) snapshot.oldest_ns = busy_->enqueue_ns_[waiting];
   }
-  if (waiting < end) {
-    snapshot.oldest_ns = run_enqueue_ns_[waiting];
-  } else if (size_ > 0) {
+  if (!snapshot.oldest_ns.has_value() && size_ > 0) {
     snapshot.oldest_ns = static_cast<int64_t>(ring_[head_].enqueue_ns);
   }
   snapshot.blocking = blocked_producers_ > 0;

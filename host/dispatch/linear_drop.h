@@ -38,7 +38,7 @@ class LinearDrop {
   bool ShouldDrop(size_t queued);
 
  private:
-  const size_t capacity_;
+  size_t capacity_;
   std::mt19937_64 random_;
 };
 

@@ -12,12 +12,12 @@ namespace weir {
 // What a handler answered when it was asked whether it wants a type.
 enum class Wants : uint8_t { kUnknown, kNo, kYes };
 
-// The answers of one handler, one for each type that a NameTable can hold, so
-// that a message which is not wanted costs one look at a byte.
+// The answers of one slot's handler, one for each type that a NameTable can
+// hold, so that a message which is not wanted costs one look at a byte.
 //
-// Thread-safe. Each answer is set once; which one a reader sees around that
-// moment is decided by the HandlerQueue, which sets it under its lock and looks
-// again there.
+// Thread-safe. Which answer a reader sees around the moment that it changes is
+// decided by the HandlerQueue, which sets it under its lock and looks again
+// there.
 class WantsTable {
  public:
   Wants Get(uint16_t type) const {
@@ -27,6 +27,11 @@ class WantsTable {
   void Set(uint16_t type, bool wanted) {
     answers_[Index(type)].store(wanted ? Wants::kYes : Wants::kNo,
                                 std::memory_order_relaxed);
+  }
+
+  // It was not asked about `type`.
+  void Forget(uint16_t type) {
+    answers_[Index(type)].store(Wants::kUnknown, std::memory_order_relaxed);
   }
 
  private:

@@ -11,6 +11,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "host/pipeline/handler.h"
+#include "host/pipeline/handler_slot.h"
 #include "host/pipeline/handler_stats.h"
 
 namespace weir {
@@ -44,9 +45,18 @@ class HandlerRegistry {
  public:
   virtual ~HandlerRegistry() = default;
 
-  // Gives `handler` a slot: starts its worker, creates it there, asks for its
-  // capacity, and asks which of the known types it wants. Messages dispatched
-  // after the return are offered to it. Returns the capacity it asked for.
+  // Makes a slot without an instance, which drops what it is offered as not
+  // running. Returns AlreadyExists for a name in use.
+  virtual absl::StatusOr<std::shared_ptr<HandlerSlot>> AddSlot(
+      HandlerOptions options) = 0;
+
+  // Takes the slot and its books out. Discards what is queued and ends its
+  // instances. Returns NotFound if there is none of that name.
+  virtual absl::Status RemoveSlot(absl::string_view name) = 0;
+
+  // Makes a slot for one instance that stays: AddSlot, Prepare, Switch.
+  // Messages dispatched after the return are offered to it. Returns the
+  // capacity it asked for.
   //
   // Returns AlreadyExists for a name in use, InvalidArgument if it asks for a
   // capacity of 0 or less (the message has the number), DeadlineExceeded if it

@@ -64,7 +64,7 @@ struct FakeHandlerScript {
   absl::Status create_status;
   std::set<uint64_t> errors_at;  // Numbers of messages that it refuses, ...
   std::set<uint64_t> throws_at;  // ... and that it throws at.
-  uint64_t gives_up_at = 0;      // Returns early before this one; 0: never.
+  uint64_t dies_at = 0;          // Takes its instance with it; 0: none does.
   bool throws_at_wants = false;
 };
 
@@ -148,7 +148,7 @@ class FakeHandler final : public Handler {
                             std::atomic<uint32_t>& errors) override {
     for (const Message* message : messages) {
       const uint64_t seq = message->view.seq;
-      if (seq == script_.gives_up_at) return {.alive = false, .lost_one = true};
+      if (seq == script_.dies_at) return {.alive = false, .lost_one = true};
       record_->message_gate.Pass();
       record_->Note([&] {
         record_->seqs_.push_back(seq);

@@ -37,6 +37,9 @@ class TestWriter {
         source_(tables.sources.Intern(source)),
         seq_(first_seq) {}
 
+  // Of the message that it writes next.
+  uint64_t next_seq() const { return seq_; }
+
   // Returns a batch with one message of each of `types`.
   MessageBatchRef Batch(const std::vector<absl::string_view>& types,
                         Receipt receipt = {}) {

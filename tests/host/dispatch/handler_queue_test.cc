@@ -19,6 +19,7 @@
 #include "host/dispatch/wants_table.h"
 #include "host/pipeline/books.h"
 #include "host/pipeline/handler_registry.h"
+#include "host/pipeline/handler_slot.h"
 #include "host/pipeline/message.h"
 #include "host/pipeline/message_batch.h"
 #include "host/pipeline/name_table.h"
@@ -45,6 +46,7 @@ class HandlerQueueTest : public testing::Test {
                             .seed = 1,
                             .max_queued_bytes = max_queued_bytes},
         wants_, tables_.pool, clock_);
+    ASSERT_TRUE(queue_->PassTurn(&hand_, absl::ZeroDuration()));
   }
 
   // Pushes the messages of `batch` as one run.
@@ -61,22 +63,30 @@ class HandlerQueueTest : public testing::Test {
 
   // Takes and handles a run of at most `max`. Returns the messages' numbers.
   std::vector<uint64_t> HandleRun(size_t max = HandlerQueue::kMaxRun) {
-    const HandlerQueue::Run run = queue_->Take(max);
+    const HandlerQueue::Run run = queue_->Take(hand_, max);
     std::vector<uint64_t> seqs;
     for (const Message* message : run.messages) {
       seqs.push_back(message->view.seq);
-      queue_->done().fetch_add(1, std::memory_order_release);
+      hand_.done().fetch_add(1, std::memory_order_release);
     }
     SettleAndLetGo(run.messages, /*threw=*/false);
     return seqs;
   }
 
   size_t SettleAndLetGo(absl::Span<const Message* const> run, bool threw) {
-    const auto settled = queue_->Settle(threw);
+    const auto settled =
+        queue_->Settle(hand_, threw ? HandlerQueue::RunEnd::kThrew
+                                    : HandlerQueue::RunEnd::kReturned);
     if (!settled.has_value()) return 0;
     LetGo(run.first(settled->finished));
     LetGoLost(run.subspan(settled->finished, settled->lost));
     return settled->finished + settled->lost;
+  }
+
+  static std::vector<uint64_t> Numbers(absl::Span<const Message* const> run) {
+    std::vector<uint64_t> seqs;
+    for (const Message* message : run) seqs.push_back(message->view.seq);
+    return seqs;
   }
 
   // Handles everything that waits.
@@ -92,6 +102,7 @@ class HandlerQueueTest : public testing::Test {
   TestWriter writer_{tables_};
   FakeClock clock_;
   WantsTable wants_;
+  HandlerQueue::Hand hand_;
   std::unique_ptr<HandlerQueue> queue_;
 };
 
@@ -137,14 +148,14 @@ TEST_F(HandlerQueueTest, HoldsExactlyItsCapacity) {
 TEST_F(HandlerQueueTest, CountsWhatTheWorkerTookUntilItIsDone) {
   MakeQueue(4, QueuePolicy::kDropNewest);
   PushUpdates(4);
-  const HandlerQueue::Run run = queue_->Take(4);
+  const HandlerQueue::Run run = queue_->Take(hand_, 4);
   PushUpdates(1);
   EXPECT_EQ(queue_->books().dropped_full, 1u) << "all four are unfinished";
 
-  queue_->done().store(3, std::memory_order_release);
+  hand_.done().store(3, std::memory_order_release);
   PushUpdates(4);
   EXPECT_EQ(queue_->books().dropped_full, 2u) << "three of four are finished";
-  queue_->done().store(4, std::memory_order_release);
+  hand_.done().store(4, std::memory_order_release);
   SettleAndLetGo(run.messages, false);
   EXPECT_THAT(HandleAll(), ElementsAre(6, 7, 8));
 }
@@ -152,7 +163,7 @@ TEST_F(HandlerQueueTest, CountsWhatTheWorkerTookUntilItIsDone) {
 TEST_F(HandlerQueueTest, BalancesItsBooksInTheMiddleOfARun) {
   MakeQueue(10, QueuePolicy::kDropNewest);
   PushUpdates(10);
-  const HandlerQueue::Run run = queue_->Take(6);
+  const HandlerQueue::Run run = queue_->Take(hand_, 6);
   struct Case {
     const char* why;
     uint32_t done, errors;
@@ -167,8 +178,8 @@ TEST_F(HandlerQueueTest, BalancesItsBooksInTheMiddleOfARun) {
            {"more than there were, by a handler that miscounts", 9, 1, 5, 1, 0,
             4},
        }) {
-    queue_->errors().store(c.errors, std::memory_order_release);
-    queue_->done().store(c.done, std::memory_order_release);
+    hand_.errors().store(c.errors, std::memory_order_release);
+    hand_.done().store(c.done, std::memory_order_release);
     const Books books = queue_->books();
     EXPECT_TRUE(books.Balance()) << c.why;
     EXPECT_EQ(books.processed_ok, c.ok) << c.why;
@@ -201,11 +212,11 @@ TEST_F(HandlerQueueTest, DropsTheOldestWhenFullIfToldTo) {
 TEST_F(HandlerQueueTest, DropsTheNewestIfTheWorkerHasTakenAllThatIsOlder) {
   MakeQueue(3, QueuePolicy::kDropOldest);
   PushUpdates(3);
-  const HandlerQueue::Run run = queue_->Take(3);
+  const HandlerQueue::Run run = queue_->Take(hand_, 3);
   PushUpdates(2);
   EXPECT_EQ(queue_->books().dropped_full, 2u);
   EXPECT_EQ(run.messages.front()->view.seq, 1u);
-  queue_->done().store(3, std::memory_order_release);
+  hand_.done().store(3, std::memory_order_release);
   SettleAndLetGo(run.messages, false);
   EXPECT_EQ(queue_->books().queued, 0u);
 }
@@ -261,7 +272,10 @@ TEST_F(HandlerQueueTest, BalancesItsBooksUnderEveryPolicy) {
           queue_->books().queued + 20 <= 64 || policy != QueuePolicy::kBlock;
       if (room) PushUpdates(i % 21);
       if (i % 3 == 0 && queue_->books().queued > 0) HandleRun(1 + i % 30);
-      if (i == 190) queue_->Discard();
+      if (i == 190) {
+        queue_->SetIntake(HandlerSlot::Intake::kNotRunning);
+        queue_->Discard();
+      }
       ASSERT_TRUE(queue_->books().Balance())
           << "policy " << static_cast<int>(policy) << ", step " << i;
     }
@@ -291,8 +305,8 @@ TEST_F(HandlerQueueTest, AsksForAnUndecidedTypeWhenItsTurnComes) {
   Push(writer_.Batch({"UPDATE", "NEW", "UPDATE", "NEW"}));
   const uint16_t type = tables_.types.Intern("NEW");
   EXPECT_THAT(HandleRun(), ElementsAre(1));
-  EXPECT_EQ(queue_->Take(8).undecided_type, type);
-  queue_->Decide(type, true);
+  EXPECT_EQ(queue_->Take(hand_, 8).undecided_type, type);
+  queue_->Decide(hand_, type, true);
   EXPECT_THAT(HandleRun(), ElementsAre(2, 3, 4));
   EXPECT_EQ(queue_->books().processed_ok, 4u);
 }
@@ -303,8 +317,8 @@ TEST_F(HandlerQueueTest, LetsGoOfUndecidedMessagesThatTurnOutUnwanted) {
   Push(writer_.Batch({"NEW", "UPDATE", "NEW"},
                      Receipt([&](Outcome o) { outcome = o; })));
   const uint16_t type = tables_.types.Intern("NEW");
-  ASSERT_EQ(queue_->Take(8).undecided_type, type);
-  queue_->Decide(type, false);
+  ASSERT_EQ(queue_->Take(hand_, 8).undecided_type, type);
+  queue_->Decide(hand_, type, false);
   EXPECT_EQ(queue_->books().not_wanted, 2u);
   EXPECT_THAT(HandleRun(), ElementsAre(2));
   EXPECT_TRUE(queue_->books().Balance());
@@ -334,14 +348,14 @@ TEST_F(HandlerQueueTest, CountsADroppedUndecidedMessageAsOffered) {
 TEST_F(HandlerQueueTest, CountsTheMessageThatAHandlerThrewAtAsAnError) {
   MakeQueue(8, QueuePolicy::kDropNewest);
   PushUpdates(4);
-  const HandlerQueue::Run run = queue_->Take(4);
-  queue_->done().store(1, std::memory_order_release);
+  const HandlerQueue::Run run = queue_->Take(hand_, 4);
+  hand_.done().store(1, std::memory_order_release);
   EXPECT_EQ(SettleAndLetGo(run.messages, /*threw=*/true), 2u);
   EXPECT_EQ(queue_->books().processed_ok, 1u);
   EXPECT_EQ(queue_->books().processed_error, 1u);
   EXPECT_EQ(queue_->books().in_flight, 1u) << "the third is next";
-  EXPECT_EQ(queue_->done().load(), 0u);
-  queue_->done().store(2, std::memory_order_release);
+  EXPECT_EQ(hand_.done().load(), 0u);
+  hand_.done().store(2, std::memory_order_release);
   SettleAndLetGo(run.messages.subspan(2), false);
   EXPECT_EQ(queue_->books().processed_ok, 3u);
 }
@@ -350,8 +364,8 @@ TEST_F(HandlerQueueTest, CountsWhatAHandlerLeftUndoneAsLost) {
   MakeQueue(8, QueuePolicy::kDropNewest);
   std::optional<Outcome> outcome;
   Push(writer_.Updates(4, Receipt([&](Outcome o) { outcome = o; })));
-  const HandlerQueue::Run run = queue_->Take(4);
-  queue_->done().store(1, std::memory_order_release);
+  const HandlerQueue::Run run = queue_->Take(hand_, 4);
+  hand_.done().store(1, std::memory_order_release);
   EXPECT_EQ(SettleAndLetGo(run.messages, false), 4u);
   EXPECT_EQ(queue_->books().lost_in_crash, 3u);
   EXPECT_TRUE(queue_->books().Balance());
@@ -409,8 +423,8 @@ TEST_F(HandlerQueueTest, DropsAsNotRunningAfterItsIntakeWasStopped) {
   for (const QueuePolicy policy : kPolicies) {
     MakeQueue(4, policy);
     PushUpdates(2);
-    queue_->StopIntake();
-    queue_->StopIntake();
+    queue_->SetIntake(HandlerSlot::Intake::kNotRunning);
+    queue_->SetIntake(HandlerSlot::Intake::kNotRunning);
     PushUpdates(3);
     EXPECT_EQ(queue_->books().dropped_not_running, 3u);
     EXPECT_EQ(queue_->books().queued, 2u);
@@ -422,6 +436,7 @@ TEST_F(HandlerQueueTest, DropsAsNotRunningAfterItsIntakeWasStopped) {
 TEST_F(HandlerQueueTest, LeavesItsBooksAsTheyWereOnceTheyAreClosed) {
   MakeQueue(4, QueuePolicy::kDropNewest);
   PushUpdates(2);
+  queue_->SetIntake(HandlerSlot::Intake::kNotRunning);
   queue_->Discard();
   const Books books = queue_->CloseBooks();
   std::optional<Outcome> outcome;
@@ -432,25 +447,133 @@ TEST_F(HandlerQueueTest, LeavesItsBooksAsTheyWereOnceTheyAreClosed) {
       << "a handler that is gone has lost nothing";
 }
 
-TEST_F(HandlerQueueTest, CompletesTheRunOfAnAbandonedHandlerAndKeepsItsMemory) {
+TEST_F(HandlerQueueTest, LosesOneMessageOfAnAbandonedWorkerAndKeepsItsMemory) {
   MakeQueue(8, QueuePolicy::kDropNewest);
   std::vector<Outcome> outcomes;
   Push(writer_.Updates(5, Receipt([&](Outcome o) { outcomes.push_back(o); })));
-  const HandlerQueue::Run run = queue_->Take(4);
-  queue_->done().store(1, std::memory_order_release);
-  EXPECT_EQ(queue_->Discard(), 1u);
-  EXPECT_EQ(queue_->Abandon(), 3u);
-  EXPECT_THAT(outcomes, ElementsAre(Outcome::kSomeLost));
-  const Books books = queue_->books();
+  const HandlerQueue::Run run = queue_->Take(hand_, 4);
+  hand_.done().store(1, std::memory_order_release);
+  queue_->End(hand_);
+  EXPECT_TRUE(queue_->Abandon(hand_));
+  Books books = queue_->books();
   EXPECT_EQ(books.processed_ok, 1u);
   EXPECT_EQ(books.lost_in_crash, 1u);
-  EXPECT_EQ(books.discarded_on_unload, 3u);
+  EXPECT_EQ(books.queued, 3u);
   EXPECT_TRUE(books.Balance());
   static const Message* kept = nullptr;  // A root for the leak checker.
   kept = run.messages[1];
   EXPECT_EQ(kept->view.seq, 2u) << "still readable";
-  EXPECT_EQ(queue_->Settle(false), std::nullopt);
+
+  // The one that hung comes back, and changes nothing.
+  hand_.done().store(4, std::memory_order_release);
+  EXPECT_EQ(queue_->Settle(hand_, HandlerQueue::RunEnd::kReturned),
+            std::nullopt);
   EXPECT_EQ(queue_->books().processed_ok, 1u);
+
+  HandlerQueue::Hand successor;
+  ASSERT_TRUE(queue_->PassTurn(&successor, absl::ZeroDuration()));
+  const HandlerQueue::Run rest = queue_->Take(successor, 8);
+  EXPECT_THAT(Numbers(rest.messages), ElementsAre(3, 4, 5));
+  successor.done().store(3, std::memory_order_release);
+  ASSERT_TRUE(queue_->Settle(successor, HandlerQueue::RunEnd::kReturned));
+  LetGo(rest.messages);
+  EXPECT_THAT(outcomes, ElementsAre(Outcome::kSomeLost));
+  EXPECT_EQ(queue_->books().processed_ok, 4u);
+  EXPECT_EQ(kept->view.seq, 2u) << "still readable";
+}
+
+TEST_F(HandlerQueueTest, PutsBackWhatAWorkerThatDiedHadNotBegun) {
+  for (const bool in_one : {true, false}) {
+    MakeQueue(8, QueuePolicy::kDropNewest);
+    const uint64_t first = writer_.next_seq();
+    PushUpdates(6);
+    const HandlerQueue::Run run = queue_->Take(hand_, 4);
+    hand_.done().store(2, std::memory_order_release);
+    const auto settled =
+        queue_->Settle(hand_, in_one ? HandlerQueue::RunEnd::kDiedInOne
+                                     : HandlerQueue::RunEnd::kDied);
+    ASSERT_TRUE(settled.has_value());
+    EXPECT_EQ(settled->finished, 2u);
+    EXPECT_EQ(settled->lost, in_one ? 1u : 0u);
+    EXPECT_EQ(settled->put_back, in_one ? 1u : 2u);
+    LetGo(run.messages.first(2));
+    LetGoLost(run.messages.subspan(2, settled->lost));
+    EXPECT_EQ(queue_->books().lost_in_crash, in_one ? 1u : 0u);
+    EXPECT_TRUE(queue_->books().Balance());
+    std::vector<uint64_t> expected;
+    for (uint64_t i = in_one ? 3 : 2; i < 6; ++i) expected.push_back(first + i);
+    EXPECT_EQ(HandleAll(), expected) << "in order";
+  }
+}
+
+TEST_F(HandlerQueueTest, PassesTheTurnOnceTheRunIsFinished) {
+  MakeQueue(8, QueuePolicy::kDropNewest);
+  PushUpdates(3);
+  const HandlerQueue::Run run = queue_->Take(hand_, 2);
+  HandlerQueue::Hand next;
+  bool called = false;
+  EXPECT_FALSE(
+      queue_->PassTurn(&next, absl::ZeroDuration(), [&] { called = true; }));
+  EXPECT_FALSE(called) << "nothing has changed";
+  std::vector<uint64_t> taken;
+  std::thread successor([&] {
+    const HandlerQueue::Run rest = queue_->Take(next, 8);
+    taken = Numbers(rest.messages);
+    next.done().store(static_cast<uint32_t>(rest.messages.size()),
+                      std::memory_order_release);
+    queue_->Settle(next, HandlerQueue::RunEnd::kReturned);
+    LetGo(rest.messages);
+  });
+  std::thread passes([&] {
+    EXPECT_TRUE(queue_->PassTurn(&next, absl::InfiniteDuration(),
+                                 [&] { called = true; }));
+  });
+  hand_.done().store(2, std::memory_order_release);
+  SettleAndLetGo(run.messages, false);
+  passes.join();
+  successor.join();
+  EXPECT_TRUE(called);
+  EXPECT_THAT(taken, ElementsAre(3));
+}
+
+TEST_F(HandlerQueueTest, DiscardsWhatTheNextWorkerDoesNotWant) {
+  MakeQueue(8, QueuePolicy::kDropNewest);
+  PushUpdates(3);
+  HandlerQueue::Hand next;
+  ASSERT_TRUE(queue_->PassTurn(&next, absl::ZeroDuration(),
+                               [&] { wants_.Set(kTypeUpdate, false); }));
+  EXPECT_EQ(queue_->books().discarded_on_unload, 3u);
+  EXPECT_EQ(queue_->books().queued, 0u);
+  EXPECT_TRUE(queue_->books().Balance());
+}
+
+TEST_F(HandlerQueueTest, HoldsNoSourceUpWhileItIsHeld) {
+  MakeQueue(2, QueuePolicy::kBlock);
+  queue_->Hold(true);
+  PushUpdates(5);
+  EXPECT_EQ(queue_->books().queued, 2u);
+  EXPECT_EQ(queue_->books().dropped_full, 3u);
+  queue_->Hold(false);
+  EXPECT_EQ(HandleAll().size(), 2u);
+}
+
+TEST_F(HandlerQueueTest, CountsWhatAQuarantinedSlotDrops) {
+  MakeQueue(2, QueuePolicy::kBlock);
+  queue_->SetIntake(HandlerSlot::Intake::kQuarantined);
+  PushUpdates(5);
+  EXPECT_EQ(queue_->books().dropped_quarantined, 5u);
+  EXPECT_TRUE(queue_->books().Balance());
+}
+
+TEST_F(HandlerQueueTest, TakesMoreOnceItIsLarger) {
+  MakeQueue(2, QueuePolicy::kDropNewest);
+  PushUpdates(3);
+  queue_->SetCapacity(5);
+  PushUpdates(4);
+  EXPECT_EQ(queue_->capacity(), 5u);
+  EXPECT_EQ(queue_->books().queued, 5u);
+  EXPECT_EQ(queue_->books().dropped_full, 2u);
+  HandleAll();
 }
 
 TEST_F(HandlerQueueTest, BlocksThePusherUntilThereIsRoom) {
@@ -478,7 +601,7 @@ TEST_F(HandlerQueueTest, LetsTheBlockedPusherGoWhenTheIntakeIsStopped) {
                                      Receipt([&](Outcome o) { outcome = o; })));
   });
   while (!queue_->Read(0).blocking) std::this_thread::yield();
-  queue_->StopIntake();
+  queue_->SetIntake(HandlerSlot::Intake::kNotRunning);
   pusher.join();
   EXPECT_EQ(queue_->books().dropped_not_running, 4u);
   EXPECT_FALSE(queue_->Read(0).blocking);
@@ -528,11 +651,11 @@ TEST_F(HandlerQueueTest, TellsThePayloadThatWaitsAndTheAgeOfTheOldest) {
   PushUpdates(2);
   EXPECT_EQ(queue_->Read(0).queued_bytes, 500u);
   EXPECT_EQ(queue_->Read(0).oldest_ns, 5);
-  const HandlerQueue::Run run = queue_->Take(3);
-  queue_->done().store(1, std::memory_order_release);
+  const HandlerQueue::Run run = queue_->Take(hand_, 3);
+  hand_.done().store(1, std::memory_order_release);
   EXPECT_EQ(queue_->Read(0).queued_bytes, 300u) << "one done, one in flight";
   EXPECT_EQ(queue_->Read(0).oldest_ns, 5);
-  queue_->done().store(3, std::memory_order_release);
+  hand_.done().store(3, std::memory_order_release);
   SettleAndLetGo(run.messages, false);
   EXPECT_EQ(queue_->Read(0).oldest_ns, 10);
   HandleAll();
@@ -542,12 +665,12 @@ TEST_F(HandlerQueueTest, TellsThePayloadThatWaitsAndTheAgeOfTheOldest) {
 TEST_F(HandlerQueueTest, EndsTheWorkerThatWaits) {
   MakeQueue(2, QueuePolicy::kBlock);
   std::thread worker([&] {
-    const HandlerQueue::Run run = queue_->Take(1);
+    const HandlerQueue::Run run = queue_->Take(hand_, 1);
     EXPECT_TRUE(run.messages.empty());
     EXPECT_EQ(run.undecided_type, std::nullopt);
   });
   EXPECT_TRUE(queue_->WaitUntilIdle(absl::InfiniteDuration()));
-  queue_->Discard();
+  queue_->End(hand_);
   worker.join();
 }
 
@@ -556,6 +679,7 @@ TEST_F(HandlerQueueTest, WaitsForIdlenessNoLongerThanItIsTold) {
   PushUpdates(1);
   EXPECT_FALSE(queue_->WaitUntilIdle(absl::ZeroDuration()));
   queue_->Discard();
+  queue_->End(hand_);
   EXPECT_TRUE(queue_->WaitUntilIdle(absl::InfiniteDuration()));
 }
 
