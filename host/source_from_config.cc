@@ -48,8 +48,9 @@ std::unique_ptr<Source> MakeSource(const v1::SourceConfig& config,
   options.endless = replay.endless();
   options.max_payload_bytes = config.max_payload_bytes();
   options.resume = replay.resume();
-  if (replay.has_start_time())
+  if (replay.has_start_time()) {
     options.start_time = FromProto(replay.start_time());
+  }
   if (replay.resume()) {
     options.state_file = absl::StrCat(state_dir, "/", config.id(), ".offset");
   }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cmath>
 #include <cstdio>
 #include <memory>
 #include <optional>
@@ -81,7 +82,7 @@ std::optional<absl::Duration> TimestampOf(absl::string_view line) {
   if (!absl::SimpleAtod(rest.substr(0, rest.find_first_of(",}")), &seconds)) {
     return std::nullopt;
   }
-  return absl::Milliseconds(static_cast<int64_t>(seconds * 1000 + 0.5));
+  return absl::Milliseconds(std::llround(seconds * 1000));
 }
 
 }  // namespace

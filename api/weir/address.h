@@ -66,6 +66,7 @@ class Address {
                      text.data(), text.size());
   }
 
+  // NOLINTNEXTLINE(modernize-use-nullptr): the comparison that it generates.
   friend auto operator<=>(const Address&, const Address&) = default;
 
  private:

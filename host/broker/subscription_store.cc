@@ -95,8 +95,9 @@ std::string EtagOf(const Subscription& s) {
     add_all(filter.sources);
     add_all(filter.subject_regexes);
     add(filter.min_severity);
-    for (const auto& [key, value] : filter.labels)
+    for (const auto& [key, value] : filter.labels) {
       add_all(std::vector{key, value});
+    }
     add_all(filter.json_regexes);
     add_all(filter.prefixes);
     add(static_cast<int>(filter.prefix_match));

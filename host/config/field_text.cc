@@ -265,8 +265,9 @@ absl::Status SetFromText(absl::string_view text, const FieldDescriptor& field,
       return Put(ParseString(text), field, message, &R::SetString,
                  &R::AddString);
     case FieldDescriptor::CPPTYPE_MESSAGE:
-      if (IsTime(field))
+      if (IsTime(field)) {
         return PutMessage(ParseTimestamp(text), field, message);
+      }
       assert(IsDuration(field));
       return PutMessage(ParseDuration(text), field, message);
     case FieldDescriptor::CPPTYPE_FLOAT:
@@ -331,8 +332,9 @@ std::string NumberText(double number) {
   char text[32];
   char* const end = text + sizeof(text);
   const bool is_integer = std::trunc(number) == number;
-  if (!is_integer)
+  if (!is_integer) {
     return std::string(text, std::to_chars(text, end, number).ptr);
+  }
   const auto format = std::abs(number) < 0x1.0p53
                           ? std::chars_format::fixed
                           : std::chars_format::scientific;

@@ -233,8 +233,9 @@ const char* BgpJson::ReadGroup(Value& value, weir_prefix* prefixes,
     } else if (key.unsafe_is_equal("next_hop")) {
       weir_next_hop hop;
       if (next_hops_.size() > index) return "next_hop stands twice";
-      if (!ReadNextHop(field.value(), &hop))
+      if (!ReadNextHop(field.value(), &hop)) {
         return "next_hop is not an address or two";
+      }
       next_hops_.push_back(hop);
     }
   }
@@ -280,6 +281,7 @@ const char* BgpJson::ReadAnnouncements(Value& value, FieldWriter& fields) {
   last_group_ = 0;
   for (auto element : array) {
     if (element.error() != simdjson::SUCCESS) return "not valid JSON";
+    // NOLINTNEXTLINE(performance-move-const-arg): value_unsafe() is for rvalues.
     ondemand::value&& group = std::move(element).value_unsafe();
     const char* problem = ReadGroup(group, prefixes, &count);
     if (problem != nullptr) return problem;

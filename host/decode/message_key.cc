@@ -13,12 +13,12 @@ namespace {
 struct KeyText {
   const char* text;
   size_t bytes;
-  uint64_t head;
-  uint64_t mask;
+  uint64_t head = 0;
+  uint64_t mask = 0;
 
   template <size_t N>
   explicit constexpr KeyText(const char (&quoted)[N])
-      : text(quoted), bytes(N - 1), head(0), mask(0) {
+      : text(quoted), bytes(N - 1) {
     for (size_t i = 0; i < bytes && i < 8; ++i) {
       head |= uint64_t{static_cast<uint8_t>(quoted[i])} << (8 * i);
       mask |= uint64_t{0xff} << (8 * i);

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <utility>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
@@ -246,7 +245,7 @@ Decoded RisLiveDecoder::DecodeDocument(ondemand::document& document,
   }
   if (!problem.empty()) {
     writer.Abandon();
-    return ParseError(std::move(problem));
+    return ParseError(problem);
   }
   return Commit(head, fields, writer);
 }

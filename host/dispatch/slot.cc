@@ -36,8 +36,10 @@ void Slot::Offer(const Message* first, int64_t now_ns) {
   for (const Message* message = first; message != nullptr;
        message = message->next) {
     const uint32_t source = message->view.source_id;
-    if (!takes_all_sources_ && !(source < sources_.size() && sources_[source]))
+    if (!takes_all_sources_ &&
+        !(source < sources_.size() && sources_[source])) {
       continue;
+    }
     const uint16_t type = message->view.type_id;
     if (place_->wants.Get(type) == Wants::kNo) {
       not_wanted += type == kTypeRaw ? 0 : 1;

@@ -54,8 +54,9 @@ absl::Status InProcessHandler::Create() {
     AskForExtensions();
     return absl::OkStatus();
   }
-  if (what.empty())
+  if (what.empty()) {
     what.assign(text.data(), std::min<size_t>(err.len, text.size()));
+  }
   if (what.empty()) what = absl::StrCat("status ", status, " without a word");
   return absl::FailedPreconditionError(absl::StrCat("create: ", what));
 }

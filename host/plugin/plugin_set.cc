@@ -133,7 +133,7 @@ absl::Status PluginSet::StartHandler(Slot& slot,
   return absl::OkStatus();
 }
 
-void PluginSet::MoveTo(Slot& slot, State to, std::string reason,
+void PluginSet::MoveTo(Slot& slot, State to, const std::string& reason,
                        absl::string_view actor) {
   const bool bad = to == State::kInvalid || to == State::kFailed;
   const absl::Time now = clock_.Now();

@@ -94,7 +94,7 @@ class PluginSet final : public PluginControl {
                             std::shared_ptr<const SharedObject> code)
       ABSL_LOCKS_EXCLUDED(mu_);
   // Changes the state, and tells everybody.
-  void MoveTo(Slot& slot, PluginStatus::State to, std::string reason,
+  void MoveTo(Slot& slot, PluginStatus::State to, const std::string& reason,
               absl::string_view actor) ABSL_LOCKS_EXCLUDED(mu_);
   // A log that does not take it is no reason to stop.
   void Publish(Event event);

@@ -65,7 +65,7 @@ void KeepDescriptors() {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Server>> Server::Start(
-    const ServerOptions& options, std::vector<grpc::Service*> services,
+    const ServerOptions& options, const std::vector<grpc::Service*>& services,
     RpcCounter& counter) {
   if (absl::Status status = CheckAddresses(options); !status.ok()) {
     return status;

@@ -39,7 +39,7 @@ class Server {
   // Returns AlreadyExists if an address is in use, and FailedPrecondition if it
   // cannot be listened on for another reason; the message names the address.
   static absl::StatusOr<std::unique_ptr<Server>> Start(
-      const ServerOptions& options, std::vector<grpc::Service*> services,
+      const ServerOptions& options, const std::vector<grpc::Service*>& services,
       RpcCounter& counter);
 
   // Stops at once.

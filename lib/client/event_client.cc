@@ -39,7 +39,7 @@ CallStatus FromAbsl(const absl::Status& status) {
   return converted;
 }
 
-CallStatus Unavailable(std::string message) {
+CallStatus Unavailable(const std::string& message) {
   return FromAbsl(absl::UnavailableError(message));
 }
 

@@ -104,8 +104,9 @@ class Recorder {
         folder_(options_.directory, options_.prefix) {
     RecoverLeftovers();
     RemoveOld();
-    if (options_.flush_ns > 0)
+    if (options_.flush_ns > 0) {
       flusher_ = std::thread([this] { FlushInTime(); });
+    }
   }
 
   Recorder(const Recorder&) = delete;

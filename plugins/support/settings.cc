@@ -141,8 +141,9 @@ void Settings::RefuseOthers() const {
   for (const auto& field : *object_) {
     if (known_.find(field.key) != known_.end()) continue;
     std::string keys;
-    for (const std::string& key : known_)
+    for (const std::string& key : known_) {
       keys += (keys.empty() ? "" : ", ") + key;
+    }
     faults_->Add(path_ + std::string(field.key),
                  "no such setting; there are " + keys);
   }
