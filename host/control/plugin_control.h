@@ -2,17 +2,42 @@
 #define WEIR_HOST_CONTROL_PLUGIN_CONTROL_H_
 
 #include <cstdint>
+#include <functional>
 #include <vector>
 
+#include "absl/status/statusor.h"
+#include "host/control/plugin_operation.h"
 #include "host/control/plugin_stats.h"
 #include "host/control/plugin_status.h"
 
 namespace weir {
 
-// What plugins can be asked. Thread-safe.
+// What plugins can be asked and told. Thread-safe.
 class PluginControl {
  public:
+  // Called once, from any thread.
+  using Reply = std::function<void(absl::StatusOr<PluginOutcome>)>;
+
   virtual ~PluginControl() = default;
+
+  // Does `operation`, and replies when it is done. Operations on one plugin
+  // come one after the other; the call itself does not wait.
+  //
+  // Replies, each with its ErrorInfo:
+  //  - NotFound PLUGIN_NOT_FOUND, PLUGIN_MODULE_NOT_FOUND
+  //  - AlreadyExists PLUGIN_EXISTS: kLoad of one that runs
+  //  - Aborted ETAG_MISMATCH: it has changed since
+  //  - Aborted PLUGIN_BUSY: another operation outlived the deadline
+  //  - FailedPrecondition PLUGIN_STATE, PLUGIN_QUARANTINED: its state forbids
+  //  it
+  //  - FailedPrecondition PLUGIN_NO_PREVIOUS: nothing to roll back to
+  //  - FailedPrecondition PLUGIN_DIGEST_MISMATCH, PLUGIN_ABI_MISMATCH,
+  //    PLUGIN_CONFIG_INVALID, PLUGIN_INIT_FAILED: the file, its settings, or
+  //    what its create and its answers came to
+  //  - DeadlineExceeded DRAIN_TIMEOUT: the message in work took too long; the
+  //    instance before goes on
+  //  - Unavailable SERVER_DRAINING: the host stops
+  virtual void Do(PluginOperation operation, Reply reply) = 0;
 
   // All slots by name, those that were refused too.
   virtual std::vector<PluginStatus> List() const = 0;

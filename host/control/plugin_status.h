@@ -30,10 +30,15 @@ struct PluginStatus {
     kOverloaded = 3,
     kPinnedLibrary = 4,
     kBlockingSource = 5,
+    kOnProbation = 6,
+    kRolledBack = 7,
+    kDemoted = 8,
     kFileChanged = 9,
     kFileMissing = 10,
     kEmitLimited = 11,
   };
+
+  enum class Isolation { kInProcess = 1, kChild = 2 };  // weir.v1.Isolation's.
 
   std::string name;    // "plugins/origin-watch"
   std::string module;  // "origin_watch.so"
@@ -51,8 +56,14 @@ struct PluginStatus {
   } last_transition;
   std::string config_json;  // Effective, one JSON object.
   uint64_t config_revision = 0;
+  Isolation isolation = Isolation::kChild;
   QueuePolicy policy = QueuePolicy::kLinearDrop;
-  absl::Duration soft_deadline, create_deadline, drain_timeout;
+  absl::Duration soft_deadline, hard_deadline, create_deadline, drain_timeout;
+  uint64_t memory_limit_bytes = 0;  // 0: none.
+  uint32_t emit_ring_events = 0;
+  uint32_t max_crashes = 0;
+  absl::Duration probation_time;
+  uint32_t probation_messages = 0;
   uint32_t emit_limit_per_second = 0;
   uint32_t log_limit_per_second = 0;
   int64_t requested_capacity = 0;
@@ -60,6 +71,10 @@ struct PluginStatus {
   uint64_t generation = 0;
   absl::Time load_time = absl::InfinitePast();
   absl::Time update_time = absl::InfinitePast();
+  absl::Time next_restart_time = absl::InfinitePast();  // FAILED, if pending.
+  uint32_t restart_count = 0;
+  int32_t pid = 0;              // Of the child; 0: none.
+  std::string previous_sha256;  // What a rollback would load; empty: nothing.
   std::vector<std::string> wanted_message_types;
   std::vector<std::string> event_types;
   std::string etag;

@@ -6,11 +6,16 @@
 #include <utility>
 #include <vector>
 
+#include "absl/status/statusor.h"
 #include "host/control/plugin_control.h"
+#include "host/control/plugin_operation.h"
+#include "host/control/plugin_stats.h"
+#include "host/control/plugin_status.h"
 
 namespace weir {
 
-// Plugins as a test describes them. Immutable.
+// Plugins as a test describes them, which do as they are told: an operation
+// gets the answer that the test has set, and is remembered. Not thread-safe.
 class FakePluginControl final : public PluginControl {
  public:
   explicit FakePluginControl(std::vector<PluginStatus> plugins)
@@ -25,6 +30,14 @@ class FakePluginControl final : public PluginControl {
     return stats;
   }
   uint64_t total_dropped() const override { return 3; }
+
+  void Do(PluginOperation operation, Reply reply) override {
+    operations.push_back(std::move(operation));
+    reply(answer);
+  }
+
+  std::vector<PluginOperation> operations;
+  absl::StatusOr<PluginOutcome> answer = PluginOutcome();
 
  private:
   const std::vector<PluginStatus> plugins_;
