@@ -40,16 +40,25 @@ PluginSlotOptions ToOptions(const v1::PluginConfig& plugin,
   const v1::PluginSettings& settings = plugin.settings();
   PluginSlotOptions options;
   options.disabled = plugin.disabled();
+  options.isolation = settings.isolation() == v1::ISOLATION_IN_PROCESS
+                          ? PluginStatus::Isolation::kInProcess
+                          : PluginStatus::Isolation::kChild;
   options.policy = ToPolicy(settings.policy());
   options.capacity = settings.capacity();
   options.max_capacity = all.max_capacity();
   options.sources.assign(plugin.sources().begin(), plugin.sources().end());
   options.seed = seed;
   options.soft_deadline = FromProto(settings.soft_deadline());
+  options.hard_deadline = FromProto(settings.hard_deadline());
   options.create_deadline = FromProto(settings.create_deadline());
   options.drain_timeout = FromProto(settings.drain_timeout());
   options.emit_limit_per_second = settings.emit_limit_per_second();
   options.log_limit_per_second = settings.log_limit_per_second();
+  options.emit_ring_events = settings.emit_ring_events();
+  options.memory_limit_bytes = settings.memory_limit_bytes();
+  options.max_crashes = settings.max_crashes();
+  options.probation_time = FromProto(settings.probation_time());
+  options.probation_messages = settings.probation_messages();
   return options;
 }
 

@@ -12,6 +12,7 @@
 #include "absl/time/clock.h"
 #include "host/dispatch/let_go.h"
 #include "host/log/log.h"
+#include "host/pipeline/handler_slot.h"
 
 namespace weir {
 namespace {
@@ -73,7 +74,7 @@ absl::StatusOr<int64_t> Instance::Start(absl::Duration deadline) {
   }
   if (result.has_value() && result->ok()) return *result;
   const bool can_end = result.has_value() || handler_->Kill("create deadline");
-  const bool ended = (can_end && WaitForEnd(kGrace)) || !Abandon();
+  const bool ended = (can_end && WaitForEnd(HandlerSlot::kGrace)) || !Abandon();
   if (result.has_value()) return *result;
   return absl::DeadlineExceededError(
       absl::StrCat("not ready after ", absl::FormatDuration(deadline),
@@ -238,11 +239,13 @@ void Instance::Record(const HandlerQueue::Run& run, size_t n,
 
 bool Instance::End() {
   place_->queue.End(hand_);
-  if (WaitForEnd(kGrace)) return false;
-  if (handler_->Kill("did not end") && WaitForEnd(kGrace)) return false;
+  if (WaitForEnd(HandlerSlot::kGrace)) return false;
+  if (handler_->Kill("did not end") && WaitForEnd(HandlerSlot::kGrace))
+    return false;
   const bool lost = place_->queue.Abandon(hand_);
   if (!Abandon()) return lost;
-  LogError(place_->log_area, "still in a call ", absl::FormatDuration(kGrace),
+  LogError(place_->log_area, "still in a call ",
+           absl::FormatDuration(HandlerSlot::kGrace),
            " after it had to end; abandoned with its thread");
   return lost;
 }

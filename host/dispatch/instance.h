@@ -38,9 +38,6 @@ namespace weir {
 // refers to must outlive it.
 class Instance : public std::enable_shared_from_this<Instance> {
  public:
-  // How long a call may still take once its time is over.
-  static constexpr absl::Duration kGrace = absl::Seconds(1);
-
   // A run takes about this long, so that a handler which is told to stop, or a
   // dispatcher which waits for room, does not wait for much longer.
   static constexpr int64_t kRunNs = 1'000'000;

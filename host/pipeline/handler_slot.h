@@ -26,6 +26,9 @@ namespace weir {
 // after the other.
 class HandlerSlot {
  public:
+  // How long a call may still take once its time is over.
+  static constexpr absl::Duration kGrace = absl::Seconds(1);
+
   // What becomes of messages that are offered.
   enum class Intake {
     kQueue,        // They wait, under the slot's policy, for whoever comes.

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "host/status/json_text.h"
 
 namespace weir {
@@ -68,6 +69,29 @@ Event PluginHungEvent(const PluginStatus& status, absl::Duration busy_for) {
       ",\"busy_ms\":", absl::ToInt64Milliseconds(busy_for),
       ",\"soft_deadline_ms\":", absl::ToInt64Milliseconds(status.soft_deadline),
       "}");
+  return event;
+}
+
+Event PluginCrashedEvent(const PluginStatus& status, absl::string_view cause,
+                         std::optional<uint64_t> seq,
+                         const std::vector<std::string>& frames,
+                         uint64_t queued) {
+  Event event;
+  event.type = "weir.plugin.crashed";
+  event.source = "host";
+  event.subject = status.name;
+  event.severity = Severity::kError;
+  event.json = absl::StrCat(
+      "{\"plugin\":", ToJsonString(status.name),
+      ",\"cause\":", ToJsonString(cause), ",\"generation\":", status.generation,
+      ",\"sha256\":", ToJsonString(status.sha256),
+      ",\"message_sequence\":", seq.has_value() ? absl::StrCat(*seq) : "null",
+      ",\"queued_messages\":", queued, ",\"frames\":[",
+      absl::StrJoin(frames, ",",
+                    [](std::string* out, const std::string& frame) {
+                      out->append(ToJsonString(frame));
+                    }),
+      "]}");
   return event;
 }
 

@@ -7,6 +7,7 @@
 
 #include "absl/status/status.h"
 #include "absl/time/time.h"
+#include "host/control/plugin_status.h"
 #include "host/pipeline/handler_registry.h"
 
 namespace weir {
@@ -15,6 +16,7 @@ namespace weir {
 // PluginSettings in our own words. The defaults are those written there.
 struct PluginSlotOptions {
   bool disabled = false;  // STOPPED, not loaded.
+  PluginStatus::Isolation isolation = PluginStatus::Isolation::kChild;
   QueuePolicy policy = QueuePolicy::kLinearDrop;
   uint32_t capacity = 0;  // Messages. 0: what the plugin asks for.
   uint32_t max_capacity = 1'048'576;
@@ -22,10 +24,18 @@ struct PluginSlotOptions {
   uint64_t seed = 0;                 // For the chance of kLinearDrop.
   // One message longer than this is condition HUNG.
   absl::Duration soft_deadline = absl::Seconds(1);
+  // ... than this: it is killed, or abandoned if it is in process.
+  absl::Duration hard_deadline = absl::Seconds(10);
   absl::Duration create_deadline = absl::Seconds(10);
   absl::Duration drain_timeout = absl::Seconds(10);
   uint32_t emit_limit_per_second = 20'000;  // Events; burst of one second.
   uint32_t log_limit_per_second = 100;      // Lines; burst of ten seconds.
+  uint32_t emit_ring_events = 16'384;       // Between a child and the host.
+  uint64_t memory_limit_bytes = 512 << 20;  // Address space of a child; 0: any.
+  uint32_t max_crashes = 5;  // In 10 min, before quarantine; 0: any number.
+  // After an upgrade, until the first of both.
+  absl::Duration probation_time = absl::Seconds(30);
+  uint32_t probation_messages = 10'000;
 };
 
 // What to load into one slot. A value.
@@ -38,6 +48,7 @@ struct PluginSlotSpec {
   absl::Status status;
   // Only a file of one of these digests is loaded, lower-case hex; empty: any.
   std::vector<std::string> allowed_sha256 = {};
+  std::string denied_sha256;  // A file of this one is not; it is quarantined.
   std::string config_json = "{}";  // The plugin's own; one JSON object.
   PluginSlotOptions options;
 };

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <fstream>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -12,8 +13,11 @@
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "host/plugin/module_instance_maker.h"
+#include "host/sync/mutex.h"
 #include "tests/fakes/fake_clock.h"
 #include "tests/fakes/fake_event_sink.h"
+#include "tests/fakes/fake_handler.h"
 #include "tests/fakes/fake_handler_registry.h"
 
 namespace weir {
@@ -31,11 +35,15 @@ class PluginSetTest : public testing::Test {
  protected:
   PluginSetTest() : dir_(testing::TempDir()) {
     InternWellKnownTypes(types_);
-    set_ = std::make_unique<PluginSet>(
-        dir_, registry_, sink_, types_, sources_, clock_,
+    set_ = std::make_unique<PluginSet>(PluginSurroundings{
+        registry_, maker_, sink_, types_, sources_, clock_,
         [this](Severity, absl::string_view area, absl::string_view text) {
+          MutexLock lock(&mu_);
           lines_.push_back(absl::StrCat(area, ": ", text));
-        });
+        },
+        [](absl::string_view, const DesiredState&) {
+          return absl::OkStatus();
+        }});
   }
 
   static PluginSlotSpec Fixture(const std::string& name) {
@@ -52,6 +60,24 @@ class PluginSetTest : public testing::Test {
     ADD_FAILURE() << "no slot " << id;
     return {};
   }
+  void SetStats(const std::function<void(HandlerStats&)>& change) {
+    registry_.slot("ok-c").Change(change);
+  }
+  // Looks after the plugins, and waits until that is done.
+  void Tick() {
+    set_->Tick();
+    Settle("ok-c");
+  }
+  // Waits until all that the slot has been told is done.
+  void Settle(const std::string& id) {
+    Gate done;
+    done.Shut();
+    set_->Do({.kind = PluginOperation::Kind::kResetStats,
+              .name = "plugins/" + id,
+              .validate_only = true},
+             [&](const absl::StatusOr<PluginOutcome>&) { done.Open(); });
+    done.Pass();
+  }
   // The type and subject of each event so far.
   std::vector<std::string> Told() {
     std::vector<std::string> told;
@@ -62,6 +88,8 @@ class PluginSetTest : public testing::Test {
   }
 
   const std::string dir_;
+  Mutex mu_;
+  ModuleInstanceMaker maker_{dir_};
   FakeClock clock_;
   FakeEventSink sink_;
   FakeHandlerRegistry registry_;
@@ -74,7 +102,7 @@ TEST_F(PluginSetTest, RunsAPluginAndTellsEverythingAboutIt) {
   PluginSlotSpec spec = Fixture("ok_c");
   spec.options.policy = QueuePolicy::kBlock;
   spec.options.sources = {"ris-live"};
-  set_->Load({spec});
+  set_->Load({spec}, {});
 
   const PluginStatus status = StatusOf("ok-c");
   EXPECT_EQ(status.state, State::kRunning);
@@ -88,8 +116,9 @@ TEST_F(PluginSetTest, RunsAPluginAndTellsEverythingAboutIt) {
   EXPECT_EQ(status.effective_capacity, 64u);
   EXPECT_THAT(status.conditions, ElementsAre(Condition::kHealthy));
   EXPECT_THAT(status.wanted_message_types, SizeIs(3));
-  EXPECT_EQ(registry_.options_of("ok-c").policy, QueuePolicy::kBlock);
-  EXPECT_THAT(registry_.options_of("ok-c").sources, ElementsAre("ris-live"));
+  EXPECT_EQ(registry_.slot("ok-c").options().policy, QueuePolicy::kBlock);
+  EXPECT_THAT(registry_.slot("ok-c").options().sources,
+              ElementsAre("ris-live"));
   EXPECT_THAT(Told(), ElementsAre("weir.plugin.state plugins/ok-c",
                                   "weir.plugin.state plugins/ok-c"));
   EXPECT_THAT(sink_.events()[1].json,
@@ -117,7 +146,7 @@ TEST_F(PluginSetTest, RefusesEachBadPluginAndRunsTheGoodOne) {
   };
   std::vector<PluginSlotSpec> specs = {Fixture("ok_c")};
   for (const Case& c : cases) specs.push_back(Fixture(c.name));
-  set_->Load(specs);
+  set_->Load(specs, {});
 
   for (const Case& c : cases) {
     const PluginStatus status = StatusOf(Fixture(c.name).id);
@@ -155,7 +184,7 @@ TEST_F(PluginSetTest, RefusesWhatIsNoFileOrNoPlugin) {
                      .module = absl::StrCat(name, ".so"),
                      .path = absl::StrCat(dir, "/", name, ".so")});
   }
-  set_->Load(specs);
+  set_->Load(specs, {});
   for (const auto& [name, want] : cases) {
     EXPECT_EQ(StatusOf(name).state, State::kInvalid) << name;
     EXPECT_THAT(StatusOf(name).error, HasSubstr(want)) << name;
@@ -163,7 +192,7 @@ TEST_F(PluginSetTest, RefusesWhatIsNoFileOrNoPlugin) {
 }
 
 TEST_F(PluginSetTest, CountsAPluginsExceptionsAndRunsOn) {
-  set_->Load({Fixture("throws")});
+  set_->Load({Fixture("throws")}, {});
   EXPECT_EQ(StatusOf("throws").state, State::kRunning);
   EXPECT_THAT(StatusOf("throws").wanted_message_types,
               ElementsAre("UPDATE", "RAW"));
@@ -173,7 +202,7 @@ TEST_F(PluginSetTest, CountsAPluginsExceptionsAndRunsOn) {
     messages[i].view.seq = i + 1;
     pointers.push_back(&messages[i]);
   }
-  registry_.Dispatch("throws", pointers);
+  registry_.slot("throws").Dispatch(pointers);
   EXPECT_EQ(set_->Stats()[0].handler.books.processed_ok, 2u);
   EXPECT_EQ(set_->Stats()[0].handler.books.processed_error, 1u);
 }
@@ -181,7 +210,7 @@ TEST_F(PluginSetTest, CountsAPluginsExceptionsAndRunsOn) {
 TEST_F(PluginSetTest, TellsWhatAConstructorThatThrewSaid) {
   PluginSlotSpec spec = Fixture("throws");
   spec.config_json = R"({"peers":[1,2,3,"x"]})";
-  set_->Load({spec});
+  set_->Load({spec}, {});
   EXPECT_EQ(StatusOf("throws").state, State::kFailed);
   EXPECT_THAT(StatusOf("throws").error,
               AllOf(HasSubstr("throws.so: create: "),
@@ -193,7 +222,7 @@ TEST_F(PluginSetTest, LoadsNothingThatIsDisabledOrFaultyAlready) {
   disabled.options.disabled = true;
   PluginSlotSpec faulty = Fixture("throws");
   faulty.status = absl::InvalidArgumentError("throws.yaml:3: no such key");
-  set_->Load({disabled, faulty});
+  set_->Load({disabled, faulty}, {});
   EXPECT_EQ(StatusOf("ok-c").state, State::kStopped);
   EXPECT_EQ(StatusOf("throws").state, State::kInvalid);
   EXPECT_THAT(StatusOf("throws").error, HasSubstr("throws.yaml:3"));
@@ -204,7 +233,7 @@ TEST_F(PluginSetTest, RunsNothingOfAFileWithAnotherDigest) {
   PluginSlotSpec wrong = Fixture("ok_c");
   wrong.id = "wrong";
   wrong.allowed_sha256 = {std::string(64, 'a')};
-  set_->Load({right, wrong});
+  set_->Load({right, wrong}, {});
   const PluginStatus refused = StatusOf("wrong");
   EXPECT_EQ(refused.state, State::kInvalid);
   EXPECT_THAT(refused.error, HasSubstr("file.sha256: "));
@@ -212,45 +241,45 @@ TEST_F(PluginSetTest, RunsNothingOfAFileWithAnotherDigest) {
 }
 
 TEST_F(PluginSetTest, SaysOnceThatAPluginHangs) {
-  set_->Load({Fixture("ok_c")});
+  set_->Load({Fixture("ok_c")}, {});
   const size_t before = Told().size();
-  registry_.stats_of("ok-c")->busy_for = absl::Seconds(1.5);
-  set_->Tick();
-  set_->Tick();
+  SetStats([&](HandlerStats& stats) { stats.busy_for = absl::Seconds(1.5); });
+  Tick();
+  Tick();
   EXPECT_THAT(StatusOf("ok-c").conditions, ElementsAre(Condition::kHung));
   ASSERT_THAT(Told(), SizeIs(before + 1));
   EXPECT_EQ(Told().back(), "weir.plugin.hung plugins/ok-c");
   EXPECT_THAT(sink_.events().back().json, HasSubstr("\"busy_ms\":1500"));
 
-  registry_.stats_of("ok-c")->busy_for = absl::ZeroDuration();
-  set_->Tick();
+  SetStats([&](HandlerStats& stats) { stats.busy_for = absl::ZeroDuration(); });
+  Tick();
   EXPECT_THAT(StatusOf("ok-c").conditions, ElementsAre(Condition::kHealthy));
-  registry_.stats_of("ok-c")->busy_for = absl::Seconds(2);
-  set_->Tick();
+  SetStats([&](HandlerStats& stats) { stats.busy_for = absl::Seconds(2); });
+  Tick();
   EXPECT_THAT(Told(), SizeIs(before + 2));
 }
 
 TEST_F(PluginSetTest, IsOverloadedForTenSecondsAfterADrop) {
-  set_->Load({Fixture("ok_c")});
+  set_->Load({Fixture("ok_c")}, {});
   clock_.Advance(absl::Hours(1));
-  registry_.stats_of("ok-c")->last_drop = clock_.Now();
-  registry_.stats_of("ok-c")->blocking = true;
+  SetStats([&](HandlerStats& stats) { stats.last_drop = clock_.Now(); });
+  SetStats([&](HandlerStats& stats) { stats.blocking = true; });
   EXPECT_THAT(StatusOf("ok-c").conditions,
               ElementsAre(Condition::kOverloaded, Condition::kBlockingSource));
-  registry_.stats_of("ok-c")->blocking = false;
+  SetStats([&](HandlerStats& stats) { stats.blocking = false; });
   clock_.Advance(absl::Seconds(10));
   EXPECT_THAT(StatusOf("ok-c").conditions, ElementsAre(Condition::kHealthy));
 }
 
 TEST_F(PluginSetTest, UnloadsEverythingAndKeepsTheSlots) {
-  set_->Load({Fixture("cap_0"), Fixture("ok_c")});
-  registry_.stats_of("ok-c")->books.offered = 7;
+  set_->Load({Fixture("cap_0"), Fixture("ok_c")}, {});
+  SetStats([&](HandlerStats& stats) { stats.books.offered = 7; });
   const std::string copy = dir_ + "/ok-c.1.so";
   EXPECT_EQ(access(copy.c_str(), F_OK), 0);
   set_->UnloadAll();
   set_->UnloadAll();
 
-  EXPECT_EQ(registry_.stats_of("ok-c"), nullptr);
+  EXPECT_EQ(registry_.slot("ok-c").instances(), 0u);
   EXPECT_NE(access(copy.c_str(), F_OK), 0) << "the copy goes with the code";
   EXPECT_EQ(StatusOf("ok-c").state, State::kStopped);
   EXPECT_EQ(StatusOf("cap-0").state, State::kFailed);

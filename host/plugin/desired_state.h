@@ -1,0 +1,44 @@
+#ifndef WEIR_HOST_PLUGIN_DESIRED_STATE_H_
+#define WEIR_HOST_PLUGIN_DESIRED_STATE_H_
+
+#include <optional>
+#include <string>
+
+#include "absl/time/time.h"
+
+namespace weir {
+
+// What is to become of one plugin's slot when the host starts again: what
+// operators asked for, and what the host has learned of the code. A value.
+struct DesiredState {
+  enum class Desired {
+    kLoaded,   // Load it; what the plugin folder implies for a new file.
+    kStopped,  // An operator unloaded it.
+  };
+
+  // Why code is not run.
+  struct Quarantine {
+    std::string sha256;  // Of the code; another digest is not under it.
+    std::string reason;  // "5 crashes in 10 min"
+    std::string actor;   // "supervisor", "operator:alice"
+    absl::Time time;     // Kept to the nanosecond.
+
+    bool operator==(const Quarantine&) const = default;
+  };
+
+  Desired desired = Desired::kLoaded;
+  bool paused = false;
+  // In process it has taken the host down: it runs in a child from now on,
+  // whatever its settings say.
+  bool demoted = false;
+  std::string pinned_module;    // "counts_v2.so"; empty: the file of its name.
+  std::string pinned_sha256;    // Run no other digest; empty: what is there.
+  std::string previous_sha256;  // What a rollback loads; empty: nothing.
+  std::optional<Quarantine> quarantine;
+
+  bool operator==(const DesiredState&) const = default;
+};
+
+}  // namespace weir
+
+#endif  // WEIR_HOST_PLUGIN_DESIRED_STATE_H_

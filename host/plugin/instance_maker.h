@@ -1,0 +1,62 @@
+#ifndef WEIR_HOST_PLUGIN_INSTANCE_MAKER_H_
+#define WEIR_HOST_PLUGIN_INSTANCE_MAKER_H_
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "host/control/plugin_status.h"
+#include "host/pipeline/handler.h"
+#include "host/plugin/plugin_host_services.h"
+#include "host/plugin/plugin_slot.h"
+
+namespace weir {
+
+// How an instance of a plugin came to its end by itself. A value.
+struct InstanceDeath {
+  std::string cause;            // "SIGSEGV", "exit status 3", "hard deadline"
+  std::optional<uint64_t> seq;  // Of the message in its hands.
+  std::vector<std::string> frames;  // "x.so+0x1f3a", innermost first.
+};
+
+// A plugin's code, ready to be created. A value; the handler is not created
+// yet, and no thread of its own runs.
+struct MadeInstance {
+  std::shared_ptr<Handler> handler;
+  PluginStatus::Isolation isolation = PluginStatus::Isolation::kInProcess;
+  std::string sha256;  // Of the file, lower-case hex.
+  std::string version;
+  uint32_t abi_version = 0;
+  std::string why_pinned;  // In process: why it can not be unmapped; else "".
+  // [any-thread] What of a child; null in process.
+  std::function<int32_t()> pid;                         // 0: none, any more.
+  std::function<std::optional<InstanceDeath>()> death;  // If it died.
+  std::function<double()> cpu_seconds;                  // In all.
+  std::function<uint64_t()> rss_bytes;                  // Now.
+};
+
+// Turns a plugin's file into an instance: checks it, keeps a private copy and
+// runs it where the settings say. Thread-safe.
+class InstanceMaker {
+ public:
+  virtual ~InstanceMaker() = default;
+
+  // Makes generation `generation` of what `spec` describes. With `sha256`, from
+  // the private copy of that digest, which has run before, whatever lies in the
+  // folder now.
+  //
+  // Returns what is wrong with the file, after its path and the check's ID:
+  // "x.so: elf.textrel: ...".
+  virtual absl::StatusOr<MadeInstance> Make(
+      const PluginSlotSpec& spec, uint64_t generation, absl::string_view sha256,
+      std::shared_ptr<PluginHostServices> services) = 0;
+};
+
+}  // namespace weir
+
+#endif  // WEIR_HOST_PLUGIN_INSTANCE_MAKER_H_

@@ -1,0 +1,171 @@
+#ifndef WEIR_HOST_PLUGIN_PLUGIN_MACHINE_H_
+#define WEIR_HOST_PLUGIN_PLUGIN_MACHINE_H_
+
+#include <algorithm>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "host/control/plugin_operation.h"
+#include "host/control/plugin_stats.h"
+#include "host/control/plugin_status.h"
+#include "host/pipeline/event.h"
+#include "host/pipeline/event_sink.h"
+#include "host/pipeline/handler_registry.h"
+#include "host/pipeline/handler_slot.h"
+#include "host/pipeline/handler_stats.h"
+#include "host/pipeline/name_table.h"
+#include "host/plugin/desired_state.h"
+#include "host/plugin/instance_maker.h"
+#include "host/plugin/plugin_host_services.h"
+#include "host/plugin/plugin_slot.h"
+#include "host/plugin/restart_policy.h"
+#include "host/sync/clock.h"
+#include "host/sync/mutex.h"
+
+namespace weir {
+
+// What the slots of a host share. All of it must outlive them.
+struct PluginSurroundings {
+  HandlerRegistry& registry;
+  InstanceMaker& maker;
+  EventSink& sink;
+  const NameTable& types;
+  const NameTable& sources;
+  const Clock& clock;
+  std::function<void(Severity, absl::string_view area, absl::string_view text)>
+      write_log;
+  // Keeps a slot's desired state over a restart of the host.
+  std::function<absl::Status(absl::string_view id, const DesiredState&)> keep;
+};
+
+// The states of one plugin's slot, and what leads from one to another:
+//
+//   DISCOVERED --> LOADING --> RUNNING <--> PAUSED
+//       |            |  ^        |   \ DRAINING --> STOPPED
+//       v            v  |back-off|
+//    INVALID       FAILED <------+ crash, hang
+//                    | too many
+//                    v
+//               QUARANTINED --> STOPPED, by an operator
+//
+// Each transition is an event, weir.plugin.state, and a line in the log. An
+// exchange of code keeps the state: the new instance is made ready, gets the
+// turn when the old one has finished its message, and the queue stays.
+//
+// A plugin that dies is started again, the first time at once; see
+// RestartPolicy. One that *says* that it cannot be created is not: the same
+// configuration would get the same answer.
+//
+// Not thread-safe, and calls block for as long as the plugin takes, up to its
+// deadlines; status and stats alone may be called from any thread, and never
+// wait.
+class PluginMachine {
+ public:
+  // A condition that tells of the last so many seconds holds that long.
+  static constexpr absl::Duration kRecent = absl::Seconds(10);
+
+  // `on_gone` is called from another thread when the instance of a generation
+  // has died: InstanceGone has to be called for it.
+  PluginMachine(PluginSlotSpec spec, const PluginSurroundings& surroundings,
+                std::function<void(uint64_t generation)> on_gone);
+  ~PluginMachine();  // Ends what runs, without waiting for its queue.
+
+  PluginMachine(const PluginMachine&) = delete;
+  PluginMachine& operator=(const PluginMachine&) = delete;
+
+  // Loads it, if nothing stands against it.
+  void Begin(const DesiredState& desired);
+
+  // See PluginControl::Do.
+  absl::StatusOr<PluginOutcome> Do(const PluginOperation& operation);
+
+  // The instance of `generation` died, and is started again, rolled back or
+  // quarantined. Does nothing for one that was ended meanwhile.
+  void InstanceGone(uint64_t generation);
+
+  // When Due has something to do; InfiniteFuture: never.
+  absl::Time next_due() const { return std::min(restart_at_, probation_end_); }
+  void Due();
+
+  // Looks whether the plugin hangs, has died idle, or has passed its probation.
+  // To be called every 250 ms or so.
+  void Watch();
+
+  // Lets it finish what is queued, up to its drain timeout, and ends it.
+  void End();
+
+  PluginStatus status() const ABSL_LOCKS_EXCLUDED(mu_);
+  PluginStats stats() const ABSL_LOCKS_EXCLUDED(mu_);
+
+ private:
+  struct Running {
+    MadeInstance made;
+    uint64_t instance = 0;  // The slot's number of it.
+    uint64_t generation = 0;
+    PluginSlotSpec spec;
+    absl::Time since = absl::InfinitePast();
+  };
+
+  absl::Status CheckAllowed(const PluginOperation& operation) const;
+  absl::StatusOr<PluginOutcome> Unload(const PluginOperation& operation);
+  absl::StatusOr<PluginOutcome> Exchange(const PluginOperation& operation,
+                                         PluginSlotSpec spec,
+                                         absl::string_view sha256);
+  absl::StatusOr<PluginOutcome> Rollback(const PluginOperation& operation);
+  absl::Status Load(const std::string& reason, const std::string& actor,
+                    absl::string_view sha256);
+  absl::StatusOr<Running> Prepare(const PluginSlotSpec& spec,
+                                  absl::string_view sha256);
+  void Restart();
+  void OnCrash(const std::string& cause, absl::Time started);
+  void Hang(absl::Duration busy_for);
+  uint64_t Stop(absl::Duration drain);
+  void Quarantine(const std::string& reason, const std::string& actor);
+  void EndCurrent();
+  void EndPrevious();
+  void FallBack(const std::string& reason, const std::string& actor);
+  void Adopt(Running next) ABSL_LOCKS_EXCLUDED(mu_);
+  void MoveTo(PluginStatus::State to, const std::string& reason,
+              const std::string& actor) ABSL_LOCKS_EXCLUDED(mu_);
+  void Publish(Event event);
+  void Keep();
+  void AddConditions(const HandlerStats& stats, PluginStatus& status) const
+      ABSL_LOCKS_EXCLUDED(mu_);
+
+  const PluginSurroundings around_;
+  const std::function<void(uint64_t)> on_gone_;
+  const std::shared_ptr<PluginHostServices> services_;
+  const std::shared_ptr<HandlerSlot> slot_;
+  PluginSlotSpec spec_;
+  RestartPolicy restarts_;
+  std::optional<Running> current_;   // Has the turn.
+  std::optional<Running> previous_;  // Idle, while its successor is tried.
+  absl::Time restart_at_ = absl::InfiniteFuture();
+  absl::Time probation_end_ = absl::InfiniteFuture();
+  uint64_t probation_from_ = 0;  // Messages processed when it began.
+  bool paused_ = false;
+  bool hung_ = false;  // And told.
+  uint64_t last_generation_ = 0;
+  DesiredState desired_;
+
+  mutable Mutex mu_;
+  PluginStatus status_ ABSL_GUARDED_BY(mu_);
+  std::string why_pinned_ ABSL_GUARDED_BY(mu_);
+  bool on_probation_ ABSL_GUARDED_BY(mu_) = false;
+  bool rolled_back_ ABSL_GUARDED_BY(mu_) = false;
+  double ended_cpu_seconds_ ABSL_GUARDED_BY(mu_) = 0;
+  std::function<int32_t()> pid_ ABSL_GUARDED_BY(mu_);
+  std::function<double()> cpu_seconds_ ABSL_GUARDED_BY(mu_);
+};
+
+}  // namespace weir
+
+#endif  // WEIR_HOST_PLUGIN_PLUGIN_MACHINE_H_

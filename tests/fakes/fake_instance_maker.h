@@ -1,0 +1,98 @@
+#ifndef WEIR_TESTS_FAKES_FAKE_INSTANCE_MAKER_H_
+#define WEIR_TESTS_FAKES_FAKE_INSTANCE_MAKER_H_
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "host/pipeline/handler.h"
+#include "host/plugin/instance_maker.h"
+#include "host/plugin/plugin_host_services.h"
+#include "host/plugin/plugin_slot.h"
+#include "host/sync/mutex.h"
+#include "tests/fakes/fake_handler.h"
+
+namespace weir {
+
+// Makes FakeHandlers, of what a test says is in the file. Thread-safe.
+class FakeInstanceMaker final : public InstanceMaker {
+ public:
+  absl::StatusOr<MadeInstance> Make(
+      const PluginSlotSpec& spec, uint64_t generation, absl::string_view sha256,
+      std::shared_ptr<PluginHostServices>) override {
+    MutexLock lock(&mu_);
+    asked_.push_back(absl::StrCat(generation, " ", sha256));
+    const std::string digest(sha256.empty() ? in_folder_ : sha256);
+    if (!file_.ok()) return file_;
+    if (digest == spec.denied_sha256) {
+      return absl::FailedPreconditionError("x.so: file.sha256: quarantined");
+    }
+    MadeInstance made;
+    made.sha256 = digest;
+    made.version = absl::StrCat("v", digest);
+    made.abi_version = 1;
+    made.handler = std::make_shared<FakeHandler>(record_, script_);
+    if (in_child_) {
+      made.isolation = PluginStatus::Isolation::kChild;
+      made.pid = [] { return 4711; };
+      made.death = [this, generation]() -> std::optional<InstanceDeath> {
+        MutexLock lock(&mu_);
+        if (generation != dead_) return std::nullopt;
+        return InstanceDeath{"SIGSEGV", 7, {"x.so+0x1"}};
+      };
+    }
+    return made;
+  }
+
+  // What lies in the folder, by digest.
+  void PutFile(std::string digest) {
+    MutexLock lock(&mu_);
+    in_folder_ = std::move(digest);
+  }
+  // What is wrong with the file.
+  void set_file(absl::Status file) {
+    MutexLock lock(&mu_);
+    file_ = std::move(file);
+  }
+  void set_script(FakeHandlerScript script) {
+    MutexLock lock(&mu_);
+    script_ = std::move(script);
+  }
+  void set_in_child(bool in_child) {
+    MutexLock lock(&mu_);
+    in_child_ = in_child;
+  }
+  // The child of `generation` has died.
+  void set_dead(uint64_t generation) {
+    MutexLock lock(&mu_);
+    dead_ = generation;
+  }
+  // "<generation> <digest or nothing>" of each that was asked for.
+  std::vector<std::string> asked() const {
+    MutexLock lock(&mu_);
+    return asked_;
+  }
+
+ private:
+  mutable Mutex mu_;
+  std::string in_folder_ ABSL_GUARDED_BY(mu_) = "aa";
+  absl::Status file_ ABSL_GUARDED_BY(mu_);
+  FakeHandlerScript script_ ABSL_GUARDED_BY(mu_);
+  bool in_child_ ABSL_GUARDED_BY(mu_) = false;
+  uint64_t dead_ ABSL_GUARDED_BY(mu_) = 0;
+  std::vector<std::string> asked_ ABSL_GUARDED_BY(mu_);
+  const std::shared_ptr<FakeHandlerRecord> record_ =
+      std::make_shared<FakeHandlerRecord>();
+};
+
+}  // namespace weir
+
+#endif  // WEIR_TESTS_FAKES_FAKE_INSTANCE_MAKER_H_

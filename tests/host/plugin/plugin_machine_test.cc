@@ -1,0 +1,418 @@
+#include "host/plugin/plugin_machine.h"
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "host/status/error_info.h"
+#include "tests/fakes/fake_clock.h"
+#include "tests/fakes/fake_event_sink.h"
+#include "tests/fakes/fake_handler_registry.h"
+#include "tests/fakes/fake_instance_maker.h"
+
+namespace weir {
+namespace {
+
+using testing::Contains;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+using State = PluginStatus::State;
+using Condition = PluginStatus::Condition;
+using Kind = PluginOperation::Kind;
+using Intake = HandlerSlot::Intake;
+
+// A machine that the test leads by hand, as its thread would.
+class PluginMachineTest : public testing::Test {
+ protected:
+  PluginMachineTest() {
+    InternWellKnownTypes(types_);
+    spec_.id = "x";
+    spec_.module = "x.so";
+    spec_.path = "/plugins/x.so";
+    spec_.options.max_crashes = 3;
+  }
+
+  void Make(const DesiredState& desired = {}) {
+    machine_ = std::make_unique<PluginMachine>(
+        spec_,
+        PluginSurroundings{
+            registry_, maker_, sink_, types_, sources_, clock_,
+            [](Severity, absl::string_view, absl::string_view) {},
+            [this](absl::string_view, const DesiredState& state) {
+              kept_ = state;
+              return absl::OkStatus();
+            }},
+        [this](uint64_t generation) { gone_.push_back(generation); });
+    machine_->Begin(desired);
+  }
+  absl::StatusOr<PluginOutcome> Do(PluginOperation operation) {
+    operation.name = "plugins/x";
+    operation.actor = "operator:test";
+    return machine_->Do(operation);
+  }
+  absl::StatusOr<PluginOutcome> Do(Kind kind) {
+    PluginOperation operation;
+    operation.kind = kind;
+    return Do(operation);
+  }
+  // The child dies, and its thread learns of it.
+  void Crash() {
+    maker_.set_dead(machine_->status().generation);
+    slot().Die();
+    ASSERT_FALSE(gone_.empty());
+    machine_->InstanceGone(gone_.back());
+  }
+  static std::string ReasonOf(const absl::Status& status) {
+    const std::optional<ErrorInfo> info = GetErrorInfo(status);
+    return info.has_value() ? info->reason : status.ToString();
+  }
+  State state() const { return machine_->status().state; }
+  FakeHandlerSlot& slot() { return registry_.slot("x"); }
+
+  FakeClock clock_;
+  FakeEventSink sink_;
+  FakeHandlerRegistry registry_;
+  FakeInstanceMaker maker_;
+  NameTable types_, sources_;
+  PluginSlotSpec spec_;
+  DesiredState kept_;
+  std::vector<uint64_t> gone_;
+  std::unique_ptr<PluginMachine> machine_;
+};
+
+TEST_F(PluginMachineTest, RestartsAPluginThatCrashedAtOnceWithTheSameCode) {
+  maker_.set_in_child(true);
+  Make();
+  EXPECT_EQ(machine_->status().pid, 4711);
+  maker_.PutFile("bb");
+  Crash();
+  EXPECT_EQ(state(), State::kRunning);
+  EXPECT_EQ(machine_->status().restart_count, 1u);
+  EXPECT_EQ(machine_->status().generation, 2u);
+  EXPECT_THAT(maker_.asked(), ElementsAre("1 ", "2 aa"))
+      << "not with what lies in the folder by now";
+  EXPECT_EQ(slot().intake(), Intake::kQueue);
+  std::vector<std::string> crashes;
+  for (const Event& event : sink_.events()) {
+    if (event.type == "weir.plugin.crashed") crashes.push_back(event.json);
+  }
+  ASSERT_EQ(crashes.size(), 1u);
+  EXPECT_THAT(crashes[0], HasSubstr(R"("cause":"SIGSEGV")"));
+  EXPECT_THAT(crashes[0], HasSubstr(R"("message_sequence":7)"));
+  EXPECT_THAT(crashes[0], HasSubstr(R"("frames":["x.so+0x1"])"));
+}
+
+TEST_F(PluginMachineTest, WaitsBeforeTheSecondRestartAndQueuesMeanwhile) {
+  maker_.set_in_child(true);
+  Make();
+  Crash();
+  Crash();
+  EXPECT_EQ(state(), State::kFailed);
+  EXPECT_THAT(machine_->status().error, HasSubstr("SIGSEGV"));
+  EXPECT_EQ(slot().intake(), Intake::kQueue);
+  EXPECT_EQ(machine_->status().next_restart_time, machine_->next_due());
+  EXPECT_GT(machine_->next_due(), clock_.Now());
+  machine_->Due();
+  EXPECT_EQ(state(), State::kFailed) << "not yet";
+  clock_.Advance(machine_->next_due() - clock_.Now());
+  machine_->Due();
+  EXPECT_EQ(state(), State::kRunning);
+  EXPECT_EQ(machine_->next_due(), absl::InfiniteFuture());
+}
+
+TEST_F(PluginMachineTest, QuarantinesWhatCrashesTooOftenAndKeepsThat) {
+  maker_.set_in_child(true);
+  Make();
+  for (int i = 0; i < 4; ++i) {
+    Crash();
+    clock_.Advance(absl::Seconds(1));
+    machine_->Due();
+  }
+  EXPECT_EQ(state(), State::kQuarantined);
+  EXPECT_EQ(slot().intake(), Intake::kQuarantined);
+  EXPECT_EQ(slot().instances(), 0u);
+  ASSERT_TRUE(kept_.quarantine.has_value());
+  EXPECT_EQ(kept_.quarantine->sha256, "aa");
+  EXPECT_THAT(kept_.quarantine->reason, HasSubstr("4 crashes in 10 min"));
+  EXPECT_EQ(ReasonOf(Do(Kind::kLoad).status()), "PLUGIN_QUARANTINED");
+
+  machine_.reset();
+  Make(kept_);
+  EXPECT_EQ(state(), State::kQuarantined) << "a restart does not end it";
+  EXPECT_EQ(ReasonOf(Do(Kind::kUpgrade).status()), "PLUGIN_DIGEST_MISMATCH")
+      << "the same code";
+  EXPECT_EQ(state(), State::kQuarantined);
+  maker_.PutFile("bb");
+  ASSERT_TRUE(Do(Kind::kUpgrade).ok());
+  EXPECT_EQ(state(), State::kRunning);
+  EXPECT_FALSE(kept_.quarantine.has_value());
+}
+
+TEST_F(PluginMachineTest, ReleasesToStopped) {
+  Make();
+  ASSERT_TRUE(Do(Kind::kQuarantine).ok());
+  EXPECT_EQ(state(), State::kQuarantined);
+  ASSERT_TRUE(Do(Kind::kRelease).ok());
+  EXPECT_EQ(state(), State::kStopped);
+  EXPECT_EQ(slot().intake(), Intake::kNotRunning);
+  ASSERT_TRUE(Do(Kind::kLoad).ok());
+  EXPECT_EQ(state(), State::kRunning);
+}
+
+TEST_F(PluginMachineTest, StartsNoPluginAgainThatSaysWhatItNeeds) {
+  FakeHandlerScript script;
+  script.create_status = absl::InvalidArgumentError("config: no \"peer\"");
+  maker_.set_script(script);
+  Make();
+  EXPECT_EQ(state(), State::kFailed);
+  EXPECT_THAT(machine_->status().error, HasSubstr("no \"peer\""));
+  EXPECT_EQ(machine_->next_due(), absl::InfiniteFuture());
+  EXPECT_EQ(slot().intake(), Intake::kNotRunning);
+  maker_.set_script({});
+  ASSERT_TRUE(Do(Kind::kReload).ok());
+  EXPECT_EQ(state(), State::kRunning);
+}
+
+TEST_F(PluginMachineTest, StartsOneAgainThatWasNotReadyInTime) {
+  FakeHandlerScript script;
+  script.create_status = absl::DeadlineExceededError("not ready after 10s");
+  maker_.set_script(script);
+  Make();
+  EXPECT_EQ(state(), State::kFailed);
+  EXPECT_LT(machine_->next_due(), absl::InfiniteFuture());
+  maker_.set_script({});
+  clock_.Advance(absl::Minutes(1));
+  machine_->Due();
+  EXPECT_EQ(state(), State::kRunning);
+}
+
+TEST_F(PluginMachineTest, KeepsTheOldInstanceUntilTheNewOnePassedItsProbation) {
+  Make();
+  maker_.PutFile("bb");
+  const auto upgraded = Do(Kind::kUpgrade);
+  ASSERT_TRUE(upgraded.ok()) << upgraded.status();
+  EXPECT_EQ(upgraded->status.sha256, "bb");
+  EXPECT_EQ(upgraded->status.generation, 2u);
+  EXPECT_EQ(upgraded->status.previous_sha256, "aa");
+  EXPECT_THAT(upgraded->status.conditions, Contains(Condition::kOnProbation));
+  EXPECT_EQ(slot().instances(), 2u);
+  clock_.Advance(spec_.options.probation_time);
+  machine_->Due();
+  EXPECT_EQ(slot().instances(), 1u);
+  EXPECT_THAT(machine_->status().conditions,
+              Not(Contains(Condition::kOnProbation)));
+}
+
+TEST_F(PluginMachineTest, EndsTheProbationAfterEnoughMessages) {
+  Make();
+  ASSERT_TRUE(Do(Kind::kUpgrade).ok());
+  slot().Change([](HandlerStats& stats) { stats.books.processed_ok = 9'999; });
+  machine_->Watch();
+  EXPECT_EQ(slot().instances(), 2u);
+  slot().Change([](HandlerStats& stats) { ++stats.books.processed_error; });
+  machine_->Watch();
+  EXPECT_EQ(slot().instances(), 1u);
+}
+
+TEST_F(PluginMachineTest, FallsBackByItselfIfTheNewCodeCrashesOnProbation) {
+  maker_.set_in_child(true);
+  Make();
+  maker_.PutFile("bb");
+  ASSERT_TRUE(Do(Kind::kUpgrade).ok());
+  Crash();
+  EXPECT_EQ(state(), State::kRunning);
+  EXPECT_EQ(machine_->status().sha256, "aa");
+  EXPECT_EQ(slot().instances_made(), 2u) << "the one that waited";
+  EXPECT_EQ(slot().instances(), 1u);
+  EXPECT_THAT(machine_->status().conditions, Contains(Condition::kRolledBack));
+  EXPECT_EQ(kept_.pinned_sha256, "aa")
+      << "a restart of the host must not bring the bad one back";
+}
+
+TEST_F(PluginMachineTest, RollsBackWhenToldDuringAndAfterTheProbation) {
+  for (const bool during : {true, false}) {
+    machine_.reset();
+    maker_.PutFile("aa");
+    Make();
+    maker_.PutFile("bb");
+    ASSERT_TRUE(Do(Kind::kUpgrade).ok());
+    if (!during) {
+      clock_.Advance(absl::Hours(1));
+      machine_->Due();
+    }
+    const auto rolled = Do(Kind::kRollback);
+    ASSERT_TRUE(rolled.ok()) << rolled.status();
+    EXPECT_EQ(rolled->status.sha256, "aa") << during;
+    EXPECT_EQ(slot().instances(), 1u);
+    EXPECT_EQ(slot().instances_made(), during ? 2u : 3u);
+    EXPECT_EQ(ReasonOf(Do(Kind::kRollback).status()), "PLUGIN_NO_PREVIOUS");
+  }
+}
+
+TEST_F(PluginMachineTest, GoesOnWithTheOldCodeIfTheNewOneIsNoGood) {
+  struct Case {
+    const char* why;
+    absl::Status file;
+    absl::Status create;
+    bool switches;
+    const char* reason;
+  };
+  const std::vector<Case> cases = {
+      {"the file",
+       absl::InvalidArgumentError("x.so: elf.textrel: ..."),
+       {},
+       true,
+       "PLUGIN_INIT_FAILED"},
+      {"its digest",
+       absl::FailedPreconditionError("x.so: file.sha256: ..."),
+       {},
+       true,
+       "PLUGIN_DIGEST_MISMATCH"},
+      {"its create",
+       {},
+       absl::FailedPreconditionError("create: no"),
+       true,
+       "PLUGIN_INIT_FAILED"},
+      {"a message in work", {}, {}, false, "DRAIN_TIMEOUT"},
+  };
+  for (const Case& c : cases) {
+    machine_.reset();
+    maker_.set_file({});
+    maker_.set_script({});
+    maker_.PutFile("aa");
+    Make();
+    maker_.PutFile("bb");
+    maker_.set_file(c.file);
+    FakeHandlerScript script;
+    script.create_status = c.create;
+    maker_.set_script(script);
+    slot().set_switches(c.switches);
+    const auto upgraded = Do(Kind::kUpgrade);
+    EXPECT_EQ(ReasonOf(upgraded.status()), c.reason) << c.why;
+    EXPECT_EQ(state(), State::kRunning) << c.why;
+    EXPECT_EQ(machine_->status().sha256, "aa") << c.why;
+    EXPECT_EQ(slot().instances(), 1u) << c.why;
+  }
+}
+
+TEST_F(PluginMachineTest, StaysPausedThroughReloadCrashAndRestartOfTheHost) {
+  maker_.set_in_child(true);
+  Make();
+  ASSERT_TRUE(Do(Kind::kPause).ok());
+  EXPECT_EQ(state(), State::kPaused);
+  EXPECT_TRUE(slot().held());
+  ASSERT_TRUE(Do(Kind::kReload).ok());
+  EXPECT_EQ(state(), State::kPaused);
+  Crash();
+  EXPECT_EQ(state(), State::kPaused);
+  EXPECT_TRUE(slot().held());
+  machine_.reset();
+  Make(kept_);
+  EXPECT_EQ(state(), State::kPaused);
+  ASSERT_TRUE(Do(Kind::kResume).ok());
+  EXPECT_EQ(state(), State::kRunning);
+  EXPECT_FALSE(slot().held());
+  EXPECT_FALSE(kept_.paused);
+}
+
+TEST_F(PluginMachineTest, UnloadsAndStaysStoppedOverARestartOfTheHost) {
+  Make();
+  slot().Change([](HandlerStats& stats) { stats.books.queued = 3; });
+  PluginOperation unload;
+  unload.kind = Kind::kUnload;
+  unload.force = true;
+  const auto unloaded = Do(unload);
+  ASSERT_TRUE(unloaded.ok());
+  EXPECT_EQ(unloaded->discarded_messages, 3u);
+  EXPECT_EQ(unloaded->status.state, State::kStopped);
+  EXPECT_EQ(slot().instances(), 0u);
+  EXPECT_EQ(slot().intake(), Intake::kNotRunning);
+  EXPECT_TRUE(Do(Kind::kUnload).ok()) << "idempotent";
+  machine_.reset();
+  Make(kept_);
+  EXPECT_EQ(state(), State::kStopped);
+}
+
+TEST_F(PluginMachineTest, RefusesWhatTheStateForbids) {
+  struct Case {
+    std::vector<Kind> before;
+    Kind kind;
+    const char* reason;
+  };
+  const std::vector<Case> cases = {
+      {{}, Kind::kLoad, "PLUGIN_EXISTS"},
+      {{}, Kind::kRelease, "PLUGIN_STATE"},
+      {{}, Kind::kRollback, "PLUGIN_NO_PREVIOUS"},
+      {{Kind::kUnload}, Kind::kPause, "PLUGIN_STATE"},
+      {{Kind::kUnload}, Kind::kReload, "PLUGIN_STATE"},
+      {{Kind::kUnload}, Kind::kResume, "PLUGIN_STATE"},
+      {{Kind::kQuarantine}, Kind::kLoad, "PLUGIN_QUARANTINED"},
+      {{Kind::kQuarantine}, Kind::kReload, "PLUGIN_QUARANTINED"},
+      {{Kind::kQuarantine}, Kind::kPause, "PLUGIN_QUARANTINED"},
+  };
+  for (const Case& c : cases) {
+    machine_.reset();
+    Make();
+    for (const Kind kind : c.before) ASSERT_TRUE(Do(kind).ok());
+    const State before = state();
+    EXPECT_EQ(ReasonOf(Do(c.kind).status()), c.reason)
+        << static_cast<int>(c.kind);
+    EXPECT_EQ(state(), before);
+  }
+}
+
+TEST_F(PluginMachineTest, ChecksEtagAndDeadlineAndChangesNothingToValidate) {
+  Make();
+  PluginOperation pause;
+  pause.kind = Kind::kPause;
+  pause.etag = "stale";
+  EXPECT_EQ(ReasonOf(Do(pause).status()), "ETAG_MISMATCH");
+  pause.etag = machine_->status().etag;
+  pause.deadline = clock_.Now() - absl::Seconds(1);
+  EXPECT_EQ(ReasonOf(Do(pause).status()), "PLUGIN_BUSY");
+  pause.deadline = absl::InfiniteFuture();
+  pause.validate_only = true;
+  EXPECT_TRUE(Do(pause).ok());
+  EXPECT_EQ(state(), State::kRunning);
+  pause.validate_only = false;
+  EXPECT_TRUE(Do(pause).ok());
+  EXPECT_EQ(state(), State::kPaused);
+  EXPECT_EQ(ReasonOf(Do(pause).status()), "ETAG_MISMATCH") << "it changed";
+}
+
+TEST_F(PluginMachineTest, GivesUpAnInstanceThatHangsInProcess) {
+  Make();
+  slot().Change([](HandlerStats& stats) { stats.busy_for = absl::Seconds(2); });
+  machine_->Watch();
+  machine_->Watch();
+  EXPECT_EQ(sink_.events().back().type, "weir.plugin.hung");
+  EXPECT_EQ(state(), State::kRunning);
+  slot().Change(
+      [](HandlerStats& stats) { stats.busy_for = absl::Seconds(11); });
+  machine_->Watch();
+  EXPECT_EQ(slot().instances_made(), 2u) << "a fresh one, at once";
+  EXPECT_EQ(slot().instances(), 1u);
+  EXPECT_EQ(state(), State::kRunning);
+}
+
+TEST_F(PluginMachineTest, NoticesAChildThatDiedIdle) {
+  maker_.set_in_child(true);
+  Make();
+  maker_.set_dead(1);
+  machine_->Watch();
+  EXPECT_EQ(machine_->status().generation, 2u);
+  machine_->InstanceGone(1);
+  EXPECT_EQ(machine_->status().generation, 2u) << "told twice, acted once";
+}
+
+}  // namespace
+}  // namespace weir
