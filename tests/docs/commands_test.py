@@ -126,7 +126,7 @@ class CommandsTest(harness.EndToEnd):
         super().setUp()
         self.tree = self.dir / "tree"
         self.tree.mkdir()
-        for name in ("api", "docs", "plugins"):
+        for name in ("api", "docs", "plugins", "proto"):
             (self.tree / name).symlink_to(harness.runfile(name))
         (self.tree / "bazel").symlink_to(harness.runfile("bazel"))
         (self.tree / "bazel-bin").symlink_to(os.getcwd())
