@@ -25,7 +25,9 @@
 #include "host/metrics/process_stats.h"
 #include "host/pipeline/name_table.h"
 #include "host/pipeline/slab_pool.h"
+#include "host/plugin/module_instance_maker.h"
 #include "host/plugin/plugin_set.h"
+#include "host/plugin/state_store.h"
 #include "host/plugins_from_config.h"
 #include "host/rpc/event_service.h"
 #include "host/rpc/plugin_service.h"
@@ -97,7 +99,8 @@ BrokerOptions MakeBrokerOptions(const v1::HostConfig& config) {
 class Host::Rooms {
  public:
   Rooms(const v1::HostConfig& config, const Environment& environment,
-        const Clock& clock, uint64_t seed, std::string run_dir)
+        const Clock& clock, uint64_t seed, std::string run_dir,
+        std::unique_ptr<StateStore> states)
       : config_(config),
         environment_(environment),
         clock_(clock),
@@ -107,8 +110,13 @@ class Host::Rooms {
         dispatcher_(types_, source_names_, slabs_, clock,
                     {.max_queued_bytes = config.plugins().max_queued_bytes()}),
         auditor_(dispatcher_, broker_, clock),
-        plugins_(std::move(run_dir), dispatcher_, broker_, types_,
-                 source_names_, clock, &WriteLog),
+        states_(std::move(states)),
+        maker_(std::move(run_dir)),
+        plugins_({dispatcher_, maker_, broker_, types_, source_names_, clock,
+                  &WriteLog,
+                  [this](absl::string_view id, const DesiredState& state) {
+                    return states_->Write(id, state);
+                  }}),
         sources_(broker_, clock,
                  [] { return std::make_unique<InterruptibleSleeper>(); }),
         access_(MakeAccessOptions(config)),
@@ -146,7 +154,9 @@ class Host::Rooms {
     for (const v1::SourceConfig& source : config_.sources()) AddSource(source);
     PluginPlan plan = PlanPlugins(config_, environment_, random_());
     for (const std::string& notice : plan.notices) LogInfo("plugins", notice);
-    plugins_.Load(std::move(plan.specs));
+    const auto desired = states_->ReadAll();
+    if (!desired.ok()) return desired.status();
+    plugins_.Load(std::move(plan.specs), *desired);
     sources_.Start();
     StartTickers();
     return absl::OkStatus();
@@ -265,6 +275,8 @@ class Host::Rooms {
   SubscriptionStore subscriptions_;
   Dispatcher dispatcher_;
   Auditor auditor_;
+  const std::unique_ptr<StateStore> states_;
+  ModuleInstanceMaker maker_;
   PluginSet plugins_;
   std::vector<std::unique_ptr<DecodeStage>> stages_;
   SourceSet sources_;
@@ -293,8 +305,11 @@ absl::StatusOr<std::unique_ptr<Host>> Host::Start(
   }
   auto run_dir = PrepareStateDir(config.state_dir());
   if (!run_dir.ok()) return run_dir.status();
+  auto states =
+      StateStore::Open(absl::StrCat(config.state_dir(), "/plugins.db"));
+  if (!states.ok()) return states.status();
   auto rooms = std::make_unique<Rooms>(config, environment, clock, seed,
-                                       *std::move(run_dir));
+                                       *std::move(run_dir), *std::move(states));
   if (absl::Status status = rooms->Start(); !status.ok()) {
     rooms->Stop();
     return status;

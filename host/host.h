@@ -28,8 +28,9 @@ class Host {
   // `clock` must outlive the host and is a real one. Everything random comes of
   // `seed`.
   //
-  // Returns an error, naming the place and the cure, if the state directory
-  // cannot be used or an address cannot be listened on. What is wrong with a
+  // Returns an error, naming the place and the cure, if the state directory, or
+  // what is kept there of plugins, cannot be used or an address cannot be
+  // listened on. What is wrong with a
   // plugin or a source is that one's own state, and the host runs.
   static absl::StatusOr<std::unique_ptr<Host>> Start(
       const v1::HostConfig& config, const Environment& environment,
