@@ -40,8 +40,8 @@ weir_prefix Cut(weir_prefix prefix, int length) {
 
 std::optional<weir_prefix> ParsePrefix(absl::string_view text) {
   const size_t slash = text.find('/');
-  // The longest address has 45 characters.
-  if (slash == absl::string_view::npos || slash > 45) return std::nullopt;
+  // The longest address has 45 characters; no slash is far behind.
+  if (slash > 45) return std::nullopt;
   const std::string address(text.substr(0, slash));
   const absl::string_view digits = text.substr(slash + 1);
   uint32_t length = 0;

@@ -8,6 +8,7 @@
 namespace weir {
 namespace {
 
+// NOLINTNEXTLINE(misc-unused-using-decls): it is used, as a suffix.
 using std::string_literals::operator""s;
 
 TEST(EscapeTest, WritesOutWhatATerminalWouldActUpon) {
@@ -33,6 +34,7 @@ TEST(EscapeTest, WritesOutWhatATerminalWouldActUpon) {
             "2J",
             "\\x9b2J"},
            {"writes backwards",
+            // NOLINTNEXTLINE(misc-misleading-bidirectional): so it is.
             "a\xe2\x80\xae"
             "b",
             "a\\u{202e}b"},

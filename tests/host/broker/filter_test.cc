@@ -18,10 +18,8 @@
 namespace weir {
 namespace {
 
-using testing::ElementsAre;
 using testing::Key;
 using testing::Pair;
-using testing::SizeIs;
 using testing::UnorderedElementsAre;
 
 std::unique_ptr<const FilterClass> Compile(

@@ -17,8 +17,6 @@
 namespace weir {
 namespace {
 
-using testing::AnyOf;
-using testing::Each;
 using testing::ElementsAre;
 using testing::IsEmpty;
 using testing::Pair;

@@ -23,7 +23,6 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::IsEmpty;
-using testing::SizeIs;
 
 Environment AnEnvironment() { return {nullptr, "a-host", "weir"}; }
 
