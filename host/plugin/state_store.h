@@ -3,50 +3,18 @@
 
 #include <map>
 #include <memory>
-#include <optional>
 #include <string>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "absl/time/time.h"
+#include "host/plugin/desired_state.h"
 #include "host/sync/mutex.h"
 
 struct sqlite3;
 
 namespace weir {
-
-// What is to become of one plugin's slot when the host starts again: what
-// operators asked for, and what the host has learned of the code. A value.
-struct DesiredState {
-  enum class Desired {
-    kLoaded,   // Load it; what the plugin folder implies for a new file.
-    kStopped,  // An operator unloaded it.
-  };
-
-  // Why code is not run.
-  struct Quarantine {
-    std::string sha256;  // Of the code; another digest is not under it.
-    std::string reason;  // "5 crashes in 10 min"
-    std::string actor;   // "supervisor", "operator:alice"
-    absl::Time time;     // Kept to the nanosecond.
-
-    bool operator==(const Quarantine&) const = default;
-  };
-
-  Desired desired = Desired::kLoaded;
-  bool paused = false;
-  // In process it has taken the host down: it runs in a child from now on,
-  // whatever its settings say.
-  bool demoted = false;
-  std::string pinned_module;    // "counts_v2.so"; empty: the file of its name.
-  std::string pinned_sha256;    // Run no other digest; empty: what is there.
-  std::string previous_sha256;  // What a rollback loads; empty: nothing.
-  std::optional<Quarantine> quarantine;
-
-  bool operator==(const DesiredState&) const = default;
-};
 
 // Keeps the DesiredState of every slot in one SQLite file, through restarts,
 // SIGKILL and power cuts: what Write or Forget has returned OK for is on the
