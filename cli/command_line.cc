@@ -19,6 +19,7 @@
 #include "cli/filter_arguments.h"
 #include "cli/follow.h"
 #include "cli/info_command.h"
+#include "cli/plugin_options.h"
 #include "cli/plugins_command.h"
 #include "cli/sources_command.h"
 #include "cli/start_position.h"
@@ -149,6 +150,7 @@ struct Arguments {
   WatchArguments watch;
   CreateSubscriptionArguments create;
   ConsumeArguments consume;
+  PluginChange plugin;
   std::string name;
   std::string reason;
 };
@@ -280,6 +282,51 @@ class Parser {
     Add(app, "list", "All plugins (the default)", list);
     AddWithName(app, "get", "All about one plugin",
                 [this] { return RunPluginsGet(arguments_.name, session_); });
+    AddLoadOptions(
+        Add(app, "load", "Load a module, and let it handle messages",
+            [this] { return RunPluginsLoad(arguments_.plugin, session_); }),
+        &arguments_.plugin);
+    AddUnloadOptions(
+        AddChange(app, "unload", "Empty its queue, and end the plugin",
+                  &RunPluginsUnload),
+        &arguments_.plugin);
+    AddRestartOptions(AddChange(app, "reload", "Start it anew, the same code",
+                                &RunPluginsReload),
+                      &arguments_.plugin);
+    AddUpgradeOptions(
+        AddChange(app, "upgrade", "Change its code; loses nothing",
+                  &RunPluginsUpgrade),
+        &arguments_.plugin);
+    AddRestartOptions(AddChange(app, "rollback", "Back to the code before",
+                                &RunPluginsRollback),
+                      &arguments_.plugin);
+    AddSteeringOptions(
+        AddChange(app, "pause", "Hold its messages back", &RunPluginsPause),
+        &arguments_.plugin);
+    AddSteeringOptions(
+        AddChange(app, "resume", "End a pause", &RunPluginsResume),
+        &arguments_.plugin);
+    AddRestartOptions(
+        AddChange(app, "quarantine", "End it, and never start this code again",
+                  &RunPluginsQuarantine),
+        &arguments_.plugin);
+    AddSteeringOptions(
+        AddChange(app, "release", "End a quarantine", &RunPluginsRelease),
+        &arguments_.plugin);
+    AddResetStatsOptions(
+        AddChange(app, "reset-stats",
+                  "Restart high-water marks and distributions; - is all",
+                  &RunPluginsResetStats),
+        &arguments_.plugin);
+  }
+
+  // A command that changes the plugin that it names.
+  CLI::App* AddChange(CLI::App* parent, const char* name, const char* help,
+                      int (*run)(const PluginChange&, Session&)) {
+    return AddWithName(parent, name, help, [this, run] {
+      arguments_.plugin.name = arguments_.name;
+      return run(arguments_.plugin, session_);
+    });
   }
 
   void AddSources() {

@@ -1,5 +1,8 @@
 #include "cli/plugins_command.h"
 
+#include <grpcpp/client_context.h>
+
+#include <chrono>
 #include <memory>
 
 #include "absl/strings/str_cat.h"
@@ -7,7 +10,9 @@
 #include "absl/time/time.h"
 #include "cli/call_report.h"
 #include "cli/details.h"
+#include "cli/escape.h"
 #include "cli/human.h"
+#include "cli/interrupt.h"
 #include "cli/json.h"
 #include "cli/resource_name.h"
 #include "cli/table.h"
@@ -20,6 +25,10 @@ using weir::v1::Plugin;
 using weir::v1::PluginService;
 
 constexpr char kCollection[] = "plugins/";
+
+// How long a change may take: its turn behind another one, a drain, at most
+// 60 s, and then an instance made and another one ended, 10 s each by default.
+constexpr auto kChangeDeadline = std::chrono::seconds(120);
 
 std::string State(const Plugin& plugin) {
   return EnumWords(Plugin::State_Name(plugin.state()), "STATE_");
@@ -49,6 +58,16 @@ std::string Change(const Plugin& plugin, absl::TimeZone zone) {
       ", ", absl::FormatTime("%Y-%m-%d %H:%M:%S", ToTime(change.time()), zone));
 }
 
+std::string NextRestart(const Plugin& plugin, absl::TimeZone zone) {
+  if (!plugin.has_next_restart_time()) return "";
+  return absl::FormatTime("%Y-%m-%d %H:%M:%S",
+                          ToTime(plugin.next_restart_time()), zone);
+}
+
+std::string Pid(const Plugin& plugin) {
+  return plugin.pid() == 0 ? "" : absl::StrCat(plugin.pid());
+}
+
 Details Describe(const Plugin& plugin, absl::TimeZone zone) {
   return {
       {"name", plugin.name()},
@@ -67,11 +86,89 @@ Details Describe(const Plugin& plugin, absl::TimeZone zone) {
        EnumWords(weir::v1::Isolation_Name(plugin.settings().isolation()),
                  "ISOLATION_")},
       {"generation", absl::StrCat(plugin.generation())},
+      {"pid", Pid(plugin)},
       {"restarts", absl::StrCat(plugin.restart_count())},
+      {"next restart", NextRestart(plugin, zone)},
+      {"previous sha256", plugin.previous_sha256()},
       {"poison messages", absl::StrCat(plugin.poison_count())},
       {"wants", absl::StrJoin(plugin.wanted_message_types(), ", ")},
       {"emits", absl::StrJoin(plugin.event_types(), ", ")},
+      {"etag", plugin.etag()},
   };
+}
+
+// The request, with the fields that it has out of `change`.
+template <typename Request>
+Request RequestFor(const PluginChange& change) {
+  Request request;
+  if constexpr (requires { request.set_plugin_id(""); }) {
+    request.set_plugin_id(change.plugin_id);
+    request.set_start_paused(change.start_paused);
+  } else {
+    request.set_name(ResourceName(kCollection, change.name));
+  }
+  if constexpr (requires { request.set_module(""); }) {
+    request.set_module(change.module);
+    request.set_sha256(change.sha256);
+  }
+  if constexpr (requires { request.set_etag(""); }) {
+    request.set_etag(change.etag);
+  }
+  if constexpr (requires { request.set_reason(""); }) {
+    request.set_reason(change.reason);
+    request.set_validate_only(change.validate_only);
+  }
+  if constexpr (requires { request.mutable_drain_timeout(); }) {
+    if (change.drain_timeout.has_value()) {
+      auto& timeout = *request.mutable_drain_timeout();
+      timeout.set_seconds(absl::ToInt64Seconds(*change.drain_timeout));
+      timeout.set_nanos(static_cast<int32_t>(
+          absl::ToInt64Nanoseconds(*change.drain_timeout % absl::Seconds(1))));
+    }
+  }
+  request.set_request_id(change.request_id);
+  return request;
+}
+
+// Makes a call that takes as long as a plugin takes.
+template <typename Method, typename Request, typename Response>
+grpc::Status CallPatiently(Method method, const Request& request,
+                           Response* response, Session& session) {
+  const std::unique_ptr<PluginService::Stub> stub =
+      PluginService::NewStub(session.Connect());
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() + kChangeDeadline);
+  const Interrupt::Registration interrupt(session.interrupt,
+                                          [&] { context.TryCancel(); });
+  return (stub.get()->*method)(&context, request, response);
+}
+
+// "plugins/counts: running, generation 3".
+std::string Outcome(const Plugin& plugin) {
+  return absl::StrCat(Escape(plugin.name()), ": ", State(plugin),
+                      ", generation ", plugin.generation(),
+                      plugin.error().empty() ? "" : ", ",
+                      Escape(plugin.error()));
+}
+
+// The end of such a line.
+const char* DryRun(const PluginChange& change) {
+  return change.validate_only ? "; nothing was changed\n" : "\n";
+}
+
+// Asks for what is answered with the plugin, and says how that is then.
+template <typename Request, typename Method>
+int Change(Method method, const PluginChange& change, Session& session) {
+  Plugin plugin;
+  const grpc::Status status =
+      CallPatiently(method, RequestFor<Request>(change), &plugin, session);
+  if (!status.ok()) return ReportFailure(status, session);
+  if (session.json) {
+    PrintJson(plugin, Defaults::kPrint, session.out);
+  } else {
+    session.out << Outcome(plugin) << DryRun(change);
+  }
+  return kDone;
 }
 
 }  // namespace
@@ -84,6 +181,9 @@ int RunPluginsList(Session& session) {
                {"VERSION"},
                {"QUEUE", Table::Align::kRight},
                {"POLICY"},
+               {"PID", Table::Align::kRight},
+               {"RESTARTS", Table::Align::kRight},
+               {"NEXT RESTART"},
                {"CONDITIONS"},
                {"ERROR"}});
   weir::v1::ListPluginsRequest request;
@@ -98,7 +198,12 @@ int RunPluginsList(Session& session) {
       }
       table.AddRow({ShortName(kCollection, plugin.name()), State(plugin),
                     plugin.version(), Thousands(plugin.effective_capacity()),
-                    Policy(plugin), Conditions(plugin), plugin.error()});
+                    Policy(plugin), plugin.pid() == 0 ? "-" : Pid(plugin),
+                    Thousands(plugin.restart_count()),
+                    plugin.has_next_restart_time()
+                        ? NextRestart(plugin, session.time_zone)
+                        : "-",
+                    Conditions(plugin), plugin.error()});
     }
     request.set_page_token(response.next_page_token());
   } while (!request.page_token().empty());
@@ -119,6 +224,86 @@ int RunPluginsGet(const std::string& name, Session& session) {
     PrintJson(plugin, Defaults::kPrint, session.out);
   } else {
     PrintDetails(Describe(plugin, session.time_zone), session.out);
+  }
+  return kDone;
+}
+
+int RunPluginsLoad(const PluginChange& change, Session& session) {
+  return Change<weir::v1::LoadPluginRequest>(&PluginService::Stub::LoadPlugin,
+                                             change, session);
+}
+
+int RunPluginsUnload(const PluginChange& change, Session& session) {
+  weir::v1::UnloadPluginRequest request =
+      RequestFor<weir::v1::UnloadPluginRequest>(change);
+  request.set_force(change.force);
+  request.set_remove(change.remove);
+  request.set_allow_missing(change.allow_missing);
+  weir::v1::UnloadPluginResponse response;
+  const grpc::Status status = CallPatiently(&PluginService::Stub::UnloadPlugin,
+                                            request, &response, session);
+  if (!status.ok()) return ReportFailure(status, session);
+  if (session.json) {
+    PrintJson(response, Defaults::kPrint, session.out);
+    return kDone;
+  }
+  // Without the plugin it is gone: now, or it was before.
+  session.out << (response.has_plugin()
+                      ? Outcome(response.plugin())
+                      : absl::StrCat(Escape(request.name()), ": gone"));
+  if (response.discarded_messages() > 0) {
+    session.out << ", " << Thousands(response.discarded_messages())
+                << " messages discarded";
+  }
+  session.out << DryRun(change);
+  return kDone;
+}
+
+int RunPluginsReload(const PluginChange& change, Session& session) {
+  return Change<weir::v1::ReloadPluginRequest>(
+      &PluginService::Stub::ReloadPlugin, change, session);
+}
+
+int RunPluginsUpgrade(const PluginChange& change, Session& session) {
+  return Change<weir::v1::UpgradePluginRequest>(
+      &PluginService::Stub::UpgradePlugin, change, session);
+}
+
+int RunPluginsRollback(const PluginChange& change, Session& session) {
+  return Change<weir::v1::RollbackPluginRequest>(
+      &PluginService::Stub::RollbackPlugin, change, session);
+}
+
+int RunPluginsPause(const PluginChange& change, Session& session) {
+  return Change<weir::v1::PausePluginRequest>(&PluginService::Stub::PausePlugin,
+                                              change, session);
+}
+
+int RunPluginsResume(const PluginChange& change, Session& session) {
+  return Change<weir::v1::ResumePluginRequest>(
+      &PluginService::Stub::ResumePlugin, change, session);
+}
+
+int RunPluginsQuarantine(const PluginChange& change, Session& session) {
+  return Change<weir::v1::QuarantinePluginRequest>(
+      &PluginService::Stub::QuarantinePlugin, change, session);
+}
+
+int RunPluginsRelease(const PluginChange& change, Session& session) {
+  return Change<weir::v1::ReleasePluginRequest>(
+      &PluginService::Stub::ReleasePlugin, change, session);
+}
+
+int RunPluginsResetStats(const PluginChange& change, Session& session) {
+  const auto request = RequestFor<weir::v1::ResetPluginStatsRequest>(change);
+  weir::v1::ResetPluginStatsResponse response;
+  const grpc::Status status = CallPatiently(
+      &PluginService::Stub::ResetPluginStats, request, &response, session);
+  if (!status.ok()) return ReportFailure(status, session);
+  if (session.json) {
+    PrintJson(response, Defaults::kPrint, session.out);
+  } else {
+    session.out << Escape(request.name()) << ": statistics begin anew\n";
   }
   return kDone;
 }

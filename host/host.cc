@@ -123,7 +123,7 @@ class Host::Rooms {
         event_service_(broker_, access_, kVersion),
         subscription_service_(subscriptions_, access_, kVersion),
         source_service_(sources_, access_, clock),
-        plugin_service_(plugins_, access_),
+        plugin_service_(plugins_, access_, clock),
         stats_service_(
             {broker_, sources_, plugins_, rpcs_, clock, &ReadProcessStats},
             {.version = kVersion,

@@ -2,6 +2,8 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
+#include "absl/strings/strip.h"
 #include "host/status/error_info.h"
 
 namespace weir {
@@ -39,6 +41,18 @@ Role Access::RoleOf(absl::string_view peer) const {
   if (absl::StartsWith(peer, "unix:")) return options_.unix_role;
   if (IsLoopback(peer)) return options_.loopback_role;
   return options_.anonymous_role;
+}
+
+std::string Access::ActorOf(absl::string_view peer) {
+  if (!absl::ConsumePrefix(&peer, "ipv4:") &&
+      !absl::ConsumePrefix(&peer, "ipv6:")) {
+    return "operator:local";
+  }
+  const absl::string_view address = peer.substr(0, peer.rfind(':'));
+  return absl::StrCat(
+      "operator:",
+      absl::StrReplaceAll(address,
+                          {{"%5B", ""}, {"%5D", ""}, {"[", ""}, {"]", ""}}));
 }
 
 absl::Status Access::Require(absl::string_view peer, Role role) const {

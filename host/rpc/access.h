@@ -40,6 +40,11 @@ class Access {
   // socket, or have `security.loopback_role` raised.
   absl::Status Require(absl::string_view peer, Role role) const;
 
+  // Returns who calls from `peer`, as transitions and events name an actor:
+  // "operator:local" through the Unix socket, "operator:192.0.2.1" and
+  // "operator:2001:db8::1" from elsewhere.
+  static std::string ActorOf(absl::string_view peer);
+
  private:
   Role RoleOf(absl::string_view peer) const;
 

@@ -5,6 +5,13 @@
 #include "absl/strings/str_cat.h"
 
 namespace weir {
+namespace {
+
+std::string KeyOf(absl::string_view method, absl::string_view request_id) {
+  return absl::StrCat(method, " ", request_id);
+}
+
+}  // namespace
 
 void AnswerCache::ForgetOldLocked() {
   const absl::Time oldest = clock_.Now() - kKeepFor;
@@ -20,7 +27,7 @@ std::optional<std::string> AnswerCache::Find(absl::string_view method,
   if (request_id.empty()) return std::nullopt;
   MutexLock lock(&mu_);
   ForgetOldLocked();
-  const auto found = answers_.find(absl::StrCat(method, " ", request_id));
+  const auto found = answers_.find(KeyOf(method, request_id));
   if (found == answers_.end()) return std::nullopt;
   return found->second;
 }
@@ -29,10 +36,46 @@ void AnswerCache::Keep(absl::string_view method, absl::string_view request_id,
                        std::string answer) {
   if (request_id.empty()) return;
   MutexLock lock(&mu_);
-  std::string key = absl::StrCat(method, " ", request_id);
+  std::string key = KeyOf(method, request_id);
   if (!answers_.emplace(key, std::move(answer)).second) return;
   oldest_first_.push_back({std::move(key), clock_.Now()});
   ForgetOldLocked();
+}
+
+bool AnswerCache::Begin(absl::string_view method, absl::string_view request_id,
+                        Waiter waiter) {
+  if (request_id.empty()) return true;
+  absl::StatusOr<std::string> answer;
+  {
+    MutexLock lock(&mu_);
+    ForgetOldLocked();
+    const std::string key = KeyOf(method, request_id);
+    const auto kept = answers_.find(key);
+    if (kept == answers_.end()) {
+      const auto [pending, first] = pending_.try_emplace(key);
+      if (!first) pending->second.push_back(std::move(waiter));
+      return first;
+    }
+    answer = kept->second;
+  }
+  waiter(answer);
+  return false;
+}
+
+void AnswerCache::Settle(absl::string_view method, absl::string_view request_id,
+                         const absl::StatusOr<std::string>& answer) {
+  if (request_id.empty()) return;
+  // First, so that no repeat comes between and acts, too.
+  if (answer.ok()) Keep(method, request_id, *answer);
+  std::vector<Waiter> waiters;
+  {
+    MutexLock lock(&mu_);
+    const auto pending = pending_.find(KeyOf(method, request_id));
+    if (pending == pending_.end()) return;
+    waiters = std::move(pending->second);
+    pending_.erase(pending);
+  }
+  for (const Waiter& waiter : waiters) waiter(answer);
 }
 
 }  // namespace weir

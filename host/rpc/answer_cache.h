@@ -3,11 +3,14 @@
 
 #include <cstddef>
 #include <deque>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "host/sync/clock.h"
@@ -16,9 +19,16 @@
 namespace weir {
 
 // Remembers what was answered to a request_id, so that a client which did not
-// get the answer may ask again and nothing is done twice. Thread-safe.
+// get the answer may ask again and nothing is done twice. Only what worked is
+// remembered: what failed may be tried again. Thread-safe.
+//
+// What is done at once: Find, do it, Keep. What takes its time, so that a
+// repeat can come before there is an answer: Begin, do it, Settle.
 class AnswerCache {
  public:
+  // Called once with the serialized answer, or with an error.
+  using Waiter = std::function<void(const absl::StatusOr<std::string>&)>;
+
   // How long a repeat gets the first answer.
   static constexpr absl::Duration kKeepFor = absl::Minutes(10);
   // More answers than this in that time push the oldest out.
@@ -37,6 +47,17 @@ class AnswerCache {
   void Keep(absl::string_view method, absl::string_view request_id,
             std::string answer) ABSL_LOCKS_EXCLUDED(mu_);
 
+  // Returns whether the caller is to act, and then to Settle. If not, somebody
+  // has acted or does: `waiter` gets the answer, before this returns or from
+  // the thread that settles it. For an empty request_id everybody acts.
+  bool Begin(absl::string_view method, absl::string_view request_id,
+             Waiter waiter) ABSL_LOCKS_EXCLUDED(mu_);
+
+  // Gives `answer` to all who wait for it, and keeps it unless it is an error.
+  void Settle(absl::string_view method, absl::string_view request_id,
+              const absl::StatusOr<std::string>& answer)
+      ABSL_LOCKS_EXCLUDED(mu_);
+
  private:
   struct Key {
     std::string text;
@@ -49,6 +70,9 @@ class AnswerCache {
   Mutex mu_;
   std::map<std::string, std::string> answers_ ABSL_GUARDED_BY(mu_);
   std::deque<Key> oldest_first_ ABSL_GUARDED_BY(mu_);
+  // Who waits for what is being done; each is the repeat of a call that is
+  // open, so gRPC's own limits bound them.
+  std::map<std::string, std::vector<Waiter>> pending_ ABSL_GUARDED_BY(mu_);
 };
 
 }  // namespace weir

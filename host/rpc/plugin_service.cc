@@ -1,85 +1,152 @@
 #include "host/rpc/plugin_service.h"
 
 #include <algorithm>
+#include <chrono>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
-#include "google/protobuf/util/json_util.h"
+#include "absl/time/time.h"
+#include "host/control/plugin_status.h"
 #include "host/rpc/paging.h"
+#include "host/rpc/pending_call.h"
+#include "host/rpc/plugin_convert.h"
 #include "host/rpc/proto_time.h"
 #include "host/rpc/to_grpc.h"
 #include "host/status/error_info.h"
+#include "host/sync/mutex.h"
 
 namespace weir {
 namespace {
 
-v1::QueuePolicy ToProto(QueuePolicy policy) {
-  switch (policy) {
-    case QueuePolicy::kLinearDrop:
-      return v1::QUEUE_POLICY_LINEAR_DROP;
-    case QueuePolicy::kDropNewest:
-      return v1::QUEUE_POLICY_DROP_NEWEST;
-    case QueuePolicy::kDropOldest:
-      return v1::QUEUE_POLICY_DROP_OLDEST;
-    case QueuePolicy::kBlock:
-      return v1::QUEUE_POLICY_BLOCK;
-  }
-  return v1::QUEUE_POLICY_UNSPECIFIED;
+bool IsMissing(const absl::Status& status) {
+  const auto info = GetErrorInfo(status);
+  return info.has_value() && info->reason == "PLUGIN_NOT_FOUND";
 }
 
-void FillSettings(const PluginStatus& plugin, v1::PluginSettings* out) {
-  out->set_isolation(v1::ISOLATION_IN_PROCESS);
-  out->set_policy(ToProto(plugin.policy));
-  out->set_capacity(plugin.effective_capacity);
-  out->set_emit_limit_per_second(plugin.emit_limit_per_second);
-  out->set_log_limit_per_second(plugin.log_limit_per_second);
-  *out->mutable_soft_deadline() = weir::ToProto(plugin.soft_deadline);
-  *out->mutable_create_deadline() = weir::ToProto(plugin.create_deadline);
-  *out->mutable_drain_timeout() = weir::ToProto(plugin.drain_timeout);
+absl::Time DeadlineOf(const grpc::CallbackServerContext& context) {
+  const auto deadline = context.deadline();
+  return deadline == std::chrono::system_clock::time_point::max()
+             ? absl::InfiniteFuture()
+             : absl::FromChrono(deadline);
 }
 
-void FillTransition(const PluginStatus& plugin, v1::Plugin::Transition* out) {
-  out->set_from(static_cast<v1::Plugin::State>(plugin.last_transition.from));
-  out->set_to(static_cast<v1::Plugin::State>(plugin.last_transition.to));
-  out->set_reason(plugin.last_transition.reason);
-  out->set_actor(plugin.last_transition.actor);
-  SetTime(plugin.last_transition.time, [&] { return out->mutable_time(); });
-  out->set_generation(plugin.last_transition.generation);
+absl::StatusOr<std::string> PluginAnswer(
+    const absl::StatusOr<PluginOutcome>& outcome) {
+  if (!outcome.ok()) return outcome.status();
+  v1::Plugin plugin;
+  ToProto(outcome->status, &plugin);
+  return plugin.SerializeAsString();
 }
 
-void ToProto(const PluginStatus& plugin, v1::Plugin* out) {
-  out->set_name(plugin.name);
-  out->set_module(plugin.module);
-  out->set_version(plugin.version);
-  out->set_sha256(plugin.sha256);
-  out->set_abi_version(plugin.abi_version);
-  out->set_state(static_cast<v1::Plugin::State>(plugin.state));
-  for (const PluginStatus::Condition condition : plugin.conditions) {
-    out->add_conditions(static_cast<v1::Plugin::Condition>(condition));
+absl::StatusOr<std::string> UnloadAnswer(
+    bool allow_missing, const absl::StatusOr<PluginOutcome>& outcome) {
+  v1::UnloadPluginResponse response;
+  if (!outcome.ok()) {
+    if (!allow_missing || !IsMissing(outcome.status())) return outcome.status();
+    return response.SerializeAsString();
   }
-  out->set_error(plugin.error);
-  FillTransition(plugin, out->mutable_last_transition());
-  if (!plugin.config_json.empty()) {
-    // It was made from a Struct, so it is one again.
-    (void)google::protobuf::util::JsonStringToMessage(plugin.config_json,
-                                                      out->mutable_config());
-  }
-  out->set_config_revision(plugin.config_revision);
-  FillSettings(plugin, out->mutable_settings());
-  out->set_requested_capacity(plugin.requested_capacity);
-  out->set_effective_capacity(plugin.effective_capacity);
-  out->set_generation(plugin.generation);
-  SetTime(plugin.load_time, [&] { return out->mutable_load_time(); });
-  SetTime(plugin.update_time, [&] { return out->mutable_update_time(); });
-  out->set_etag(plugin.etag);
-  for (const std::string& type : plugin.wanted_message_types) {
-    out->add_wanted_message_types(type);
-  }
-  for (const std::string& type : plugin.event_types) out->add_event_types(type);
+  response.set_discarded_messages(outcome->discarded_messages);
+  if (!outcome->removed) ToProto(outcome->status, response.mutable_plugin());
+  return response.SerializeAsString();
 }
+
+// Replies once for many operations, when the last one of them has: with the
+// first error, if there was one.
+class Join {
+ public:
+  // Waits for `count` operations, 1 or more.
+  Join(size_t count, PluginControl::Reply reply)
+      : reply_(std::move(reply)), missing_(count) {}
+
+  void Done(const absl::Status& status) ABSL_LOCKS_EXCLUDED(mu_) {
+    absl::Status first_error;
+    {
+      MutexLock lock(&mu_);
+      if (status_.ok()) status_ = status;
+      if (--missing_ > 0) return;
+      first_error = status_;
+    }
+    if (first_error.ok()) {
+      reply_(PluginOutcome());
+    } else {
+      reply_(first_error);
+    }
+  }
+
+ private:
+  const PluginControl::Reply reply_;
+  Mutex mu_;
+  size_t missing_ ABSL_GUARDED_BY(mu_);
+  absl::Status status_ ABSL_GUARDED_BY(mu_);
+};
 
 }  // namespace
+
+template <typename Request>
+grpc::ServerUnaryReactor* PluginService::Operate(
+    grpc::CallbackServerContext* context, absl::string_view method, Role role,
+    const Request& request, google::protobuf::MessageLite* response,
+    const Act& act, ToAnswer to_answer) {
+  absl::Status status = access_.Require(context->peer(), role);
+  if (!status.ok()) return Finish(context, status);
+  absl::StatusOr<PluginOperation> operation = ToOperation(request);
+  if (!operation.ok()) return Finish(context, operation.status());
+  operation->actor = Access::ActorOf(context->peer());
+  operation->deadline = DeadlineOf(*context);
+
+  const std::shared_ptr<PendingCall> call = PendingCall::Start(response);
+  // Of a dry run there is nothing to be done twice.
+  const std::string request_id =
+      operation->validate_only ? std::string() : request.request_id();
+  const bool first = answers_->Begin(
+      method, request_id, [call](const auto& answer) { call->Answer(answer); });
+  if (!first) return call->reactor();
+  act(*std::move(operation),
+      [call, answers = answers_, method = std::string(method), request_id,
+       to_answer =
+           std::move(to_answer)](const absl::StatusOr<PluginOutcome>& outcome) {
+        const absl::StatusOr<std::string> answer = to_answer(outcome);
+        answers->Settle(method, request_id, answer);
+        call->Answer(answer);
+      });
+  return call->reactor();
+}
+
+template <typename Request>
+grpc::ServerUnaryReactor* PluginService::Change(
+    grpc::CallbackServerContext* context, absl::string_view method, Role role,
+    const Request& request, v1::Plugin* response) {
+  return Operate(
+      context, method, role, request, response,
+      [this](PluginOperation operation, PluginControl::Reply reply) {
+        plugins_.Do(std::move(operation), std::move(reply));
+      },
+      &PluginAnswer);
+}
+
+void PluginService::DoOneOrAll(PluginOperation operation,
+                               PluginControl::Reply reply) {
+  if (operation.name != "plugins/-") {
+    plugins_.Do(std::move(operation), std::move(reply));
+    return;
+  }
+  const std::vector<PluginStatus> all = plugins_.List();
+  if (all.empty()) {
+    reply(PluginOutcome());
+    return;
+  }
+  const auto join = std::make_shared<Join>(all.size(), std::move(reply));
+  for (const PluginStatus& plugin : all) {
+    operation.name = plugin.name;
+    plugins_.Do(operation, [join](const absl::StatusOr<PluginOutcome>& done) {
+      join->Done(IsMissing(done.status()) ? absl::OkStatus() : done.status());
+    });
+  }
+}
 
 grpc::ServerUnaryReactor* PluginService::ListPlugins(
     grpc::CallbackServerContext* context, const v1::ListPluginsRequest* request,
@@ -120,6 +187,87 @@ grpc::ServerUnaryReactor* PluginService::GetPlugin(
                                       "\"; ListPlugins names them"),
                          {.reason = "PLUGIN_NOT_FOUND",
                           .metadata = {{"name", request->name()}}}));
+}
+
+grpc::ServerUnaryReactor* PluginService::LoadPlugin(
+    grpc::CallbackServerContext* context, const v1::LoadPluginRequest* request,
+    v1::Plugin* response) {
+  return Change(context, "LoadPlugin", Role::kAdmin, *request, response);
+}
+
+grpc::ServerUnaryReactor* PluginService::UnloadPlugin(
+    grpc::CallbackServerContext* context,
+    const v1::UnloadPluginRequest* request,
+    v1::UnloadPluginResponse* response) {
+  return Operate(
+      context, "UnloadPlugin", Role::kAdmin, *request, response,
+      [this](PluginOperation operation, PluginControl::Reply reply) {
+        plugins_.Do(std::move(operation), std::move(reply));
+      },
+      [allow_missing = request->allow_missing()](const auto& outcome) {
+        return UnloadAnswer(allow_missing, outcome);
+      });
+}
+
+grpc::ServerUnaryReactor* PluginService::ReloadPlugin(
+    grpc::CallbackServerContext* context,
+    const v1::ReloadPluginRequest* request, v1::Plugin* response) {
+  return Change(context, "ReloadPlugin", Role::kAdmin, *request, response);
+}
+
+grpc::ServerUnaryReactor* PluginService::UpgradePlugin(
+    grpc::CallbackServerContext* context,
+    const v1::UpgradePluginRequest* request, v1::Plugin* response) {
+  return Change(context, "UpgradePlugin", Role::kAdmin, *request, response);
+}
+
+grpc::ServerUnaryReactor* PluginService::RollbackPlugin(
+    grpc::CallbackServerContext* context,
+    const v1::RollbackPluginRequest* request, v1::Plugin* response) {
+  return Change(context, "RollbackPlugin", Role::kAdmin, *request, response);
+}
+
+grpc::ServerUnaryReactor* PluginService::PausePlugin(
+    grpc::CallbackServerContext* context, const v1::PausePluginRequest* request,
+    v1::Plugin* response) {
+  return Change(context, "PausePlugin", Role::kOperator, *request, response);
+}
+
+grpc::ServerUnaryReactor* PluginService::ResumePlugin(
+    grpc::CallbackServerContext* context,
+    const v1::ResumePluginRequest* request, v1::Plugin* response) {
+  return Change(context, "ResumePlugin", Role::kOperator, *request, response);
+}
+
+grpc::ServerUnaryReactor* PluginService::QuarantinePlugin(
+    grpc::CallbackServerContext* context,
+    const v1::QuarantinePluginRequest* request, v1::Plugin* response) {
+  return Change(context, "QuarantinePlugin", Role::kOperator, *request,
+                response);
+}
+
+grpc::ServerUnaryReactor* PluginService::ReleasePlugin(
+    grpc::CallbackServerContext* context,
+    const v1::ReleasePluginRequest* request, v1::Plugin* response) {
+  return Change(context, "ReleasePlugin", Role::kOperator, *request, response);
+}
+
+grpc::ServerUnaryReactor* PluginService::ResetPluginStats(
+    grpc::CallbackServerContext* context,
+    const v1::ResetPluginStatsRequest* request,
+    v1::ResetPluginStatsResponse* response) {
+  return Operate(
+      context, "ResetPluginStats", Role::kOperator, *request, response,
+      [this](PluginOperation operation, PluginControl::Reply reply) {
+        DoOneOrAll(std::move(operation), std::move(reply));
+      },
+      [&clock = clock_](const absl::StatusOr<PluginOutcome>& outcome)
+          -> absl::StatusOr<std::string> {
+        if (!outcome.ok()) return outcome.status();
+        v1::ResetPluginStatsResponse answer;
+        *answer.mutable_reset_time() = ToProto(clock.Now());
+        return answer.SerializeAsString();
+      });
 }
 
 }  // namespace weir

@@ -76,7 +76,10 @@ class CommandsTest : public CommandFixture {
     counts.set_name("plugins/counts");
     counts.set_version("1.0.0");
     counts.set_state(weir::v1::Plugin::STATE_RUNNING);
+    counts.set_generation(3);
     counts.set_effective_capacity(8192);
+    counts.set_pid(4711);
+    counts.set_restart_count(2);
     counts.mutable_settings()->set_policy(weir::v1::QUEUE_POLICY_BLOCK);
     counts.add_conditions(weir::v1::Plugin::CONDITION_HEALTHY);
     counts.add_wanted_message_types("UPDATE");
@@ -84,6 +87,7 @@ class CommandsTest : public CommandFixture {
     broken.set_name("plugins/broken");
     broken.set_state(weir::v1::Plugin::STATE_INVALID);
     broken.set_error("no symbol\n\x1b[31mweir_plugin_entry_v1");
+    broken.mutable_next_restart_time()->set_seconds(43471);
     server_.plugins = {counts, broken};
   }
 
@@ -154,9 +158,9 @@ TEST_F(CommandsTest, StatsRepeatsItselfUntilItIsInterrupted) {
 
 TEST_F(CommandsTest, PluginsShowsStateQueueAndError) {
   const std::string table =
-      R"(PLUGIN  STATE    VERSION  QUEUE  POLICY  CONDITIONS  ERROR
-counts  running  1.0.0    8,192  block   healthy
-broken  invalid               0  -                   no symbol\n\x1b[31mweir_plugin_entry_v1
+      R"(PLUGIN  STATE    VERSION  QUEUE  POLICY   PID  RESTARTS  NEXT RESTART         CONDITIONS  ERROR
+counts  running  1.0.0    8,192  block   4711         2  -                    healthy
+broken  invalid               0  -          -         0  1970-01-01 12:04:31              no symbol\n\x1b[31mweir_plugin_entry_v1
 )";
   EXPECT_EQ(Output({"plugins"}), table);
   EXPECT_EQ(Output({"plugins", "list"}), table);
@@ -181,6 +185,102 @@ TEST_F(CommandsTest, PluginsGetTakesShortAndFullNames) {
   EXPECT_THAT(output, AllOf(HasSubstr("state            running\n"),
                             HasSubstr("wants            UPDATE\n")));
   EXPECT_EQ(Output({"plugins", "get", "plugins/counts"}), output);
+}
+
+TEST_F(CommandsTest, PluginsGetShowsTheChildAndItsRestarts) {
+  EXPECT_THAT(Output({"plugins", "get", "counts"}),
+              AllOf(HasSubstr("pid              4711\n"),
+                    HasSubstr("restarts         2\n")));
+  EXPECT_THAT(Output({"plugins", "get", "broken"}),
+              HasSubstr("next restart     1970-01-01 12:04:31\n"));
+}
+
+TEST_F(CommandsTest, PluginsChangesOneAndSaysWhatBecameOfIt) {
+  struct Case {
+    std::vector<std::string> arguments;
+    const char* call;
+  };
+  const std::string uuid = "11111111-1111-4111-8111-111111111111";
+  for (const Case& c : std::vector<Case>{
+           {{"load", "counts.so", "--plugin-id", "my-counts", "--sha256", "ab",
+             "--start-paused", "--reason", "try"},
+            "LoadPlugin plugin_id: \"my-counts\" module: \"counts.so\" sha256: "
+            "\"ab\" start_paused: true reason: \"try\""},
+           {{"unload", "counts", "--force", "--allow-missing",
+             "--drain-timeout", "1500ms"},
+            "UnloadPlugin name: \"plugins/counts\" drain_timeout { seconds: 1 "
+            "nanos: 500000000 } force: true allow_missing: true"},
+           {{"reload", "plugins/counts", "--etag", "e1", "--drain-timeout=0s"},
+            "ReloadPlugin name: \"plugins/counts\" etag: \"e1\" drain_timeout "
+            "{ "
+            "}"},
+           {{"upgrade", "counts", "--module", "v2.so", "--sha256", "ab",
+             "--request-id", uuid},
+            "UpgradePlugin name: \"plugins/counts\" module: \"v2.so\" sha256: "
+            "\"ab\" request_id: \"11111111-1111-4111-8111-111111111111\""},
+           {{"rollback", "counts", "--drain-timeout", "1m"},
+            "RollbackPlugin name: \"plugins/counts\" drain_timeout { seconds: "
+            "60 "
+            "}"},
+           {{"pause", "counts", "--reason", "maintenance"},
+            "PausePlugin name: \"plugins/counts\" reason: \"maintenance\""},
+           {{"resume", "counts"}, "ResumePlugin name: \"plugins/counts\""},
+           {{"quarantine", "counts", "--reason", "leaks"},
+            "QuarantinePlugin name: \"plugins/counts\" reason: \"leaks\""},
+           {{"release", "counts"}, "ReleasePlugin name: \"plugins/counts\""},
+       }) {
+    std::vector<std::string> arguments = c.arguments;
+    arguments.insert(arguments.begin(), "plugins");
+    EXPECT_EQ(Output(arguments), "plugins/counts: running, generation 3\n")
+        << c.call;
+    EXPECT_EQ(server_.plugin_calls().back(), c.call);
+  }
+}
+
+TEST_F(CommandsTest, PluginsTellsADryRunFromTheRealThing) {
+  EXPECT_EQ(Output({"plugins", "pause", "counts", "--validate-only"}),
+            "plugins/counts: running, generation 3; nothing was changed\n");
+  EXPECT_THAT(server_.plugin_calls().back(), HasSubstr("validate_only: true"));
+}
+
+TEST_F(CommandsTest, PluginsTellsWhatWasDiscardedAndWhatIsGone) {
+  server_.discarded_messages = 1234;
+  EXPECT_EQ(
+      Output({"plugins", "unload", "counts"}),
+      "plugins/counts: running, generation 3, 1,234 messages discarded\n");
+  EXPECT_EQ(Output({"plugins", "unload", "counts", "--remove"}),
+            "plugins/counts: gone, 1,234 messages discarded\n");
+}
+
+TEST_F(CommandsTest, PluginsTellsTheErrorOfOneThatWasChangedWithoutItsCodes) {
+  EXPECT_EQ(Output({"plugins", "release", "broken"}),
+            "plugins/broken: invalid, generation 0, no "
+            "symbol\\n\\x1b[31mweir_plugin_entry_v1\n");
+}
+
+TEST_F(CommandsTest, PluginsResetsTheStatisticsOfOneOrAll) {
+  EXPECT_EQ(Output({"plugins", "reset-stats", "counts"}),
+            "plugins/counts: statistics begin anew\n");
+  EXPECT_EQ(Output({"plugins", "reset-stats", "-"}),
+            "plugins/-: statistics begin anew\n");
+  EXPECT_THAT(server_.plugin_calls(),
+              ElementsAre("ResetPluginStats name: \"plugins/counts\"",
+                          "ResetPluginStats name: \"plugins/-\""));
+}
+
+TEST_F(CommandsTest, PluginsChangesAsJson) {
+  EXPECT_THAT(Output({"plugins", "pause", "counts", "--json"}),
+              StartsWith("{\"name\":\"plugins/counts\""));
+  EXPECT_THAT(Output({"plugins", "unload", "counts", "--json"}),
+              StartsWith("{\"discarded_messages\":\"0\",\"plugin\":{"));
+  EXPECT_EQ(Output({"plugins", "reset-stats", "counts", "--json"}),
+            "{\"reset_time\":\"1970-01-01T00:01:40Z\"}\n");
+}
+
+TEST_F(CommandsTest, AnInterruptEndsTheWaitForAChange) {
+  interrupt_.Trigger();
+  EXPECT_EQ(Run({"plugins", "reload", "counts"}), cli::kRefused);
+  EXPECT_THAT(err_.str(), HasSubstr("CANCELLED"));
 }
 
 TEST_F(CommandsTest, SourcesShowsStateAndLastError) {
@@ -284,6 +384,13 @@ TEST_F(CommandsTest, NamesTheOptionAndItsValuesInAUsageError) {
             {"stats", "--server", "unix:///" + std::string(107, 'a')},
             {"--server", "108 bytes", "107"}},
            {"no name", {"plugins", "get"}, {"name is required"}},
+           {"no module", {"plugins", "load"}, {"module is required"}},
+           {"a drain of more than a minute",
+            {"plugins", "unload", "counts", "--drain-timeout", "61s"},
+            {"--drain-timeout", "\"61s\"", "0s to 60s"}},
+           {"an option of another command",
+            {"plugins", "pause", "counts", "--force"},
+            {"--force"}},
            {"terminal codes in an argument", {"\x1b[2J"}, {"\\x1b[2J"}},
        }) {
     EXPECT_EQ(Run(c.arguments), cli::kUsageError) << c.why;
@@ -297,6 +404,12 @@ TEST_F(CommandsTest, NamesTheOptionAndItsValuesInAUsageError) {
 TEST_F(CommandsTest, PrintsItsVersionAndItsHelp) {
   EXPECT_EQ(Output({"--version"}), "weir 0.1.0\n");
   EXPECT_THAT(Output({"watch", "--help"}), HasSubstr("--cursor-file"));
+  EXPECT_THAT(Output({"plugins", "--help"}),
+              AllOf(HasSubstr("load"), HasSubstr("quarantine"),
+                    HasSubstr("reset-stats")));
+  EXPECT_THAT(Output({"plugins", "upgrade", "--help"}),
+              AllOf(HasSubstr("--module"), HasSubstr("--sha256"),
+                    HasSubstr("--drain-timeout"), HasSubstr("--etag")));
 }
 
 }  // namespace

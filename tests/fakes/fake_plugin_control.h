@@ -1,21 +1,25 @@
 #ifndef WEIR_TESTS_FAKES_FAKE_PLUGIN_CONTROL_H_
 #define WEIR_TESTS_FAKES_FAKE_PLUGIN_CONTROL_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
 #include "host/control/plugin_control.h"
 #include "host/control/plugin_operation.h"
 #include "host/control/plugin_stats.h"
 #include "host/control/plugin_status.h"
+#include "host/sync/mutex.h"
 
 namespace weir {
 
-// Plugins as a test describes them, which do as they are told: an operation
-// gets the answer that the test has set, and is remembered. Not thread-safe.
+// Plugins as a test describes them, which do as they are told: an operation is
+// remembered, and gets the answer that the test has set; at once, or once the
+// test lets it go. Thread-safe.
 class FakePluginControl final : public PluginControl {
  public:
   explicit FakePluginControl(std::vector<PluginStatus> plugins)
@@ -31,16 +35,68 @@ class FakePluginControl final : public PluginControl {
   }
   uint64_t total_dropped() const override { return 3; }
 
-  void Do(PluginOperation operation, Reply reply) override {
-    operations.push_back(std::move(operation));
-    reply(answer);
+  void Do(PluginOperation operation, Reply reply) override
+      ABSL_LOCKS_EXCLUDED(mu_) {
+    absl::StatusOr<PluginOutcome> answer;
+    {
+      MutexLock lock(&mu_);
+      operations_.push_back(std::move(operation));
+      changed_.NotifyAll();
+      if (holds_) {
+        held_.push_back(std::move(reply));
+        return;
+      }
+      answer = answer_;
+    }
+    reply(std::move(answer));
   }
 
-  std::vector<PluginOperation> operations;
-  absl::StatusOr<PluginOutcome> answer = PluginOutcome();
+  // What each operation is answered with from now on.
+  void set_answer(absl::StatusOr<PluginOutcome> answer)
+      ABSL_LOCKS_EXCLUDED(mu_) {
+    MutexLock lock(&mu_);
+    answer_ = std::move(answer);
+  }
+
+  // From now on no operation is answered before LetGo.
+  void Hold() ABSL_LOCKS_EXCLUDED(mu_) {
+    MutexLock lock(&mu_);
+    holds_ = true;
+  }
+
+  // Answers, from the calling thread, all operations that are held.
+  void LetGo() ABSL_LOCKS_EXCLUDED(mu_) {
+    std::vector<Reply> held;
+    absl::StatusOr<PluginOutcome> answer;
+    {
+      MutexLock lock(&mu_);
+      holds_ = false;
+      held.swap(held_);
+      answer = answer_;
+    }
+    for (const Reply& reply : held) reply(answer);
+  }
+
+  // Waits until so many operations have come in all.
+  void AwaitOperations(size_t count) ABSL_LOCKS_EXCLUDED(mu_) {
+    MutexLock lock(&mu_);
+    while (operations_.size() < count) changed_.Wait(&mu_);
+  }
+
+  std::vector<PluginOperation> operations() const ABSL_LOCKS_EXCLUDED(mu_) {
+    MutexLock lock(&mu_);
+    return operations_;
+  }
 
  private:
   const std::vector<PluginStatus> plugins_;
+
+  mutable Mutex mu_;
+  CondVar changed_;
+  std::vector<PluginOperation> operations_ ABSL_GUARDED_BY(mu_);
+  absl::StatusOr<PluginOutcome> answer_ ABSL_GUARDED_BY(mu_) = PluginOutcome();
+  bool holds_ ABSL_GUARDED_BY(mu_) = false;
+  std::vector<Reply> held_ ABSL_GUARDED_BY(mu_);
 };
 
 }  // namespace weir

@@ -143,7 +143,89 @@ class FakeWeirServer::Plugins final : public weir::v1::PluginService::Service {
     return Find(server_.plugins, request->name(), "PLUGIN_NOT_FOUND", plugin);
   }
 
+  grpc::Status LoadPlugin(grpc::ServerContext*,
+                          const weir::v1::LoadPluginRequest* request,
+                          weir::v1::Plugin* plugin) override {
+    Remember("LoadPlugin", *request);
+    *plugin = server_.plugins.at(0);
+    return grpc::Status::OK;
+  }
+
+  grpc::Status UnloadPlugin(grpc::ServerContext*,
+                            const weir::v1::UnloadPluginRequest* request,
+                            weir::v1::UnloadPluginResponse* response) override {
+    response->set_discarded_messages(server_.discarded_messages);
+    const grpc::Status status =
+        Change("UnloadPlugin", *request, response->mutable_plugin());
+    if (request->remove()) response->clear_plugin();
+    return status;
+  }
+
+  grpc::Status ReloadPlugin(grpc::ServerContext*,
+                            const weir::v1::ReloadPluginRequest* request,
+                            weir::v1::Plugin* plugin) override {
+    return Change("ReloadPlugin", *request, plugin);
+  }
+
+  grpc::Status UpgradePlugin(grpc::ServerContext*,
+                             const weir::v1::UpgradePluginRequest* request,
+                             weir::v1::Plugin* plugin) override {
+    return Change("UpgradePlugin", *request, plugin);
+  }
+
+  grpc::Status RollbackPlugin(grpc::ServerContext*,
+                              const weir::v1::RollbackPluginRequest* request,
+                              weir::v1::Plugin* plugin) override {
+    return Change("RollbackPlugin", *request, plugin);
+  }
+
+  grpc::Status PausePlugin(grpc::ServerContext*,
+                           const weir::v1::PausePluginRequest* request,
+                           weir::v1::Plugin* plugin) override {
+    return Change("PausePlugin", *request, plugin);
+  }
+
+  grpc::Status ResumePlugin(grpc::ServerContext*,
+                            const weir::v1::ResumePluginRequest* request,
+                            weir::v1::Plugin* plugin) override {
+    return Change("ResumePlugin", *request, plugin);
+  }
+
+  grpc::Status QuarantinePlugin(
+      grpc::ServerContext*, const weir::v1::QuarantinePluginRequest* request,
+      weir::v1::Plugin* plugin) override {
+    return Change("QuarantinePlugin", *request, plugin);
+  }
+
+  grpc::Status ReleasePlugin(grpc::ServerContext*,
+                             const weir::v1::ReleasePluginRequest* request,
+                             weir::v1::Plugin* plugin) override {
+    return Change("ReleasePlugin", *request, plugin);
+  }
+
+  grpc::Status ResetPluginStats(
+      grpc::ServerContext*, const weir::v1::ResetPluginStatsRequest* request,
+      weir::v1::ResetPluginStatsResponse* response) override {
+    Remember("ResetPluginStats", *request);
+    response->mutable_reset_time()->set_seconds(100);
+    return grpc::Status::OK;
+  }
+
  private:
+  template <typename Request>
+  void Remember(const char* method, const Request& request) {
+    client::MutexLock lock(&server_.mu_);
+    server_.plugin_calls_.push_back(
+        absl::StrCat(method, " ", request.ShortDebugString()));
+  }
+
+  template <typename Request>
+  grpc::Status Change(const char* method, const Request& request,
+                      weir::v1::Plugin* plugin) {
+    Remember(method, request);
+    return Find(server_.plugins, request.name(), "PLUGIN_NOT_FOUND", plugin);
+  }
+
   FakeWeirServer& server_;
 };
 
@@ -329,6 +411,11 @@ StreamPlan FakeWeirServer::TakePlan() {
 std::vector<weir::v1::SubscribeRequest> FakeWeirServer::subscribes() const {
   client::MutexLock lock(&mu_);
   return subscribes_;
+}
+
+std::vector<std::string> FakeWeirServer::plugin_calls() const {
+  client::MutexLock lock(&mu_);
+  return plugin_calls_;
 }
 
 std::vector<std::string> FakeWeirServer::source_calls() const {

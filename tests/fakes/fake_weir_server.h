@@ -73,7 +73,11 @@ class FakeWeirServer {
   // What the unary calls answer with; set before calling.
   weir::v1::Stats stats;
   weir::v1::ServerInfo server_info;
+  // What changes a plugin answers with it as it is here; LoadPlugin with the
+  // first one.
   std::vector<weir::v1::Plugin> plugins;
+  // What UnloadPlugin tells.
+  uint64_t discarded_messages = 0;
   std::vector<weir::v1::Source> sources;
   // How many items a page of plugins, sources and subscriptions holds at most.
   int page_size = 50;
@@ -81,6 +85,8 @@ class FakeWeirServer {
   // What came in.
   std::vector<weir::v1::SubscribeRequest> subscribes() const
       ABSL_LOCKS_EXCLUDED(mu_);
+  // "PausePlugin name: \"plugins/counts\"", in the order of the calls.
+  std::vector<std::string> plugin_calls() const ABSL_LOCKS_EXCLUDED(mu_);
   // "pause sources/ris-live maintenance", in the order of the calls.
   std::vector<std::string> source_calls() const ABSL_LOCKS_EXCLUDED(mu_);
   std::vector<std::string> acknowledged() const ABSL_LOCKS_EXCLUDED(mu_);
@@ -125,6 +131,7 @@ class FakeWeirServer {
   std::deque<StreamPlan> plans_ ABSL_GUARDED_BY(mu_);
   std::vector<weir::v1::Event> log_ ABSL_GUARDED_BY(mu_);
   std::vector<weir::v1::SubscribeRequest> subscribes_ ABSL_GUARDED_BY(mu_);
+  std::vector<std::string> plugin_calls_ ABSL_GUARDED_BY(mu_);
   std::vector<std::string> source_calls_ ABSL_GUARDED_BY(mu_);
   std::vector<std::string> acknowledged_ ABSL_GUARDED_BY(mu_);
   std::vector<weir::v1::Subscription> subscriptions_ ABSL_GUARDED_BY(mu_);

@@ -21,6 +21,7 @@
 #include "absl/time/time.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "host/plugin/desired_state.h"
 #include "tests/support/short_temp_dir.h"
 #include "tests/support/status_matchers.h"
 

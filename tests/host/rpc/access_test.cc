@@ -41,5 +41,25 @@ TEST(AccessTest, AnOperatorMayNotPublish) {
   EXPECT_TRUE(access.Require("unix:", Role::kSubscriber).ok());
 }
 
+TEST(AccessTest, NamesTheActorByWhereItCallsFrom) {
+  struct Case {
+    const char* why;
+    const char* peer;
+    const char* want;
+  };
+  for (const Case& c : std::vector<Case>{
+           {"a socket's client has no name", "unix:", "operator:local"},
+           {"nor has one that gRPC shows a path for", "unix:/run/weir.sock",
+            "operator:local"},
+           {"the port says nothing", "ipv4:192.0.2.1:4711",
+            "operator:192.0.2.1"},
+           {"IPv6, as gRPC writes it", "ipv6:%5B2001:db8::1%5D:4711",
+            "operator:2001:db8::1"},
+           {"... and as it used to", "ipv6:[::1]:4711", "operator:::1"},
+       }) {
+    EXPECT_EQ(Access::ActorOf(c.peer), c.want) << c.why;
+  }
+}
+
 }  // namespace
 }  // namespace weir

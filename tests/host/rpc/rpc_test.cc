@@ -70,7 +70,7 @@ class RpcTest : public testing::Test {
   RpcCounter counter_;
   Access access_{{.loopback_role = Role::kOperator}};
   EventService events_{log_, access_, "1.2.3"};
-  PluginService plugins_service_{plugins_, access_};
+  PluginService plugins_service_{plugins_, access_, clock_};
   SourceService sources_service_{sources_, access_, clock_};
   StatsService stats_{{log_, sources_, plugins_, counter_, clock_,
                        [] { return ProcessStats{.threads = 5}; }},
