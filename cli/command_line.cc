@@ -19,6 +19,7 @@
 #include "cli/filter_arguments.h"
 #include "cli/follow.h"
 #include "cli/info_command.h"
+#include "cli/plugin_new_command.h"
 #include "cli/plugins_command.h"
 #include "cli/sources_command.h"
 #include "cli/start_position.h"
@@ -50,6 +51,12 @@ const std::map<std::string, PrefixMatch>& PrefixMatches() {
       {"less-specific", weir::v1::PREFIX_MATCH_LESS_SPECIFIC},
       {"overlapping", weir::v1::PREFIX_MATCH_OVERLAPPING}};
   return matches;
+}
+
+const std::map<std::string, std::string>& Languages() {
+  static const auto& languages =
+      *new std::map<std::string, std::string>{{"c", "c"}, {"cpp", "cpp"}};
+  return languages;
 }
 
 // The names of `values`, in the order of the values.
@@ -149,6 +156,7 @@ struct Arguments {
   WatchArguments watch;
   CreateSubscriptionArguments create;
   ConsumeArguments consume;
+  PluginNewArguments plugin_new;
   std::string name;
   std::string reason;
 };
@@ -169,6 +177,7 @@ class Parser {
     AddStats();
     AddWatch();
     AddPlugins();
+    AddPlugin();
     AddSources();
     AddSubscriptions();
     Add(&app_, "log", "Bounds of the event log",
@@ -280,6 +289,26 @@ class Parser {
     Add(app, "list", "All plugins (the default)", list);
     AddWithName(app, "get", "All about one plugin",
                 [this] { return RunPluginsGet(arguments_.name, session_); });
+  }
+
+  // What an author does to a plugin, without a server.
+  void AddPlugin() {
+    CLI::App* group = app_.add_subcommand("plugin", "Plugins in the making");
+    group->fallthrough();
+    group->require_subcommand(1);
+    PluginNewArguments& plugin_new = arguments_.plugin_new;
+    CLI::App* app =
+        Add(group, "new", "Write a plugin to begin with",
+            [this, &plugin_new] { return RunPluginNew(plugin_new, session_); });
+    app->add_option("name", plugin_new.name,
+                    "Of the plugin and of its folder: a-z, 0-9, - and _")
+        ->required()
+        ->type_name("NAME");
+    AddChoice(app, "--language", &plugin_new.language, Languages(),
+              "What it is written in; default cpp");
+    app->add_option("--directory", plugin_new.directory,
+                    "Where to make the folder; default here")
+        ->type_name("DIR");
   }
 
   void AddSources() {
