@@ -19,6 +19,7 @@
 #include "cli/filter_arguments.h"
 #include "cli/follow.h"
 #include "cli/info_command.h"
+#include "cli/plugin_new_command.h"
 #include "cli/plugin_options.h"
 #include "cli/plugins_command.h"
 #include "cli/sources_command.h"
@@ -51,6 +52,12 @@ const std::map<std::string, PrefixMatch>& PrefixMatches() {
       {"less-specific", weir::v1::PREFIX_MATCH_LESS_SPECIFIC},
       {"overlapping", weir::v1::PREFIX_MATCH_OVERLAPPING}};
   return matches;
+}
+
+const std::map<std::string, std::string>& Languages() {
+  static const auto& languages =
+      *new std::map<std::string, std::string>{{"c", "c"}, {"cpp", "cpp"}};
+  return languages;
 }
 
 // The names of `values`, in the order of the values.
@@ -151,6 +158,7 @@ struct Arguments {
   CreateSubscriptionArguments create;
   ConsumeArguments consume;
   PluginChange plugin;
+  PluginNewArguments plugin_new;
   std::string name;
   std::string reason;
 };
@@ -171,6 +179,7 @@ class Parser {
     AddStats();
     AddWatch();
     AddPlugins();
+    AddPlugin();
     AddSources();
     AddSubscriptions();
     Add(&app_, "log", "Bounds of the event log",
@@ -327,6 +336,26 @@ class Parser {
       arguments_.plugin.name = arguments_.name;
       return run(arguments_.plugin, session_);
     });
+  }
+
+  // What an author does to a plugin, without a server.
+  void AddPlugin() {
+    CLI::App* group = app_.add_subcommand("plugin", "Plugins in the making");
+    group->fallthrough();
+    group->require_subcommand(1);
+    PluginNewArguments& plugin_new = arguments_.plugin_new;
+    CLI::App* app =
+        Add(group, "new", "Write a plugin to begin with",
+            [this, &plugin_new] { return RunPluginNew(plugin_new, session_); });
+    app->add_option("name", plugin_new.name,
+                    "Of the plugin and of its folder: a-z, 0-9, - and _")
+        ->required()
+        ->type_name("NAME");
+    AddChoice(app, "--language", &plugin_new.language, Languages(),
+              "What it is written in; default cpp");
+    app->add_option("--directory", plugin_new.directory,
+                    "Where to make the folder; default here")
+        ->type_name("DIR");
   }
 
   void AddSources() {

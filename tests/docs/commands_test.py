@@ -129,6 +129,7 @@ class CommandsTest(harness.EndToEnd):
         for name in ("api", "docs", "plugins", "proto"):
             (self.tree / name).symlink_to(harness.runfile(name))
         (self.tree / "bazel").symlink_to(harness.runfile("bazel"))
+        (self.tree / "tools").symlink_to(harness.runfile("tools"))
         (self.tree / "bazel-bin").symlink_to(os.getcwd())
         root = os.environ.get("WEIR_WORKSPACE", "")
         if harness.buf():
