@@ -15,6 +15,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
 #include "absl/strings/strip.h"
+#include "host/plugin/file_rules.h"
 
 namespace weir {
 
@@ -22,27 +23,32 @@ namespace {
 
 constexpr size_t kMaxIdBytes = 63;
 
-// Whether nobody but its owner decides what is at `path`.
-absl::Status CheckOwner(const std::string& path,
-                        const std::vector<uid_t>& owners) {
+// What the system says of `path`, through links.
+absl::Status LookAt(const std::string& path, struct stat& status) {
+  if (stat(path.c_str(), &status) == 0) return absl::OkStatus();
+  return absl::ErrnoToStatus(
+      errno, absl::StrCat(path,
+                          ": file.open: cannot be found; make it a "
+                          "file that the host's user may read"));
+}
+
+// Notes the signatures of the file, and why it must not be loaded.
+void LookAtFile(const std::string& folder, const std::vector<uid_t>& owners,
+                PluginFile& file) {
   struct stat status;
-  if (stat(path.c_str(), &status) != 0) {
-    return absl::ErrnoToStatus(
-        errno, absl::StrCat(path,
-                            ": file.open: cannot be found; make it a "
-                            "file that the host's user may read"));
+  const std::string yaml =
+      absl::StrCat(absl::StripSuffix(file.path, ".so"), ".yaml");
+  if (stat(yaml.c_str(), &status) == 0) {
+    file.yaml_signature = SignatureOf(status);
   }
-  if ((status.st_mode & S_IWOTH) != 0) {
-    return absl::PermissionDeniedError(absl::StrCat(
-        path, ": file.mode: everybody may write it; chmod o-w ", path));
-  }
-  if (std::find(owners.begin(), owners.end(), status.st_uid) == owners.end()) {
-    return absl::PermissionDeniedError(absl::StrCat(
-        path, ": file.owner: owned by user ", status.st_uid,
-        "; chown it to root or to the host's user, or name its owner in "
-        "plugins.allowed_owners"));
-  }
-  return absl::OkStatus();
+  file.status = LookAt(folder, status);
+  if (file.status.ok()) file.status = CheckOwner(status, folder, owners);
+  if (!file.status.ok()) return;
+  file.status = LookAt(file.path, status);
+  if (!file.status.ok()) return;
+  file.signature = SignatureOf(status);
+  file.status = CheckModuleType(status, file.path);
+  if (file.status.ok()) file.status = CheckOwner(status, file.path, owners);
 }
 
 // The names in `folder`, in order.
@@ -98,8 +104,8 @@ PluginFolderContents ReadPluginFolders(const std::vector<std::string>& folders,
         }
         continue;
       }
-      PluginFile file = {id, name, path, CheckOwner(folder, owners)};
-      if (file.status.ok()) file.status = CheckOwner(path, owners);
+      PluginFile file = {.id = id, .module = name, .path = path};
+      LookAtFile(folder, owners, file);
       const auto [other, is_new] = here.emplace(id, file);
       if (!is_new) {
         other->second.status = absl::AlreadyExistsError(

@@ -3,14 +3,12 @@
 #include <dlfcn.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <utility>
 
 #include "absl/cleanup/cleanup.h"
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "host/plugin/plugin_table.h"
-#include "host/plugin/private_copy.h"
 #include "host/status/annotate.h"
 
 namespace weir {
@@ -36,41 +34,26 @@ absl::StatusOr<weir_plugin> Enter(void* library) {
 }  // namespace
 
 absl::StatusOr<std::shared_ptr<const SharedObject>> SharedObject::Open(
-    const std::string& from, const std::string& to,
-    absl::Span<const std::string> allowed_sha256) {
-  absl::StatusOr<PrivateCopy> copy = CopyPrivately(from, to);
-  absl::Cleanup remove = [&to] { unlink(to.c_str()); };
-  if (!copy.ok()) return copy.status();
-  if (!allowed_sha256.empty() &&
-      std::find(allowed_sha256.begin(), allowed_sha256.end(), copy->sha256) ==
-          allowed_sha256.end()) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        from, ": file.sha256: ", copy->sha256,
-        " is not a digest that the configuration allows; add it to "
-        "plugins.allowed_sha256 and to the plugin's sha256, or put the right "
-        "file there"));
-  }
-  ElfReport report = CheckElf(copy->bytes);
-  if (absl::Status status = report.ToStatus(from); !status.ok()) return status;
-
+    const StoredModule& module, ElfReport report, const std::string& run_copy) {
+  absl::Cleanup remove = [&run_copy] { unlink(run_copy.c_str()); };
   // Neither RTLD_DEEPBIND, which breaks what replaces malloc, nor dlmopen, of
   // which there are only 15.
-  void* const library = dlopen(to.c_str(), RTLD_NOW | RTLD_LOCAL);
+  void* const library = dlopen(run_copy.c_str(), RTLD_NOW | RTLD_LOCAL);
   if (library == nullptr) {
     const char* const why = dlerror();
     return absl::InvalidArgumentError(absl::StrCat(
-        from, ": load.dlopen: ", why == nullptr ? "unknown" : why,
+        module.origin, ": load.dlopen: ", why == nullptr ? "unknown" : why,
         "; install what is missing, or link with -Wl,-z,defs to see it when "
         "building"));
   }
   const absl::StatusOr<weir_plugin> table = Enter(library);
   if (!table.ok()) {
     dlclose(library);
-    return Annotate(table.status(), from);
+    return Annotate(table.status(), module.origin);
   }
   std::move(remove).Cancel();
   return std::shared_ptr<const SharedObject>(new SharedObject(
-      to, std::move(copy->sha256), std::move(report), library, *table));
+      run_copy, module.sha256, std::move(report), library, *table));
 }
 
 SharedObject::SharedObject(std::string path, std::string sha256,

@@ -6,29 +6,27 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
-#include "absl/types/span.h"
 #include "host/plugin/elf_check.h"
+#include "host/plugin/module_store.h"
 #include "weir/plugin_abi.h"
 
 namespace weir {
 
-// A plugin's code in this process, from a private copy of its file; unloaded,
-// and the copy removed, with the last holder. Its constructors have run, and no
-// instance was made. Immutable.
+// A plugin's code in this process, from a copy of its file that nobody else
+// writes; unloaded, and the copy removed, with the last holder. Its
+// constructors have run, and no instance was made. Immutable.
 class SharedObject {
  public:
-  // Copies the file at `from` to `to` (see CopyPrivately), checks the copy (see
-  // CheckElf), opens it and asks its entry for the table (see CopyPluginTable).
-  // Nothing of it runs unless its digest is one of `allowed_sha256`, lower-case
-  // hex; none there allows all.
+  // Opens `run_copy`, which ModuleStore::MakeRunCopy made of `module` and this
+  // takes over, and asks its entry for the table (see CopyPluginTable).
+  // `report` is what CheckModule said of `module`.
   //
-  // Returns whatever of these went wrong, after the path: "x.so: elf.textrel:
-  // ...", FailedPrecondition "x.so: file.sha256: ..." for another digest, or
-  // "x.so: load.dlopen: ..." with what the loader said, such as a library that
-  // is missing. Nothing is left then, at `to` or in memory.
+  // Returns InvalidArgument "x.so: load.dlopen: ..." with what the loader said,
+  // such as a library that is missing, or "x.so: abi.table: ...". Nothing is
+  // left then, of `run_copy` or in memory.
   static absl::StatusOr<std::shared_ptr<const SharedObject>> Open(
-      const std::string& from, const std::string& to,
-      absl::Span<const std::string> allowed_sha256);
+      const StoredModule& module, ElfReport report,
+      const std::string& run_copy);
 
   ~SharedObject();
 

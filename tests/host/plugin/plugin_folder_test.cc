@@ -11,6 +11,7 @@
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "host/plugin/file_signature.h"
 #include "tests/support/status_matchers.h"
 
 namespace weir {
@@ -128,6 +129,35 @@ TEST_F(PluginFolderTest, RefusesTwoFilesOfOneId) {
   EXPECT_THAT(contents.files[0].status,
               StatusIs(absl::StatusCode::kAlreadyExists,
                        HasSubstr("x-y.so and x_y.so are both plugin x-y")));
+}
+
+TEST_F(PluginFolderTest, RefusesWhatIsNoFile) {
+  const std::string folder = Folder("a");
+  mkdir((folder + "/x.so").c_str(), 0755);
+  EXPECT_THAT(ReadFolders({folder}).files[0].status,
+              StatusIs(absl::StatusCode::kInvalidArgument,
+                       HasSubstr("x.so: file.type: a directory")));
+}
+
+TEST_F(PluginFolderTest, KnowsTheVersionsOfAFileAndOfItsSettings) {
+  const std::string folder = Folder("a");
+  Put(folder, "x_y.so");
+  const PluginFile bare = ReadFolders({folder}).files[0];
+  struct stat status;
+  ASSERT_EQ(stat((folder + "/x_y.so").c_str(), &status), 0);
+  EXPECT_EQ(bare.signature, SignatureOf(status));
+  EXPECT_EQ(bare.yaml_signature, FileSignature());
+
+  Put(folder, "x_y.yaml");
+  const PluginFile with_settings = ReadFolders({folder}).files[0];
+  EXPECT_EQ(with_settings.signature, bare.signature);
+  EXPECT_NE(with_settings.yaml_signature, FileSignature());
+  EXPECT_EQ(ReadFolders({folder}), ReadFolders({folder}));
+
+  std::ofstream(folder + "/x_y.so") << "longer";
+  const PluginFile changed = ReadFolders({folder}).files[0];
+  EXPECT_NE(changed.signature, bare.signature);
+  EXPECT_EQ(changed.yaml_signature, with_settings.yaml_signature);
 }
 
 TEST_F(PluginFolderTest, RefusesALinkThatLeadsNowhere) {
