@@ -45,6 +45,28 @@ TEST(SlabPoolTest, MakesALargerSlabForWhatDoesNotFit) {
   EXPECT_EQ(pool.held_bytes(), 0u);
 }
 
+TEST(SlabPoolTest, TakesFromTheArenaWhileThereIsRoomAndTheHeapAfterwards) {
+  const auto arena = SharedArena::Create(2 * kBytes);
+  ASSERT_TRUE(arena.ok()) << arena.status();
+  SlabPool pool(arena->get());
+  const auto in_arena = [&](const Slab* slab) {
+    return (*arena)->OffsetOf(slab->data, slab->capacity).has_value();
+  };
+  Slab* const first = pool.Take(1);
+  Slab* const large = pool.Take(kBytes + 1);
+  Slab* const second = pool.Take(1);
+  Slab* const third = pool.Take(1);
+  EXPECT_TRUE(in_arena(first));
+  EXPECT_FALSE(in_arena(large)) << "no block is that large";
+  EXPECT_TRUE(in_arena(second));
+  EXPECT_FALSE(in_arena(third)) << "it is full";
+  SlabPool::LetGo(second);
+  SlabPool::LetGo(third);
+  EXPECT_EQ(pool.Take(1), second) << "the arena's before the heap's";
+  for (Slab* slab : {first, large, second}) SlabPool::LetGo(slab);
+  EXPECT_EQ(pool.held_bytes(), 0u);
+}
+
 TEST(SlabPoolTest, AlignsSlabsToCacheLines) {
   SlabPool pool;
   Slab* const slab = pool.Take(1);
