@@ -13,6 +13,7 @@
 #include "host/pipeline/handler.h"
 #include "host/pipeline/message.h"
 #include "host/plugin/plugin_host_services.h"
+#include "host/plugin/plugin_instance.h"
 #include "weir/plugin_abi.h"
 
 namespace weir {
@@ -36,28 +37,16 @@ class InProcessHandler final : public Handler {
   absl::Status Create() override;
   int64_t QueueCapacity() override;
   bool WantsMessage(absl::string_view type) override;
-  // Uses weir.batch/1 if the plugin has it. A batch ends where a message fails:
-  // that one is counted, and the rest go in one by one.
   RunOutcome HandleMessages(absl::Span<const Message* const> messages,
                             std::atomic<uint32_t>& done,
                             std::atomic<uint32_t>& errors) override;
   void Destroy() override;
 
  private:
-  // Hands over messages[begin, end) as one batch. Returns how many of them were
-  // dealt with; the one after them failed, if that is not all.
-  uint32_t HandleBatch(uint32_t begin, uint32_t end,
-                       std::atomic<uint32_t>& done);
-  void HandleOne(uint32_t index, std::atomic<uint32_t>& done,
-                 std::atomic<uint32_t>& errors);
-  void AskForExtensions();
-
-  const weir_plugin table_;
   const std::shared_ptr<const void> code_;
   const std::shared_ptr<PluginHostServices> services_;
   const std::string config_json_;
-  void* self_ = nullptr;
-  weir_ext_batch batch_ = {};           // All zero: it has none.
+  PluginInstance instance_;
   std::vector<const weir_msg*> views_;  // Of the messages in hand.
 };
 

@@ -1,5 +1,7 @@
 #include "host/plugin/plugin_table.h"
 
+#include <dlfcn.h>
+
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -54,6 +56,21 @@ absl::StatusOr<weir_plugin> CopyPluginTable(const weir_plugin* table) {
                      "be there"));
   }
   return copy;
+}
+
+absl::StatusOr<weir_plugin> EnterPlugin(void* library) {
+  const auto entry = reinterpret_cast<decltype(&weir_plugin_entry_v1)>(
+      dlsym(library, "weir_plugin_entry_v1"));
+  if (entry == nullptr) {
+    return absl::InvalidArgumentError(
+        "elf.exports: weir_plugin_entry_v1 is not a function");
+  }
+  try {
+    return CopyPluginTable(entry(WEIR_ABI_MAJOR, WEIR_ABI_MINOR));
+  } catch (...) {
+    return absl::InvalidArgumentError(
+        "abi.table: its entry threw an exception; return null instead");
+  }
 }
 
 }  // namespace weir

@@ -14,6 +14,12 @@ namespace weir {
 // version 1.0, and a null function.
 absl::StatusOr<weir_plugin> CopyPluginTable(const weir_plugin* table);
 
+// Asks the entry of `library`, which dlopen returned, for its table. This is
+// the first of the plugin's own code that is called, so it may throw; that is
+// caught. Returns the errors of CopyPluginTable, and InvalidArgument if there
+// is no entry (elf.exports) or if it threw (abi.table).
+absl::StatusOr<weir_plugin> EnterPlugin(void* library);
+
 }  // namespace weir
 
 #endif  // WEIR_HOST_PLUGIN_PLUGIN_TABLE_H_

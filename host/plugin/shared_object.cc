@@ -13,26 +13,6 @@
 
 namespace weir {
 
-namespace {
-
-// The plugin's own code, and so the first place where it may throw.
-absl::StatusOr<weir_plugin> Enter(void* library) {
-  const auto entry = reinterpret_cast<decltype(&weir_plugin_entry_v1)>(
-      dlsym(library, "weir_plugin_entry_v1"));
-  if (entry == nullptr) {
-    return absl::InvalidArgumentError(
-        "elf.exports: weir_plugin_entry_v1 is not a function");
-  }
-  try {
-    return CopyPluginTable(entry(WEIR_ABI_MAJOR, WEIR_ABI_MINOR));
-  } catch (...) {
-    return absl::InvalidArgumentError(
-        "abi.table: its entry threw an exception; return null instead");
-  }
-}
-
-}  // namespace
-
 absl::StatusOr<std::shared_ptr<const SharedObject>> SharedObject::Open(
     const StoredModule& module, ElfReport report, const std::string& run_copy) {
   absl::Cleanup remove = [&run_copy] { unlink(run_copy.c_str()); };
@@ -46,7 +26,7 @@ absl::StatusOr<std::shared_ptr<const SharedObject>> SharedObject::Open(
         "; install what is missing, or link with -Wl,-z,defs to see it when "
         "building"));
   }
-  const absl::StatusOr<weir_plugin> table = Enter(library);
+  const absl::StatusOr<weir_plugin> table = EnterPlugin(library);
   if (!table.ok()) {
     dlclose(library);
     return Annotate(table.status(), module.origin);

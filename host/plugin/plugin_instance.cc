@@ -1,0 +1,168 @@
+#include "host/plugin/plugin_instance.h"
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <exception>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+
+namespace weir {
+
+namespace {
+
+// Larger than any sentence; the plugin's own words are cut to it.
+constexpr size_t kMaxErrorBytes = 4096;
+// More kinds than any plugin has, so that a count gone wrong reads nothing.
+constexpr uint32_t kMaxEventTypes = 1024;
+
+// Runs the plugin's code. A plugin of the SDK lets nothing out; another one may
+// throw. `what` must not outlive the exception, so it is copied here.
+template <typename T, typename Call>
+T Guarded(T otherwise, std::string* what, Call call) {
+  try {
+    return call();
+  } catch (const std::exception& e) {
+    if (what != nullptr) *what = e.what();
+  } catch (...) {
+    if (what != nullptr) *what = "an exception that is not a std::exception";
+  }
+  return otherwise;
+}
+
+void Begin(const RunLedger& ledger, uint32_t number) {
+  if (ledger.inflight == nullptr) return;
+  ledger.inflight->store(number, std::memory_order_release);
+}
+
+// What belongs to the message first, `done` last.
+void Finish(const RunLedger& ledger, uint32_t index, bool ok) {
+  if (!ok && ledger.errors != nullptr) {
+    ledger.errors->fetch_add(1, std::memory_order_release);
+  }
+  if (!ok && ledger.failed != nullptr) {
+    ledger.failed[index].store(1, std::memory_order_release);
+  }
+  ledger.done.store(index + 1, std::memory_order_release);
+}
+
+}  // namespace
+
+absl::Status PluginInstance::Create(absl::string_view config_json) {
+  std::array<char, kMaxErrorBytes> text = {};
+  weir_err err = {sizeof(weir_err), text.size(), text.data(), 0};
+  std::string what;
+  const weir_status status = Guarded<weir_status>(WEIR_EXCEPTION, &what, [&] {
+    return table_.create(host_, {config_json.data(), config_json.size()},
+                         &self_, &err);
+  });
+  if (status == WEIR_OK) {
+    AskForExtensions();
+    return absl::OkStatus();
+  }
+  if (what.empty()) {
+    what.assign(text.data(), std::min<size_t>(err.len, text.size()));
+  }
+  if (what.empty()) what = absl::StrCat("status ", status, " without a word");
+  return absl::FailedPreconditionError(absl::StrCat("create: ", what));
+}
+
+void PluginInstance::AskForExtensions() {
+  const auto* const batch = static_cast<const weir_ext_batch*>(
+      Guarded<const void*>(nullptr, nullptr, [&] {
+        return table_.get_ext(self_, WEIR_EXT_BATCH);
+      }));
+  if (batch != nullptr && batch->struct_size >= sizeof(weir_ext_batch) &&
+      batch->max_batch > 0 && batch->handle_messages != nullptr) {
+    batch_ = *batch;
+  }
+  AskForKinds();
+}
+
+void PluginInstance::AskForKinds() {
+  const auto* const describe = static_cast<const weir_ext_describe*>(
+      Guarded<const void*>(nullptr, nullptr, [&] {
+        return table_.get_ext(self_, WEIR_EXT_DESCRIBE);
+      }));
+  if (describe == nullptr ||
+      describe->struct_size < sizeof(weir_ext_describe) ||
+      describe->n_event_types > kMaxEventTypes) {
+    return;
+  }
+  declared_.emplace();
+  for (uint32_t i = 0; i < describe->n_event_types; ++i) {
+    const weir_str& kind = describe->event_types[i];
+    declared_->emplace_back(kind.data, kind.len);
+  }
+}
+
+int64_t PluginInstance::QueueCapacity() {
+  return Guarded<int64_t>(WEIR_EXCEPTION, nullptr,
+                          [&] { return table_.queue_capacity(self_); });
+}
+
+bool PluginInstance::WantsMessage(absl::string_view type) {
+  return Guarded<int32_t>(WEIR_EXCEPTION, nullptr, [&] {
+           return table_.wants_message(self_, {type.data(), type.size()});
+         }) > 0;
+}
+
+void PluginInstance::HandleMessages(absl::Span<const weir_msg* const> views,
+                                    const RunLedger& ledger) {
+  const auto count = static_cast<uint32_t>(views.size());
+  uint32_t at = 0;
+  while (at < count && batch_.handle_messages != nullptr) {
+    const uint32_t end = at + std::min(count - at, batch_.max_batch);
+    at += HandleBatch(views.subspan(at, end - at), at, ledger);
+    if (at == end) {
+      ledger.done.store(at, std::memory_order_release);
+      continue;
+    }
+    Begin(ledger, at + 1);
+    Finish(ledger, at++, /*ok=*/false);
+    break;
+  }
+  for (; at < count; ++at) HandleOne(views[at], at, ledger);
+}
+
+// Returns how many of `views`, which begin at message `begin`, were dealt with;
+// the one after them failed, if that is not all.
+uint32_t PluginInstance::HandleBatch(absl::Span<const weir_msg* const> views,
+                                     uint32_t begin, const RunLedger& ledger) {
+  // The first batch counts in the ledger itself, so that it is exact in the
+  // middle, too; one of a plugin with small batches, from its end on.
+  static_assert(sizeof(std::atomic<uint32_t>) == sizeof(uint32_t) &&
+                std::atomic<uint32_t>::is_always_lock_free);
+  uint32_t own = 0;
+  uint32_t* const marker =
+      begin == 0 ? reinterpret_cast<uint32_t*>(&ledger.done) : &own;
+  const auto count = static_cast<uint32_t>(views.size());
+  Begin(ledger, RunLedger::kWholeBatch);
+  const weir_status status = Guarded<weir_status>(WEIR_EXCEPTION, nullptr, [&] {
+    return batch_.handle_messages(self_, views.data(), count, marker);
+  });
+  if (status == WEIR_OK) return count;
+  const uint32_t dealt_with =
+      begin == 0 ? ledger.done.load(std::memory_order_acquire) : own;
+  return std::min(dealt_with, count - 1);
+}
+
+void PluginInstance::HandleOne(const weir_msg* view, uint32_t index,
+                               const RunLedger& ledger) {
+  Begin(ledger, index + 1);
+  const weir_status status = Guarded<weir_status>(WEIR_EXCEPTION, nullptr, [&] {
+    return table_.handle_message(self_, view);
+  });
+  Finish(ledger, index, status == WEIR_OK);
+}
+
+void PluginInstance::Destroy() {
+  Guarded<int>(0, nullptr, [&] {
+    table_.destroy(self_);
+    return 0;
+  });
+  self_ = nullptr;
+}
+
+}  // namespace weir
