@@ -120,13 +120,21 @@ weir_status PluginHostServices::TakeEvent(const weir_event& event) {
   return WEIR_OK;
 }
 
-weir_status PluginHostServices::Reject(Rejection why) {
+void PluginHostServices::CountRejected(Rejection why, uint64_t n) {
   const int64_t now_ns = clock_.MonotonicNs();
-  {
-    MutexLock lock(&mu_);
-    ++rejected_[static_cast<size_t>(why)];
-    last_rejection_ns_ = now_ns;
-  }
+  MutexLock lock(&mu_);
+  rejected_[static_cast<size_t>(why)] += n;
+  last_rejection_ns_ = now_ns;
+}
+
+void PluginHostServices::CountSuppressed(uint64_t n) {
+  MutexLock lock(&mu_);
+  suppressed_ += n;
+  suppressed_since_ += n;
+}
+
+weir_status PluginHostServices::Reject(Rejection why) {
+  CountRejected(why, 1);
   switch (why) {
     case Rejection::kFull:
     case Rejection::kRate:

@@ -60,6 +60,11 @@ class PluginHostServices {
   // What was declared; empty if nothing was.
   std::vector<std::string> declared() const ABSL_LOCKS_EXCLUDED(mu_);
 
+  // Counts what was refused before it came here: events and log lines of a
+  // plugin in a child, for which there was no room on the way.
+  void CountRejected(Rejection why, uint64_t n) ABSL_LOCKS_EXCLUDED(mu_);
+  void CountSuppressed(uint64_t n) ABSL_LOCKS_EXCLUDED(mu_);
+
   struct Counts {
     uint64_t emitted = 0;
     std::map<std::string, uint64_t> rejected;  // By reason; all five.

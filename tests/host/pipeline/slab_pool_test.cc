@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "gtest/gtest.h"
+#include "host/pipeline/shared_arena.h"
 
 namespace weir {
 namespace {

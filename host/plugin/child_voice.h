@@ -1,0 +1,61 @@
+#ifndef WEIR_HOST_PLUGIN_CHILD_VOICE_H_
+#define WEIR_HOST_PLUGIN_CHILD_VOICE_H_
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/strings/string_view.h"
+#include "host/plugin/child_channel.h"
+#include "host/plugin/child_ring.h"
+#include "host/plugin/plugin_host_services.h"
+#include "host/sync/mutex.h"
+
+namespace weir {
+
+// Passes on what a plugin in a child says: events and log lines out of its
+// ring, and what it prints. The services check and limit all of it, as if the
+// plugin was in this process.
+//
+// Drain is thread-safe; the other calls come from one thread.
+class ChildVoice {
+public:
+  // `channel` must outlive it, and its ring be empty.
+  ChildVoice(ChildChannel &channel,
+             std::shared_ptr<PluginHostServices> services);
+
+  ChildVoice(const ChildVoice &) = delete;
+  ChildVoice &operator=(const ChildVoice &) = delete;
+
+  // Passes on what was in the ring at the call, in order. Returns false if
+  // there is what no child writes.
+  bool Drain() ABSL_LOCKS_EXCLUDED(mu_);
+
+  // Takes any piece of what the child prints, and passes on complete lines. One
+  // that is longer than a log line may be is passed on in pieces.
+  void Print(absl::string_view text);
+
+  // Passes on the last line, if it is not complete.
+  void EndPrint();
+
+private:
+  bool PassOn(ChildRingReader::Record record);
+  void CountRejected() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+
+  ChildChannel &channel_;
+  const std::shared_ptr<PluginHostServices> services_;
+  std::string line_; // That is not complete yet.
+
+  // Held while what was said is passed on, so that it stays in order.
+  Mutex mu_;
+  ChildRingReader ring_ ABSL_GUARDED_BY(mu_);
+  std::array<uint64_t, ChildChannel::kReasons>
+      rejected_ ABSL_GUARDED_BY(mu_) = {};
+  uint64_t suppressed_ ABSL_GUARDED_BY(mu_) = 0;
+};
+
+} // namespace weir
+
+#endif // WEIR_HOST_PLUGIN_CHILD_VOICE_H_

@@ -1,0 +1,77 @@
+#include "runner/probe.h"
+
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cstring>
+#include <fstream>
+#include <iterator>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "host/plugin/elf_check.h"
+#include "host/plugin/plugin_table.h"
+#include "host/status/json_text.h"
+#include "weir/plugin_abi.h"
+
+namespace weir {
+namespace {
+
+template <size_t kSize>
+absl::string_view Text(const char (&chars)[kSize]) {
+  return {chars, strnlen(chars, kSize)};
+}
+
+// The note is read from the bytes of the file; elf_check says what is wrong
+// with them before anybody comes here.
+weir_note ReadNote(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  const std::string bytes{std::istreambuf_iterator<char>(file),
+                          std::istreambuf_iterator<char>()};
+  return CheckElf(bytes).note;
+}
+
+absl::StatusOr<weir_plugin> Load(const std::string& path) {
+  void* const library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (library != nullptr) return EnterPlugin(library);
+  const char* const why = dlerror();
+  return absl::InvalidArgumentError(
+      absl::StrCat("load.dlopen: ", why == nullptr ? "unknown" : why));
+}
+
+std::string Describe(const weir_plugin& table, const weir_note& note) {
+  return absl::StrCat("{\"name\": ", ToJsonString(Text(note.name)),
+                      ", \"version\": ", ToJsonString(Text(note.version)),
+                      ", \"abi_major\": ", table.abi_major,
+                      ", \"abi_minor\": ", table.abi_minor, "}\n");
+}
+
+// The message is "check: what is wrong".
+std::string Describe(const absl::Status& status) {
+  const absl::string_view text = status.message();
+  const size_t colon = text.find(": ");
+  const bool has_check = colon != absl::string_view::npos;
+  return absl::StrCat(
+      "{\"check\": ", ToJsonString(has_check ? text.substr(0, colon) : "load"),
+      ", \"error\": ", ToJsonString(has_check ? text.substr(colon + 2) : text),
+      "}\n");
+}
+
+}  // namespace
+
+int Probe(const std::string& path) {
+  const int out = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 10);
+  if (out < 0 || dup2(STDERR_FILENO, STDOUT_FILENO) < 0) return 1;
+  const weir_note note = ReadNote(path);
+  const absl::StatusOr<weir_plugin> table = Load(path);
+  const std::string line =
+      table.ok() ? Describe(*table, note) : Describe(table.status());
+  const bool written =
+      write(out, line.data(), line.size()) == static_cast<ssize_t>(line.size());
+  return written && table.ok() ? 0 : 1;
+}
+
+}  // namespace weir

@@ -1,0 +1,20 @@
+#ifndef WEIR_RUNNER_PROBE_H_
+#define WEIR_RUNNER_PROBE_H_
+
+#include <string>
+
+namespace weir {
+
+// Loads the library at `path`, as Worker does, and asks its entry for the
+// table; makes no instance. Writes one line to standard output, a JSON object:
+//
+//   {"name": "counts", "version": "1.0.0", "abi_major": 1, "abi_minor": 0}
+//   {"check": "load.dlopen", "error": "libfoo.so.1: cannot open ..."}
+//
+// Whatever the library writes to standard output goes to standard error.
+// Returns the exit status: 0, and 1 after an error.
+int Probe(const std::string& path);
+
+}  // namespace weir
+
+#endif  // WEIR_RUNNER_PROBE_H_

@@ -1,0 +1,71 @@
+#ifndef WEIR_RUNNER_RUNNER_SERVICES_H_
+#define WEIR_RUNNER_RUNNER_SERVICES_H_
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "host/plugin/child_channel.h"
+#include "host/plugin/child_ring.h"
+#include "host/plugin/token_bucket.h"
+#include "host/sync/mutex.h"
+#include "weir/plugin_abi.h"
+
+namespace weir {
+
+// What a plugin in a child is lent: a weir_host with weir.emit/1 and
+// weir.names/1, as PluginHostServices is for one in the host. What the plugin
+// says goes into the ring of the channel, and the host checks it again there;
+// it is checked here, too, so that the plugin gets the same answers. The one
+// difference: that `json` is no JSON is found by the host alone, and is counted
+// there.
+//
+// Thread-safe.
+class RunnerServices {
+ public:
+  // `channel` must outlive it. `notify_fd` is an eventfd.
+  RunnerServices(ChildChannel& channel, int notify_fd);
+
+  RunnerServices(const RunnerServices&) = delete;
+  RunnerServices& operator=(const RunnerServices&) = delete;
+
+  const weir_host* table() const { return &table_; }
+
+  // Refuses all kinds but these, if there are any, from now on.
+  void Declare(const std::optional<std::vector<std::string>>& kinds)
+      ABSL_LOCKS_EXCLUDED(mu_);
+
+  // Whether the host waits for us, and so looks into the ring by itself.
+  void SetBusy(bool busy) { busy_.store(busy); }
+
+ private:
+  static const void* GetExt(void* ctx, const char* id);
+  static void Log(void* ctx, int32_t severity, const char* text, uint64_t len);
+  static int64_t NowNs(void* ctx);
+  static weir_status Emit(void* ctx, const weir_event* event);
+  static weir_str TypeName(void* ctx, uint16_t id);
+  static weir_str SourceName(void* ctx, uint32_t id);
+
+  weir_status TakeEvent(const weir_event& event) ABSL_LOCKS_EXCLUDED(mu_);
+  weir_status Reject(size_t reason, weir_status status);
+  bool IsDeclared(const std::string& kind) const ABSL_LOCKS_EXCLUDED(mu_);
+  bool TakeToken() ABSL_LOCKS_EXCLUDED(mu_);
+  bool Push(ChildRecord kind, const std::string& body);
+
+  ChildChannel& channel_;
+  const int notify_fd_;
+  const weir_host table_;
+  ChildRingWriter ring_;
+  std::atomic<bool> busy_{true};
+  mutable Mutex mu_;
+  TokenBucket emit_bucket_ ABSL_GUARDED_BY(mu_);
+  std::optional<std::vector<std::string>> kinds_ ABSL_GUARDED_BY(mu_);
+};
+
+}  // namespace weir
+
+#endif  // WEIR_RUNNER_RUNNER_SERVICES_H_

@@ -1,0 +1,161 @@
+#include "runner/worker.h"
+
+#include <dlfcn.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstring>
+#include <utility>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
+#include "absl/types/span.h"
+#include "host/plugin/plugin_table.h"
+#include "runner/crash_report.h"
+
+namespace weir {
+
+Worker::Worker(ChildChannel& channel, const uint8_t* arena, std::string module)
+    : channel_(channel),
+      arena_(arena),
+      module_(std::move(module)),
+      services_(channel, kChildNotifyFd) {
+  for (size_t i = 0; i < views_.size(); ++i) views_[i] = &messages_[i];
+}
+
+void Worker::Run() {
+  UseCrashStack();
+  channel_.worker_tid.store(static_cast<int32_t>(syscall(SYS_gettid)));
+  uint32_t turn = 0;
+  ChildCommand command = ChildCommand::kCreate;
+  do {
+    turn = AwaitTurn(turn);
+    services_.SetBusy(true);
+    command = channel_.command;
+    Execute(command, channel_.count);
+    services_.SetBusy(false);
+    Answer(turn);
+  } while (command != ChildCommand::kDestroy);
+}
+
+// Says that it sleeps, looks once more, sleeps: the host does the same things
+// in the other order, so one of the two notices.
+uint32_t Worker::AwaitTurn(uint32_t last) {
+  uint32_t turn = channel_.turn.load();
+  while (turn == last) {
+    channel_.child_waits.store(1);
+    if (channel_.turn.load() == last) {
+      FutexWait(channel_.turn, last, absl::InfiniteDuration());
+    }
+    channel_.child_waits.store(0);
+    turn = channel_.turn.load();
+  }
+  return turn;
+}
+
+void Worker::Answer(uint32_t turn) {
+  channel_.answered.store(turn);
+  if (channel_.host_waits.load() != 0) FutexWakeAll(channel_.answered);
+}
+
+void Worker::Execute(ChildCommand command, uint32_t count) {
+  switch (command) {
+    case ChildCommand::kCreate:
+      return Create({channel_.request, count});
+    case ChildCommand::kCapacity:
+      channel_.number = instance_->QueueCapacity();
+      return;
+    case ChildCommand::kWants:
+      channel_.number = instance_->WantsMessage({channel_.request, count});
+      return;
+    case ChildCommand::kRun:
+      return HandleRun(count);
+    case ChildCommand::kDestroy:
+      instance_->Destroy();
+      return;
+  }
+}
+
+void Worker::Create(absl::string_view config_json) {
+  if (const absl::Status loaded = Load(); !loaded.ok()) return Fail(loaded);
+  if (const absl::Status created = instance_->Create(config_json);
+      !created.ok()) {
+    return Fail(created);
+  }
+  channel_.status = 0;
+  services_.Declare(instance_->declared());
+  Describe();
+}
+
+absl::Status Worker::Load() {
+  library_ = dlopen(module_.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (library_ == nullptr) {
+    const char* const why = dlerror();
+    return absl::InvalidArgumentError(absl::StrCat(
+        "load.dlopen: ", why == nullptr ? "unknown" : why,
+        "; install what is missing, or link with -Wl,-z,defs to see it when "
+        "building"));
+  }
+  const absl::StatusOr<weir_plugin> table = EnterPlugin(library_);
+  if (table.ok()) instance_.emplace(*table, services_.table());
+  return table.status();
+}
+
+void Worker::Fail(const absl::Status& status) {
+  const absl::string_view text = status.message();
+  channel_.status = static_cast<int32_t>(status.code());
+  channel_.answer_bytes =
+      static_cast<uint32_t>(std::min(text.size(), ChildChannel::kMaxAnswer));
+  std::memcpy(channel_.answer, text.data(), channel_.answer_bytes);
+}
+
+// Tells the kinds that the plugin declares; those that do not fit are longer
+// than any that an event may have.
+void Worker::Describe() {
+  channel_.max_batch = instance_->max_batch();
+  channel_.declares = instance_->declared().has_value() ? 1 : 0;
+  uint32_t at = 0;
+  for (const std::string& kind :
+       instance_->declared().value_or(std::vector<std::string>())) {
+    const auto size = static_cast<uint32_t>(kind.size());
+    if (sizeof(size) + size > ChildChannel::kMaxAnswer - at) break;
+    std::memcpy(channel_.answer + at, &size, sizeof(size));
+    std::memcpy(channel_.answer + at + sizeof(size), kind.data(), size);
+    at += sizeof(size) + size;
+  }
+  channel_.answer_bytes = at;
+}
+
+void Worker::HandleRun(uint32_t count) {
+  const auto channel = reinterpret_cast<uintptr_t>(&channel_);
+  const uintptr_t from_arena =
+      reinterpret_cast<uintptr_t>(arena_) - channel_.host_arena;
+  for (uint32_t i = 0; i < count; ++i) {
+    const ChildDescriptor at = channel_.run[i];
+    const bool in_spill = at.in_spill != 0;
+    const uint8_t* const lies = in_spill ? channel_.spill : arena_;
+    const uintptr_t away = in_spill ? channel : from_arena;
+    weir_msg& message = messages_[i];
+    message = *reinterpret_cast<const weir_msg*>(lies + at.offset);
+    message.base = reinterpret_cast<const uint8_t*>(
+        reinterpret_cast<uintptr_t>(message.base) + away);
+    message.fields = reinterpret_cast<const weir_field*>(
+        reinterpret_cast<uintptr_t>(message.fields) + away);
+  }
+  instance_->HandleMessages(absl::MakeConstSpan(views_.data(), count),
+                            {.done = channel_.head,
+                             .inflight = &channel_.inflight,
+                             .failed = channel_.failed});
+}
+
+void Worker::Unload() {
+  instance_.reset();
+  if (library_ != nullptr) dlclose(library_);
+  library_ = nullptr;
+}
+
+}  // namespace weir

@@ -1,0 +1,65 @@
+#include "host/plugin/probe_module.h"
+
+#include <vector>
+
+#include "absl/time/time.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/support/child_plugin.h"
+#include "tests/support/status_matchers.h"
+#include "weir/plugin_abi.h"
+
+namespace weir {
+namespace {
+
+using testing::HasSubstr;
+
+constexpr absl::Duration kLong = absl::Minutes(1);
+
+TEST(ProbeModuleTest, TellsWhatAModuleIs) {
+  const auto probe = ProbeModule(kRunner, FixturePath("says"), kLong);
+  ASSERT_THAT(probe, IsOk());
+  EXPECT_EQ(probe->name, "says");
+  EXPECT_EQ(probe->version, "2.1.0");
+  EXPECT_EQ(probe->abi_major, WEIR_ABI_MAJOR);
+  EXPECT_EQ(probe->abi_minor, WEIR_ABI_MINOR);
+}
+
+TEST(ProbeModuleTest, IsNotConfusedByWhatAConstructorPrints) {
+  const auto probe = ProbeModule(kRunner, FixturePath("ctor_prints"), kLong);
+  ASSERT_THAT(probe, IsOk());
+  EXPECT_EQ(probe->name, "fixture");
+}
+
+TEST(ProbeModuleTest, TellsWhatIsWrongWithAModule) {
+  struct Case {
+    const char* fixture;
+    const char* message;
+  };
+  for (const Case& c : std::vector<Case>{
+           {"missing_entry", "elf.exports: "},
+           {"not_there", "load.dlopen: "},
+           {"ctor_aborts", "load.crash: ends its process with SIGABRT"},
+       }) {
+    EXPECT_THAT(
+        ProbeModule(kRunner, FixturePath(c.fixture), kLong),
+        StatusIs(absl::StatusCode::kInvalidArgument, HasSubstr(c.message)))
+        << c.fixture;
+  }
+}
+
+TEST(ProbeModuleTest, WaitsNoLongerThanItIsTold) {
+  EXPECT_THAT(
+      ProbeModule(kRunner, FixturePath("hang_in_ctor"), absl::Milliseconds(50)),
+      StatusIs(absl::StatusCode::kInvalidArgument,
+               HasSubstr("load.time: not loaded after 50ms")));
+}
+
+TEST(ProbeModuleTest, TellsThatThereIsNoRunner) {
+  EXPECT_THAT(ProbeModule("/nonexistent", FixturePath("ok_c"), kLong),
+              StatusIs(absl::StatusCode::kUnavailable,
+                       HasSubstr("/nonexistent: No such file")));
+}
+
+}  // namespace
+}  // namespace weir
