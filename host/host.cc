@@ -24,8 +24,15 @@
 #include "host/log/log.h"
 #include "host/metrics/process_stats.h"
 #include "host/pipeline/name_table.h"
+#include "host/pipeline/shared_arena.h"
 #include "host/pipeline/slab_pool.h"
+#include "host/plugin/child_supervisor.h"
+#include "host/plugin/folder_follower.h"
+#include "host/plugin/folder_watch.h"
+#include "host/plugin/inotify_folder_events.h"
 #include "host/plugin/module_instance_maker.h"
+#include "host/plugin/module_store.h"
+#include "host/plugin/plugin_folder.h"
 #include "host/plugin/plugin_set.h"
 #include "host/plugin/state_store.h"
 #include "host/plugins_from_config.h"
@@ -60,9 +67,8 @@ constexpr absl::Duration kRetryAfter = absl::Seconds(2);
 constexpr absl::Duration kServerGrace = absl::Seconds(1);
 constexpr absl::Duration kServerLimit = absl::Seconds(3);
 
-// Checks that `path` is a directory that the host can write to, and makes the
-// one below it that holds private copies of plugins.
-absl::StatusOr<std::string> PrepareStateDir(const std::string& path) {
+// Checks that `path` is a directory that the host can write to.
+absl::Status CheckStateDir(const std::string& path) {
   struct stat info = {};
   if (stat(path.c_str(), &info) != 0) {
     return absl::FailedPreconditionError(
@@ -73,12 +79,39 @@ absl::StatusOr<std::string> PrepareStateDir(const std::string& path) {
     return absl::FailedPreconditionError(absl::StrCat(
         "state_dir ", path, ": not a directory that this user can write to"));
   }
-  std::string run = absl::StrCat(path, "/run");
-  if (mkdir(run.c_str(), 0700) != 0 && errno != EEXIST) {
-    return absl::FailedPreconditionError(
-        absl::StrCat("making ", run, ": ", std::strerror(errno)));
+  return absl::OkStatus();
+}
+
+// What plugins need of the host, and what may be refused.
+struct PluginParts {
+  std::unique_ptr<StateStore> states;
+  std::unique_ptr<ModuleStore> modules;
+  std::unique_ptr<ChildSupervisor> supervisor;
+  std::unique_ptr<SharedArena> arena;  // Null: the system has no memory for it.
+  std::string runner;
+};
+
+absl::StatusOr<PluginParts> MakePluginParts(const std::string& state_dir,
+                                            std::string runner) {
+  PluginParts parts;
+  auto states = StateStore::Open(absl::StrCat(state_dir, "/plugins.db"));
+  if (!states.ok()) return states.status();
+  parts.states = *std::move(states);
+  auto modules = ModuleStore::Open(state_dir);
+  if (!modules.ok()) return modules.status();
+  parts.modules = *std::move(modules);
+  auto supervisor = ChildSupervisor::Start();
+  if (!supervisor.ok()) return supervisor.status();
+  parts.supervisor = *std::move(supervisor);
+  auto arena = SharedArena::Create();
+  if (arena.ok()) {
+    parts.arena = *std::move(arena);
+  } else {
+    LogWarning("host",
+               "messages are copied to each child: ", arena.status().message());
   }
-  return run;
+  parts.runner = std::move(runner);
+  return parts;
 }
 
 BrokerOptions MakeBrokerOptions(const v1::HostConfig& config) {
@@ -99,24 +132,36 @@ BrokerOptions MakeBrokerOptions(const v1::HostConfig& config) {
 class Host::Rooms {
  public:
   Rooms(const v1::HostConfig& config, const Environment& environment,
-        const Clock& clock, uint64_t seed, std::string run_dir,
-        std::unique_ptr<StateStore> states)
+        const Clock& clock, uint64_t seed, PluginParts parts)
       : config_(config),
         environment_(environment),
         clock_(clock),
         random_(seed),
+        parts_(std::move(parts)),
+        slabs_(parts_.arena.get()),
         broker_(MakeBrokerOptions(config), MakeEpoch(random_), codec_, clock),
         subscriptions_(broker_, clock, config.limits().max_subscriptions()),
         dispatcher_(types_, source_names_, slabs_, clock,
                     {.max_queued_bytes = config.plugins().max_queued_bytes()}),
         auditor_(dispatcher_, broker_, clock),
-        states_(std::move(states)),
-        maker_(std::move(run_dir)),
+        plugin_seed_(random_()),
+        maker_({*parts_.modules, *parts_.supervisor, parts_.arena.get(), types_,
+                source_names_, parts_.runner, PluginOwners(config.plugins())}),
         plugins_({dispatcher_, maker_, broker_, types_, source_names_, clock,
                   &WriteLog,
                   [this](absl::string_view id, const DesiredState& state) {
-                    return states_->Write(id, state);
-                  }}),
+                    return parts_.states->Write(id, state);
+                  },
+                  [this](absl::string_view id) { ForgetPlugin(id); }},
+                 [this](const std::string& id, const std::string& module) {
+                   return FindPlugin(id, module);
+                 }),
+        follower_(
+            plugins_, *parts_.modules, PluginOwners(config.plugins()),
+            [this](const std::string& id, const std::string& module) {
+              return FindPlugin(id, module);
+            },
+            [](absl::string_view text) { LogInfo("plugins", text); }),
         sources_(broker_, clock,
                  [] { return std::make_unique<InterruptibleSleeper>(); }),
         access_(MakeAccessOptions(config)),
@@ -152,11 +197,12 @@ class Host::Rooms {
     LogInfo("host", "serving on ", absl::StrJoin(server_->addresses(), ", "));
     Publish("weir.host.started", Severity::kInfo);
     for (const v1::SourceConfig& source : config_.sources()) AddSource(source);
-    PluginPlan plan = PlanPlugins(config_, environment_, random_());
+    PluginPlan plan = PlanPlugins(config_, environment_, plugin_seed_);
     for (const std::string& notice : plan.notices) LogInfo("plugins", notice);
-    const auto desired = states_->ReadAll();
+    const auto desired = parts_.states->ReadAll();
     if (!desired.ok()) return desired.status();
     plugins_.Load(std::move(plan.specs), *desired);
+    if (config_.plugins().autoload()) WatchFolders(std::move(plan.contents));
     sources_.Start();
     StartTickers();
     return absl::OkStatus();
@@ -176,6 +222,7 @@ class Host::Rooms {
     dispatcher_.Drain(
         std::max(absl::ZeroDuration(),
                  end - clock_.Now() - kServerGrace - kServerLimit));
+    if (watch_ != nullptr) watch_->Stop();
     tick_.reset();
     stats_tick_.reset();
     plugins_.UnloadAll();
@@ -237,6 +284,48 @@ class Host::Rooms {
     if (!status.ok()) LogError(name, status.message());
   }
 
+  void WatchFolders(PluginFolderContents known) {
+    const v1::PluginsConfig& plugins = config_.plugins();
+    follower_.Know(known);
+    FolderWatchOptions options;
+    options.folders.assign(plugins.folders().begin(), plugins.folders().end());
+    options.owners = PluginOwners(plugins);
+    options.scan_interval = FromProto(plugins.scan_interval());
+    auto events = InotifyFolderEvents::Create(
+        options.folders,
+        [](absl::string_view text) { LogWarning("plugins", text); });
+    if (!events.ok()) {
+      LogError("plugins", "the plugin folders are not watched: ",
+               events.status().message());
+      return;
+    }
+    watch_ = std::make_unique<FolderWatch>(
+        std::move(options), *std::move(events), clock_,
+        [this](const PluginFolderContents& contents) {
+          return follower_.Follow(contents);
+        });
+    watch_->Start(std::move(known));
+  }
+
+  // What the configuration and the folders say now.
+  absl::StatusOr<PluginSlotSpec> FindPlugin(const std::string& id,
+                                            const std::string& module) const {
+    PluginPlan plan = PlanPlugins(config_, environment_, plugin_seed_, module);
+    for (PluginSlotSpec& spec : plan.specs) {
+      if (spec.id == id) return std::move(spec);
+    }
+    return absl::NotFoundError(absl::StrCat(
+        module.empty() ? id : module, " is in none of the plugin folders (",
+        absl::StrJoin(config_.plugins().folders(), ", "), "); put it there"));
+  }
+
+  void ForgetPlugin(absl::string_view id) {
+    const absl::Status forgotten = parts_.states->Forget(id);
+    if (!forgotten.ok()) {
+      LogError(absl::StrCat("plugins/", id), forgotten.message());
+    }
+  }
+
   // "plugins/..." of those whose full queue holds a source up now.
   std::vector<std::string> BlockingPlugins() const {
     std::vector<std::string> names;
@@ -266,6 +355,7 @@ class Host::Rooms {
   const Clock& clock_;
   std::mt19937_64 random_;  // Used while the host is made and started.
 
+  const PluginParts parts_;
   NameTable types_;
   NameTable source_names_;
   SlabPool slabs_;
@@ -275,9 +365,11 @@ class Host::Rooms {
   SubscriptionStore subscriptions_;
   Dispatcher dispatcher_;
   Auditor auditor_;
-  const std::unique_ptr<StateStore> states_;
+  const uint64_t plugin_seed_;
   ModuleInstanceMaker maker_;
   PluginSet plugins_;
+  FolderFollower follower_;
+  std::unique_ptr<FolderWatch> watch_;
   std::vector<std::unique_ptr<DecodeStage>> stages_;
   SourceSet sources_;
 
@@ -298,18 +390,18 @@ class Host::Rooms {
 
 absl::StatusOr<std::unique_ptr<Host>> Host::Start(
     const v1::HostConfig& config, const Environment& environment,
-    const Clock& clock, uint64_t seed) {
+    const Clock& clock, uint64_t seed, std::string runner) {
   if (absl::Status status = ConfigureLog(MakeLogOptions(config.logging()));
       !status.ok()) {
     return status;
   }
-  auto run_dir = PrepareStateDir(config.state_dir());
-  if (!run_dir.ok()) return run_dir.status();
-  auto states =
-      StateStore::Open(absl::StrCat(config.state_dir(), "/plugins.db"));
-  if (!states.ok()) return states.status();
+  if (absl::Status status = CheckStateDir(config.state_dir()); !status.ok()) {
+    return status;
+  }
+  auto parts = MakePluginParts(config.state_dir(), std::move(runner));
+  if (!parts.ok()) return parts.status();
   auto rooms = std::make_unique<Rooms>(config, environment, clock, seed,
-                                       *std::move(run_dir), *std::move(states));
+                                       *std::move(parts));
   if (absl::Status status = rooms->Start(); !status.ok()) {
     rooms->Stop();
     return status;

@@ -26,7 +26,7 @@ class Host {
  public:
   // Runs `config`, which has its defaults and no faults (LoadConfigFile).
   // `clock` must outlive the host and is a real one. Everything random comes of
-  // `seed`.
+  // `seed`. Plugins in children are run by the program at `runner`.
   //
   // Returns an error, naming the place and the cure, if the state directory, or
   // what is kept there of plugins, cannot be used or an address cannot be
@@ -34,7 +34,7 @@ class Host {
   // plugin or a source is that one's own state, and the host runs.
   static absl::StatusOr<std::unique_ptr<Host>> Start(
       const v1::HostConfig& config, const Environment& environment,
-      const Clock& clock, uint64_t seed);
+      const Clock& clock, uint64_t seed, std::string runner);
 
   ~Host();  // Stops.
 

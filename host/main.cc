@@ -26,6 +26,7 @@
 #include "host/config/proto_to_yaml.h"
 #include "host/host.h"
 #include "host/log/log.h"
+#include "host/runner_path.h"
 #include "host/sync/system_clock.h"
 #include "host/version.h"
 
@@ -87,7 +88,7 @@ int Run(const v1::HostConfig& config, const Environment& environment) {
   const SystemClock clock;
   std::random_device random;
   const uint64_t seed = uint64_t{random()} << 32 | random();
-  auto host = Host::Start(config, environment, clock, seed);
+  auto host = Host::Start(config, environment, clock, seed, FindPluginRunner());
   if (!host.ok()) {
     std::cerr << "weir-host: " << host.status().message() << "\n";
     return 1;

@@ -57,26 +57,17 @@ PluginSlotOptions ToOptions(const v1::PluginConfig& plugin,
   options.emit_ring_events = settings.emit_ring_events();
   options.memory_limit_bytes = settings.memory_limit_bytes();
   options.max_crashes = settings.max_crashes();
+  options.on_remove =
+      settings.on_remove() == v1::PluginSettings::ON_REMOVE_UNLOAD
+          ? OnRemove::kUnload
+          : OnRemove::kKeepRunning;
+  options.on_change =
+      settings.on_change() == v1::PluginSettings::ON_CHANGE_NOTIFY
+          ? OnChange::kNotify
+          : OnChange::kUpgrade;
   options.probation_time = FromProto(settings.probation_time());
   options.probation_messages = settings.probation_messages();
   return options;
-}
-
-std::vector<uid_t> OwnersOf(const v1::PluginsConfig& config,
-                            std::vector<std::string>* notices) {
-  std::vector<uid_t> owners;
-  for (const std::string& name : config.allowed_owners()) {
-    const passwd* const user = getpwnam(name.c_str());
-    if (user == nullptr) {
-      notices->push_back(
-          absl::StrCat("plugins.allowed_owners: no user is "
-                       "called \"",
-                       name, "\""));
-      continue;
-    }
-    owners.push_back(user->pw_uid);
-  }
-  return owners;
 }
 
 // Fills in what the configuration says of the slot.
@@ -115,14 +106,32 @@ void Configure(const v1::HostConfig& config, const Environment& environment,
 
 }  // namespace
 
+std::vector<uid_t> PluginOwners(const v1::PluginsConfig& config,
+                                std::vector<std::string>* notices) {
+  std::vector<uid_t> owners;
+  for (const std::string& name : config.allowed_owners()) {
+    const passwd* const user = getpwnam(name.c_str());
+    if (user == nullptr) {
+      if (notices != nullptr) {
+        notices->push_back(absl::StrCat(
+            "plugins.allowed_owners: no user is called \"", name, "\""));
+      }
+      continue;
+    }
+    owners.push_back(user->pw_uid);
+  }
+  return owners;
+}
+
 PluginPlan PlanPlugins(const v1::HostConfig& config,
-                       const Environment& environment, uint64_t seed) {
+                       const Environment& environment, uint64_t seed,
+                       const std::string& module) {
   PluginPlan plan;
   const v1::PluginsConfig& plugins = config.plugins();
   const std::vector<std::string> folders(plugins.folders().begin(),
                                          plugins.folders().end());
   PluginFolderContents contents =
-      ReadPluginFolders(folders, OwnersOf(plugins, &plan.notices));
+      ReadPluginFolders(folders, PluginOwners(plugins, &plan.notices));
   plan.notices.insert(plan.notices.end(), contents.notices.begin(),
                       contents.notices.end());
 
@@ -130,7 +139,9 @@ PluginPlan PlanPlugins(const v1::HostConfig& config,
   std::map<std::string, PluginSlotSpec> specs;
   for (PluginFile& file : contents.files) {
     const v1::PluginConfig& entry = PluginEntry(config, file.id);
-    if (!plugins.autoload() && entry.id().empty()) continue;
+    if (!plugins.autoload() && entry.id().empty() && file.module != module) {
+      continue;
+    }
     PluginSlotSpec& spec = specs[file.id];
     spec.id = file.id;
     spec.module = file.module;
@@ -138,21 +149,21 @@ PluginPlan PlanPlugins(const v1::HostConfig& config,
     spec.status = file.status;
   }
   for (const v1::PluginConfig& entry : plugins.plugins()) {
-    const std::string module =
+    const std::string named =
         entry.module().empty() ? ModuleOf(entry.id()) : entry.module();
     PluginSlotSpec& spec = specs[entry.id()];
-    if (spec.module == module) continue;
+    if (spec.module == named) continue;
     spec.id = entry.id();
-    spec.module = module;
+    spec.module = named;
     const auto file = std::find_if(
         contents.files.begin(), contents.files.end(),
-        [&](const PluginFile& known) { return known.module == module; });
+        [&](const PluginFile& known) { return known.module == named; });
     if (file != contents.files.end()) {
       spec.path = file->path;
       spec.status = file->status;
     } else if (!entry.disabled()) {
       spec.status = absl::NotFoundError(
-          absl::StrCat(module, ": in none of the plugin folders (",
+          absl::StrCat(named, ": in none of the plugin folders (",
                        absl::StrJoin(folders, ", "), "); put it there"));
     }
   }
@@ -160,6 +171,7 @@ PluginPlan PlanPlugins(const v1::HostConfig& config,
     if (spec.status.ok()) Configure(config, environment, seed, &spec);
     plan.specs.push_back(std::move(spec));
   }
+  plan.contents = std::move(contents);
   return plan;
 }
 

@@ -1,11 +1,14 @@
 #ifndef WEIR_HOST_PLUGINS_FROM_CONFIG_H_
 #define WEIR_HOST_PLUGINS_FROM_CONFIG_H_
 
+#include <sys/types.h>
+
 #include <cstdint>
 #include <string>
 #include <vector>
 
 #include "host/config/environment.h"
+#include "host/plugin/plugin_folder.h"
 #include "host/plugin/plugin_slot.h"
 #include "weir/v1/config.pb.h"
 
@@ -17,12 +20,20 @@ namespace weir {
 struct PluginPlan {
   std::vector<PluginSlotSpec> specs;  // By id.
   std::vector<std::string> notices;   // For the log.
+  PluginFolderContents contents;      // What it was made of.
 };
 
 // `config` has its defaults and no faults. What is wrong with one plugin's file
-// or settings is in the status of its spec. `seed` is for linear_drop.
+// or settings is in the status of its spec. `seed` is for linear_drop. A file
+// called `module` is in the plan also where nothing loads by itself.
 PluginPlan PlanPlugins(const v1::HostConfig& config,
-                       const Environment& environment, uint64_t seed);
+                       const Environment& environment, uint64_t seed,
+                       const std::string& module = "");
+
+// Whose files the plugin folders may hold, by user id. A name that nobody has
+// is left out, and told in `notices`, unless that is null.
+std::vector<uid_t> PluginOwners(const v1::PluginsConfig& config,
+                                std::vector<std::string>* notices = nullptr);
 
 }  // namespace weir
 

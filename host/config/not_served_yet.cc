@@ -22,12 +22,6 @@ constexpr absl::string_view kKinds =
     "not in this version of weir; kinds that are: ris_live, replay_file";
 constexpr absl::string_view kNoJournal =
     "needs the journal, which this version does not have; remove it";
-constexpr absl::string_view kNoChild =
-    "needs plugins in child processes, which this version does not have; "
-    "remove it";
-constexpr absl::string_view kNoWatch =
-    "needs the watch on plugin folders, which this version does not have: they "
-    "are read at start; remove it";
 constexpr absl::string_view kNoRoles =
     "needs authentication by tokens or certificates, which this version does "
     "not have; remove it";
@@ -65,22 +59,17 @@ const std::vector<Row>& Table() {
       {"SourceConfig.jetstream", kKinds},
       {"DecoderConfig.format", kNoDecoder, {"ris_live", "opaque"}},
       {"DecoderConfig.steward_profile", kNoDecoder},
-      {"PluginsConfig.scan_interval", kNoWatch},
-      {"PluginSettings.isolation",
-       "needs plugins in child processes, which this version does not have; "
-       "use in_process",
-       {"in_process"}},
-      {"PluginSettings.sandbox", kNoChild},
-      {"PluginSettings.memory_limit_bytes", kNoChild},
-      {"PluginSettings.emit_ring_events", kNoChild},
-      {"PluginSettings.hard_deadline", kNoChild},
-      {"PluginSettings.max_crashes", kNoChild},
-      {"PluginSettings.max_consecutive_errors", kNoChild},
-      {"PluginSettings.redeliver_once", kNoChild},
-      {"PluginSettings.on_remove", kNoWatch},
-      {"PluginSettings.on_change", kNoWatch},
-      {"PluginSettings.probation_time", kNoChild},
-      {"PluginSettings.probation_messages", kNoChild},
+      {"PluginSettings.sandbox",
+       "needs sandbox profiles, which this version does not have: a child has "
+       "an address space and limits of its own, and the rights of the host's "
+       "user; remove it"},
+      {"PluginSettings.max_consecutive_errors",
+       "not in this version of weir: errors are counted, whatever their "
+       "number; "
+       "remove it"},
+      {"PluginSettings.redeliver_once",
+       "not in this version of weir: a message in flight at a crash is counted "
+       "as lost_in_crash; remove it"},
       {"ApiLimits.max_subscribers_per_principal", kNoRoles},
       {"MetricsConfig.listen", kNoHttp, {""}},
       {"MetricsConfig.tls", kNoHttp},

@@ -5,6 +5,7 @@
 #include <map>
 #include <string>
 
+#include "absl/time/time.h"
 #include "host/pipeline/handler_stats.h"
 
 namespace weir {
@@ -19,6 +20,11 @@ struct PluginStats {
   std::map<std::string, uint64_t> events_rejected;
   uint64_t log_lines = 0;
   uint64_t log_lines_suppressed = 0;
+  uint64_t memory_bytes = 0;  // Resident, of its child; 0: not known.
+  uint64_t restarts = 0;      // Automatic.
+  uint64_t crashes = 0;
+  uint64_t hangs = 0;  // Hard deadline hit.
+  absl::Time reset_time = absl::InfinitePast();
 };
 
 }  // namespace weir

@@ -1,55 +1,119 @@
 #include "host/plugin/module_instance_maker.h"
 
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include <optional>
 #include <utility>
-#include <vector>
 
+#include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
+#include "host/plugin/child_handler.h"
 #include "host/plugin/in_process_handler.h"
 #include "host/plugin/module_check.h"
 #include "host/plugin/shared_object.h"
-#include "host/status/annotate.h"
 
 namespace weir {
 
-ModuleInstanceMaker::ModuleInstanceMaker(const std::string& run_dir)
-    : store_(ModuleStore::Open(run_dir)) {}
+namespace {
 
-absl::StatusOr<std::shared_ptr<const SharedObject>>
-ModuleInstanceMaker::OpenCode(const PluginSlotSpec& spec, uint64_t generation,
-                              const std::vector<std::string>& allowed_sha256) {
-  if (!store_.ok()) return Annotate(store_.status(), spec.path);
-  // Who may own it was decided when the folder was read.
-  struct stat status = {};
-  stat(spec.path.c_str(), &status);
-  const absl::StatusOr<StoredModule> module =
-      (*store_)->Add(spec.path, {0, geteuid(), status.st_uid});
-  if (!module.ok()) return module.status();
-  absl::StatusOr<ElfReport> report = CheckModule(*module, allowed_sha256);
-  if (!report.ok()) return report.status();
-  const absl::StatusOr<std::string> run_copy =
-      (*store_)->MakeRunCopy(*module, spec.id, generation);
-  if (!run_copy.ok()) return run_copy.status();
-  return SharedObject::Open(*module, *std::move(report), *run_copy);
+// A child's handler, and the file that its code is mapped from.
+class ChildAndFile {
+ public:
+  ChildAndFile(ChildHandlerOptions options,
+               const ModuleInstanceMaker::Parts& parts,
+               std::shared_ptr<PluginHostServices> services)
+      : file_(options.module),
+        handler_(std::move(options), parts.supervisor, parts.arena,
+                 std::move(services), parts.types, parts.sources) {}
+  ~ChildAndFile() { unlink(file_.c_str()); }
+
+  ChildAndFile(const ChildAndFile&) = delete;
+  ChildAndFile& operator=(const ChildAndFile&) = delete;
+
+  ChildHandler& handler() { return handler_; }
+
+ private:
+  const std::string file_;
+  ChildHandler handler_;
+};
+
+}  // namespace
+
+ModuleInstanceMaker::ModuleInstanceMaker(Parts parts)
+    : parts_(std::move(parts)) {}
+
+absl::StatusOr<StoredModule> ModuleInstanceMaker::Take(
+    const PluginSlotSpec& spec, absl::string_view sha256) const {
+  absl::StatusOr<StoredModule> module =
+      sha256.empty() ? parts_.store.Add(spec.path, parts_.owners)
+                     : parts_.store.Find(sha256);
+  if (!module.ok()) return module;
+  if (module->sha256 == spec.denied_sha256) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(module->origin, ": file.sha256: ", module->sha256,
+                     " is quarantined; put another build there, or release "
+                     "the plugin"));
+  }
+  return module;
 }
 
 absl::StatusOr<MadeInstance> ModuleInstanceMaker::Make(
     const PluginSlotSpec& spec, uint64_t generation, absl::string_view sha256,
     std::shared_ptr<PluginHostServices> services) {
-  std::vector<std::string> allowed = spec.allowed_sha256;
-  if (!sha256.empty()) allowed = {std::string(sha256)};
-  absl::StatusOr<std::shared_ptr<const SharedObject>> code =
-      OpenCode(spec, generation, allowed);
-  if (!code.ok()) return code.status();
+  absl::StatusOr<StoredModule> module = Take(spec, sha256);
+  if (!module.ok()) return module.status();
+  absl::StatusOr<ElfReport> report = CheckModule(*module, spec.allowed_sha256);
+  if (!report.ok()) return report.status();
+  absl::StatusOr<std::string> run_copy =
+      parts_.store.MakeRunCopy(*module, spec.id, generation);
+  if (!run_copy.ok()) return run_copy.status();
+
   MadeInstance made;
-  made.sha256 = (*code)->sha256();
-  made.version = std::string((*code)->version());
-  made.abi_version = (*code)->table().abi_major;
-  made.why_pinned = (*code)->WhyPinned();
-  const weir_plugin table = (*code)->table();
-  made.handler = std::make_shared<InProcessHandler>(
-      table, *std::move(code), std::move(services), spec.config_json);
+  const std::string version(report->note.version);
+  const uint32_t abi_version = report->note.abi_major;
+  if (spec.options.isolation == PluginStatus::Isolation::kChild) {
+    made = InChild(spec, *std::move(run_copy), std::move(services));
+  } else {
+    auto code = SharedObject::Open(*module, *std::move(report), *run_copy);
+    if (!code.ok()) return code.status();
+    made.why_pinned = (*code)->WhyPinned();
+    const weir_plugin table = (*code)->table();
+    made.handler = std::make_shared<InProcessHandler>(
+        table, *std::move(code), std::move(services), spec.config_json);
+  }
+  made.isolation = spec.options.isolation;
+  made.sha256 = module->sha256;
+  made.version = version;
+  made.abi_version = abi_version;
+  return made;
+}
+
+MadeInstance ModuleInstanceMaker::InChild(
+    const PluginSlotSpec& spec, std::string run_copy,
+    std::shared_ptr<PluginHostServices> services) const {
+  const PluginSlotOptions& options = spec.options;
+  auto child = std::make_shared<ChildAndFile>(
+      ChildHandlerOptions{
+          .runner = parts_.runner,
+          .module = std::move(run_copy),
+          .name = spec.id,
+          .config_json = spec.config_json,
+          .memory_limit_bytes = options.memory_limit_bytes,
+          .emit_ring_events = options.emit_ring_events,
+          .emit_limit_per_second = options.emit_limit_per_second,
+          .create_deadline = options.create_deadline},
+      parts_, std::move(services));
+  MadeInstance made;
+  made.pid = [child] { return child->handler().pid(); };
+  made.death = [child]() -> std::optional<InstanceDeath> {
+    std::optional<ChildDeath> death = child->handler().death();
+    if (!death.has_value()) return std::nullopt;
+    return InstanceDeath{std::move(death->cause), death->seq,
+                         std::move(death->frames)};
+  };
+  made.cpu_seconds = [child] { return child->handler().usage().cpu_seconds; };
+  made.rss_bytes = [child] { return child->handler().usage().rss_bytes; };
+  made.handler = {child, &child->handler()};
   return made;
 }
 

@@ -1,6 +1,8 @@
 #ifndef WEIR_HOST_PLUGIN_MODULE_INSTANCE_MAKER_H_
 #define WEIR_HOST_PLUGIN_MODULE_INSTANCE_MAKER_H_
 
+#include <sys/types.h>
+
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -8,31 +10,46 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "host/pipeline/name_table.h"
+#include "host/pipeline/shared_arena.h"
+#include "host/plugin/child_supervisor.h"
+#include "host/plugin/elf_check.h"
 #include "host/plugin/instance_maker.h"
 #include "host/plugin/module_store.h"
 #include "host/plugin/plugin_host_services.h"
 #include "host/plugin/plugin_slot.h"
-#include "host/plugin/shared_object.h"
 
 namespace weir {
 
-// Makes instances of shared objects, in this process. Thread-safe.
+// Makes instances of shared objects: each file goes into the store first, is
+// checked there, and runs from a copy of its own, in a child or in this process
+// as its settings say. Thread-safe.
 class ModuleInstanceMaker final : public InstanceMaker {
  public:
-  // `run_dir` is a directory of the host's own: that of a ModuleStore. If it
-  // cannot be written, every Make says so.
-  explicit ModuleInstanceMaker(const std::string& run_dir);
+  // All that is referred to must outlive the maker and what it made.
+  struct Parts {
+    ModuleStore& store;
+    ChildSupervisor& supervisor;
+    const SharedArena* arena;  // Null: messages are copied to children.
+    const NameTable& types;
+    const NameTable& sources;
+    std::string runner;         // The path of weir-plugin-runner.
+    std::vector<uid_t> owners;  // Whose files are taken.
+  };
+
+  explicit ModuleInstanceMaker(Parts parts);
 
   absl::StatusOr<MadeInstance> Make(
       const PluginSlotSpec& spec, uint64_t generation, absl::string_view sha256,
       std::shared_ptr<PluginHostServices> services) override;
 
  private:
-  absl::StatusOr<std::shared_ptr<const SharedObject>> OpenCode(
-      const PluginSlotSpec& spec, uint64_t generation,
-      const std::vector<std::string>& allowed_sha256);
+  absl::StatusOr<StoredModule> Take(const PluginSlotSpec& spec,
+                                    absl::string_view sha256) const;
+  MadeInstance InChild(const PluginSlotSpec& spec, std::string run_copy,
+                       std::shared_ptr<PluginHostServices> services) const;
 
-  const absl::StatusOr<std::unique_ptr<ModuleStore>> store_;
+  const Parts parts_;
 };
 
 }  // namespace weir

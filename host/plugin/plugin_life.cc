@@ -14,6 +14,7 @@ namespace weir {
 PluginLife::PluginLife(PluginSlotSpec spec,
                        const PluginSurroundings& surroundings)
     : clock_(surroundings.clock),
+      options_(spec.options),
       machine_(std::move(spec), surroundings, [this](uint64_t generation) {
         Post([this, generation] { machine_.InstanceGone(generation); });
       }) {}
@@ -41,6 +42,15 @@ void PluginLife::Do(PluginOperation operation, PluginControl::Reply reply) {
   (*shared)(MakeError(
       absl::StatusCode::kUnavailable, "the host stops",
       {.reason = "SERVER_DRAINING", .retry_delay = absl::Seconds(2)}));
+}
+
+void PluginLife::Follow(FolderAction action, PluginSlotSpec spec,
+                        std::function<void()> done) {
+  Post([this, action = std::move(action), spec = std::move(spec),
+        done = std::move(done)] {
+    machine_.Follow(action, spec);
+    done();
+  });
 }
 
 bool PluginLife::Post(Job job) {

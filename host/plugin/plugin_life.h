@@ -11,6 +11,7 @@
 #include "host/control/plugin_stats.h"
 #include "host/control/plugin_status.h"
 #include "host/plugin/desired_state.h"
+#include "host/plugin/folder_plan.h"
 #include "host/plugin/plugin_machine.h"
 #include "host/plugin/plugin_slot.h"
 #include "host/sync/mutex.h"
@@ -38,6 +39,10 @@ class PluginLife {
   void Do(PluginOperation operation, PluginControl::Reply reply)
       ABSL_LOCKS_EXCLUDED(mu_);
 
+  // See PluginMachine::Follow; `done` is called afterwards, from its thread.
+  void Follow(FolderAction action, PluginSlotSpec spec,
+              std::function<void()> done) ABSL_LOCKS_EXCLUDED(mu_);
+
   // Looks after it; see PluginMachine::Watch. Does not wait.
   void Tick() ABSL_LOCKS_EXCLUDED(mu_);
 
@@ -47,6 +52,7 @@ class PluginLife {
 
   PluginStatus status() const { return machine_.status(); }
   PluginStats stats() const { return machine_.stats(); }
+  const PluginSlotOptions& options() const { return options_; }
 
  private:
   using Job = std::function<void()>;
@@ -56,6 +62,7 @@ class PluginLife {
   void Run() ABSL_LOCKS_EXCLUDED(mu_);
 
   const Clock& clock_;
+  const PluginSlotOptions options_;
   Mutex mu_;
   CondVar changed_;
   std::deque<Job> jobs_ ABSL_GUARDED_BY(mu_);

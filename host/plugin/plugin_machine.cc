@@ -181,6 +181,10 @@ void PluginMachine::Adopt(Running next) {
   const MadeInstance& made = current_->made;
   MutexLock lock(&mu_);
   status_.module = spec_.module;
+  if (status_.config_json != spec_.config_json) {
+    status_.config_json = spec_.config_json;
+    ++status_.config_revision;
+  }
   status_.version = made.version;
   status_.sha256 = made.sha256;
   status_.abi_version = made.abi_version;
@@ -192,6 +196,7 @@ void PluginMachine::Adopt(Running next) {
   why_pinned_ = made.why_pinned;
   pid_ = made.pid;
   cpu_seconds_ = made.cpu_seconds;
+  rss_bytes_ = made.rss_bytes;
 }
 
 void PluginMachine::EndCurrent() {
@@ -202,6 +207,7 @@ void PluginMachine::EndCurrent() {
     if (cpu_seconds_) ended_cpu_seconds_ += cpu_seconds_();
     pid_ = nullptr;
     cpu_seconds_ = nullptr;
+    rss_bytes_ = nullptr;
   }
   current_.reset();
 }
@@ -221,6 +227,10 @@ void PluginMachine::InstanceGone(uint64_t generation) {
   if (!current_.has_value() || current_->generation != generation) return;
   const std::optional<InstanceDeath> death =
       current_->made.death ? current_->made.death() : std::nullopt;
+  {
+    MutexLock lock(&mu_);
+    ++crashes_;
+  }
   const InstanceDeath told = death.value_or(InstanceDeath{.cause = "died"});
   const absl::Time started = current_->since;
   const uint64_t queued = slot_->Stats().books.queued;
@@ -295,6 +305,14 @@ void PluginMachine::Watch() {
 
 // Kills it, or abandons what cannot be killed.
 void PluginMachine::Hang(absl::Duration busy_for) {
+  if (std::exchange(killed_generation_, current_->generation) ==
+      current_->generation) {
+    return;
+  }
+  {
+    MutexLock lock(&mu_);
+    ++hangs_;
+  }
   if (current_->made.handler->Kill("hard deadline")) return;
   const absl::Time started = current_->since;
   Publish(PluginCrashedEvent(status(), "hard deadline", std::nullopt, {},

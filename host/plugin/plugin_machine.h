@@ -23,6 +23,7 @@
 #include "host/pipeline/handler_stats.h"
 #include "host/pipeline/name_table.h"
 #include "host/plugin/desired_state.h"
+#include "host/plugin/folder_plan.h"
 #include "host/plugin/instance_maker.h"
 #include "host/plugin/plugin_host_services.h"
 #include "host/plugin/plugin_slot.h"
@@ -44,6 +45,8 @@ struct PluginSurroundings {
       write_log;
   // Keeps a slot's desired state over a restart of the host.
   std::function<absl::Status(absl::string_view id, const DesiredState&)> keep;
+  // Forgets it, with the slot.
+  std::function<void(absl::string_view id)> forget;
 };
 
 // The states of one plugin's slot, and what leads from one to another:
@@ -86,6 +89,10 @@ class PluginMachine {
 
   // See PluginControl::Do.
   absl::StatusOr<PluginOutcome> Do(const PluginOperation& operation);
+
+  // Does what the plugin folder asks for; see FolderAction. `spec` is the
+  // slot's by what lies in the folder now.
+  void Follow(const FolderAction& action, PluginSlotSpec spec);
 
   // The instance of `generation` died, and is started again, rolled back or
   // quarantined. Does nothing for one that was ended meanwhile.
@@ -152,7 +159,8 @@ class PluginMachine {
   absl::Time probation_end_ = absl::InfiniteFuture();
   uint64_t probation_from_ = 0;  // Messages processed when it began.
   bool paused_ = false;
-  bool hung_ = false;  // And told.
+  bool hung_ = false;               // And told.
+  uint64_t killed_generation_ = 0;  // At its hard deadline; its end comes.
   uint64_t last_generation_ = 0;
   DesiredState desired_;
 
@@ -161,9 +169,15 @@ class PluginMachine {
   std::string why_pinned_ ABSL_GUARDED_BY(mu_);
   bool on_probation_ ABSL_GUARDED_BY(mu_) = false;
   bool rolled_back_ ABSL_GUARDED_BY(mu_) = false;
+  bool file_changed_ ABSL_GUARDED_BY(mu_) = false;
+  bool file_missing_ ABSL_GUARDED_BY(mu_) = false;
   double ended_cpu_seconds_ ABSL_GUARDED_BY(mu_) = 0;
   std::function<int32_t()> pid_ ABSL_GUARDED_BY(mu_);
   std::function<double()> cpu_seconds_ ABSL_GUARDED_BY(mu_);
+  std::function<uint64_t()> rss_bytes_ ABSL_GUARDED_BY(mu_);
+  uint64_t crashes_ ABSL_GUARDED_BY(mu_) = 0;
+  uint64_t hangs_ ABSL_GUARDED_BY(mu_) = 0;
+  absl::Time reset_time_ ABSL_GUARDED_BY(mu_) = absl::InfinitePast();
 };
 
 }  // namespace weir

@@ -212,7 +212,11 @@ absl::StatusOr<PluginOutcome> PluginMachine::Do(
       MoveTo(State::kStopped, operation.reason, operation.actor);
       return Now(*this);
     case Kind::kResetStats:
-      if (!operation.validate_only) slot_->ResetStats();
+      if (!operation.validate_only) {
+        slot_->ResetStats();
+        MutexLock lock(&mu_);
+        reset_time_ = around_.clock.Now();
+      }
       return Now(*this);
   }
   return absl::InternalError("no such operation");

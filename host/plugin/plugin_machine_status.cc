@@ -54,6 +54,8 @@ void PluginMachine::AddConditions(const HandlerStats& stats,
   }
   if (on_probation_) status.conditions.push_back(Condition::kOnProbation);
   if (rolled_back_) status.conditions.push_back(Condition::kRolledBack);
+  if (file_changed_) status.conditions.push_back(Condition::kFileChanged);
+  if (file_missing_) status.conditions.push_back(Condition::kFileMissing);
 }
 
 PluginStats PluginMachine::stats() const {
@@ -65,6 +67,11 @@ PluginStats PluginMachine::stats() const {
     stats.generation = status_.generation;
     stats.handler.cpu_seconds += ended_cpu_seconds_;
     if (cpu_seconds_) stats.handler.cpu_seconds += cpu_seconds_();
+    if (rss_bytes_) stats.memory_bytes = rss_bytes_();
+    stats.restarts = status_.restart_count;
+    stats.crashes = crashes_;
+    stats.hangs = hangs_;
+    stats.reset_time = reset_time_;
   }
   PluginHostServices::Counts counts = services_->counts();
   stats.events_emitted = counts.emitted;

@@ -2,17 +2,20 @@
 #define WEIR_HOST_PLUGIN_PLUGIN_SET_H_
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/status/statusor.h"
 #include "host/control/plugin_control.h"
 #include "host/control/plugin_operation.h"
 #include "host/control/plugin_stats.h"
 #include "host/control/plugin_status.h"
 #include "host/plugin/desired_state.h"
+#include "host/plugin/folder_plan.h"
 #include "host/plugin/plugin_life.h"
 #include "host/plugin/plugin_machine.h"
 #include "host/plugin/plugin_slot.h"
@@ -26,7 +29,12 @@ namespace weir {
 // Thread-safe. List, Stats, Do and total_dropped never wait for a plugin.
 class PluginSet final : public PluginControl {
  public:
-  explicit PluginSet(PluginSurroundings surroundings);
+  // The slot `id` by what the configuration and the folders say now; `module`
+  // may be empty. NotFound if there is no such file.
+  using FindSpec = std::function<absl::StatusOr<PluginSlotSpec>(
+      const std::string& id, const std::string& module)>;
+
+  PluginSet(PluginSurroundings surroundings, FindSpec find_spec);
 
   // Calls UnloadAll.
   ~PluginSet() override;
@@ -39,6 +47,14 @@ class PluginSet final : public PluginControl {
   // what it came to, with the cure. `desired` is by id, as it was kept.
   void Load(std::vector<PluginSlotSpec> specs,
             const std::map<std::string, DesiredState>& desired)
+      ABSL_LOCKS_EXCLUDED(mu_);
+
+  // The slots, as far as the folder concerns them; without their files.
+  std::vector<FolderSlot> FolderSlots() const ABSL_LOCKS_EXCLUDED(mu_);
+
+  // Has `action` done, by the slot's own thread; see PluginMachine::Follow.
+  // Makes the slot for a kLoad or a kRefuse, if there is none.
+  void Follow(const FolderAction& action, PluginSlotSpec spec)
       ABSL_LOCKS_EXCLUDED(mu_);
 
   // Looks for plugins that hang or died. The host calls it every 250 ms or so.
@@ -60,8 +76,21 @@ class PluginSet final : public PluginControl {
   std::vector<std::shared_ptr<PluginLife>> lives() const
       ABSL_LOCKS_EXCLUDED(mu_);
 
+  std::shared_ptr<PluginLife> Find(const std::string& id) const
+      ABSL_LOCKS_EXCLUDED(mu_);
+  // Returns the slot that there is, if there is one.
+  std::shared_ptr<PluginLife> Make(PluginSlotSpec spec, DesiredState desired,
+                                   std::function<void()> begun)
+      ABSL_LOCKS_EXCLUDED(mu_);
+  // Takes a slot out; what is left of it goes with Reap, from another thread.
+  void Remove(const std::string& id) ABSL_LOCKS_EXCLUDED(mu_);
+  void Reap() ABSL_LOCKS_EXCLUDED(mu_);
+  void LoadNew(PluginOperation operation, Reply reply) ABSL_LOCKS_EXCLUDED(mu_);
+
   const PluginSurroundings surroundings_;
+  const FindSpec find_spec_;
   mutable Mutex mu_;
+  std::vector<std::shared_ptr<PluginLife>> leaving_ ABSL_GUARDED_BY(mu_);
   std::map<std::string, std::shared_ptr<PluginLife>> lives_
       ABSL_GUARDED_BY(mu_);  // By id.
 };

@@ -9,6 +9,7 @@
 #include "absl/time/time.h"
 #include "host/control/plugin_status.h"
 #include "host/pipeline/handler_registry.h"
+#include "host/plugin/folder_plan.h"
 
 namespace weir {
 
@@ -33,6 +34,8 @@ struct PluginSlotOptions {
   uint32_t emit_ring_events = 16'384;       // Between a child and the host.
   uint64_t memory_limit_bytes = 512 << 20;  // Address space of a child; 0: any.
   uint32_t max_crashes = 5;  // In 10 min, before quarantine; 0: any number.
+  OnRemove on_remove = OnRemove::kKeepRunning;
+  OnChange on_change = OnChange::kUpgrade;
   // After an upgrade, until the first of both.
   absl::Duration probation_time = absl::Seconds(30);
   uint32_t probation_messages = 10'000;

@@ -109,6 +109,11 @@ void ToProto(const PluginStats& stats, v1::PluginStats* out) {
   Copy(stats.events_rejected, out->mutable_events_rejected());
   out->set_log_lines(stats.log_lines);
   out->set_log_lines_suppressed(stats.log_lines_suppressed);
+  out->set_memory_bytes(stats.memory_bytes);
+  out->set_restarts(stats.restarts);
+  out->set_crashes(stats.crashes);
+  out->set_hangs(stats.hangs);
+  SetTime(stats.reset_time, [&] { return out->mutable_reset_time(); });
   *out->mutable_blocked_time() = weir::ToProto(handler.blocked_time);
 }
 

@@ -91,7 +91,8 @@ class HostTest : public testing::Test {
     for (const ConfigError& error : config.errors) {
       ADD_FAILURE() << ToString(error, "the test's configuration");
     }
-    auto host = Host::Start(config.config, environment, clock_, /*seed=*/1);
+    auto host = Host::Start(config.config, environment, clock_, /*seed=*/1,
+                            "runner/weir-plugin-runner");
     ASSERT_THAT(host, IsOk());
     host_ = *std::move(host);
     channel_ = grpc::CreateChannel(host_->addresses()[0],
@@ -189,7 +190,8 @@ TEST_F(HostTest, StartsWithAPluginThatIsNone) {
 TEST_F(HostTest, NamesAStateDirectoryThatIsNotThere) {
   v1::HostConfig config;
   config.set_state_dir("/nonexistent/weir");
-  EXPECT_THAT(Host::Start(config, Environment(), clock_, /*seed=*/1),
+  EXPECT_THAT(Host::Start(config, Environment(), clock_, /*seed=*/1,
+                          "runner/weir-plugin-runner"),
               StatusIs(absl::StatusCode::kFailedPrecondition,
                        HasSubstr("/nonexistent/weir")));
 }

@@ -157,10 +157,30 @@ const std::vector<Row>& Rows() {
        "Default: root and the host's own user"},
       {"plugins.allowed_owners[1]", "weir", "PluginsConfig.allowed_owners",
        "and the host's own user"},
+      {"plugins.scan_interval", "5s", "PluginsConfig.scan_interval",
+       "Default 5 s"},
       {"plugins.max_capacity", "1048576", "PluginsConfig.max_capacity",
        "Default 1048576"},
       {"plugins.max_queued_bytes", "1GiB", "PluginsConfig.max_queued_bytes",
        "Default 1 GiB"},
+      {"plugins.defaults.isolation", "child", "PluginSettings.isolation",
+       "Default CHILD"},
+      {"plugins.defaults.memory_limit_bytes", "512MiB",
+       "PluginSettings.memory_limit_bytes", "Default 512 MiB"},
+      {"plugins.defaults.emit_ring_events", "16384",
+       "PluginSettings.emit_ring_events", "Default 16384"},
+      {"plugins.defaults.hard_deadline", "10s", "PluginSettings.hard_deadline",
+       "Default 10 s"},
+      {"plugins.defaults.max_crashes", "5", "PluginSettings.max_crashes",
+       "Default 5"},
+      {"plugins.defaults.on_remove", "keep_running", "PluginSettings.on_remove",
+       "Default KEEP_RUNNING"},
+      {"plugins.defaults.on_change", "upgrade", "PluginSettings.on_change",
+       "Default UPGRADE"},
+      {"plugins.defaults.probation_time", "30s",
+       "PluginSettings.probation_time", "Default 30 s, 10000"},
+      {"plugins.defaults.probation_messages", "10000",
+       "PluginSettings.probation_time", "Default 30 s, 10000"},
       {"plugins.defaults.policy", "linear_drop", "PluginSettings.policy",
        "Default LINEAR_DROP"},
       {"plugins.defaults.emit_limit_per_second", "20000",
@@ -215,8 +235,7 @@ TEST(EffectiveConfigTest, AppliesTheDefaultsThatTheSchemaPromises) {
 TEST(EffectiveConfigTest, FillsInNothingThatTheSchemaDoesNotPromise) {
   // Written, and the only values that are served.
   std::set<std::string> known = {"sources[0].id", "sources[1].id",
-                                 "sources[1].replay_file.path", "broker.mode",
-                                 "plugins.defaults.isolation"};
+                                 "sources[1].replay_file.path", "broker.mode"};
   for (const Row& row : Rows()) known.insert(row.path);
   for (const auto& [path, value] : ValuesOf(Effective(kOneOfEach))) {
     EXPECT_TRUE(known.contains(path)) << path << " is filled in: " << value;

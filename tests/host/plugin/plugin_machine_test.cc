@@ -50,7 +50,8 @@ class PluginMachineTest : public testing::Test {
             [this](absl::string_view, const DesiredState& state) {
               kept_ = state;
               return absl::OkStatus();
-            }},
+            },
+            [](absl::string_view) {}},
         [this](uint64_t generation) { gone_.push_back(generation); });
     machine_->Begin(desired);
   }

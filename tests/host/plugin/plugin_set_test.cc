@@ -14,7 +14,9 @@
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "host/plugin/child_supervisor.h"
 #include "host/plugin/module_instance_maker.h"
+#include "host/plugin/module_store.h"
 #include "host/sync/mutex.h"
 #include "tests/fakes/fake_clock.h"
 #include "tests/fakes/fake_event_sink.h"
@@ -36,25 +38,36 @@ class PluginSetTest : public testing::Test {
  protected:
   PluginSetTest() : dir_(testing::TempDir()) {
     InternWellKnownTypes(types_);
-    set_ = std::make_unique<PluginSet>(PluginSurroundings{
-        registry_, maker_, sink_, types_, sources_, clock_,
-        [this](Severity, absl::string_view area, absl::string_view text) {
-          MutexLock lock(&mu_);
-          lines_.push_back(absl::StrCat(area, ": ", text));
-        },
-        [](absl::string_view, const DesiredState&) {
-          return absl::OkStatus();
-        }});
+    set_ = std::make_unique<PluginSet>(
+        PluginSurroundings{
+            registry_, maker_, sink_, types_, sources_, clock_,
+            [this](Severity, absl::string_view area, absl::string_view text) {
+              MutexLock lock(&mu_);
+              lines_.push_back(absl::StrCat(area, ": ", text));
+            },
+            [](absl::string_view, const DesiredState&) {
+              return absl::OkStatus();
+            },
+            [this](absl::string_view id) { forgotten_.emplace_back(id); }},
+        [](const std::string& id,
+           const std::string&) -> absl::StatusOr<PluginSlotSpec> {
+          if (id == "ok-c") return Fixture("ok_c");
+          return absl::NotFoundError(id + " is in no folder");
+        });
   }
 
   static PluginSlotSpec Fixture(const std::string& name) {
     std::string id = name;
     std::replace(id.begin(), id.end(), '_', '-');
-    return {.id = id,
-            .module = name + ".so",
-            // Bazel puts a link there, and one out of a folder is refused.
-            .path = std::filesystem::weakly_canonical(
-                absl::StrCat("tests/fixtures/", name, ".so"))};
+    PluginSlotSpec spec = {
+        .id = id,
+        .module = name + ".so",
+        // Bazel puts a link there, and one out of a folder is refused.
+        .path = std::filesystem::weakly_canonical(
+            absl::StrCat("tests/fixtures/", name, ".so")),
+        .status = absl::OkStatus()};
+    spec.options.isolation = PluginStatus::Isolation::kInProcess;
+    return spec;
   }
   PluginStatus StatusOf(const std::string& id) {
     for (PluginStatus& status : set_->List()) {
@@ -92,12 +105,22 @@ class PluginSetTest : public testing::Test {
 
   const std::string dir_;
   Mutex mu_;
-  ModuleInstanceMaker maker_{dir_};
+  NameTable types_, sources_;
+  const std::unique_ptr<ModuleStore> store_ = *ModuleStore::Open(dir_);
+  const std::unique_ptr<ChildSupervisor> supervisor_ =
+      *ChildSupervisor::Start();
+  ModuleInstanceMaker maker_{{*store_,
+                              *supervisor_,
+                              nullptr,
+                              types_,
+                              sources_,
+                              "runner/weir-plugin-runner",
+                              {0, geteuid()}}};
   FakeClock clock_;
   FakeEventSink sink_;
   FakeHandlerRegistry registry_;
-  NameTable types_, sources_;
   std::vector<std::string> lines_;
+  std::vector<std::string> forgotten_;
   std::unique_ptr<PluginSet> set_;
 };
 

@@ -1,0 +1,174 @@
+"""What becomes of plugins that crash, hang, change, come and go, while the host
+and the other plugins run on."""
+
+import json
+import os
+import pathlib
+import shutil
+import signal
+
+import harness
+
+RIS = """
+id: ris
+ris_live:
+  url: {url}
+  read_timeout: 60s
+backoff: {{initial: 20ms, max: 50ms}}
+"""
+
+MESSAGES = 3000
+
+
+class PluginLifeTest(harness.EndToEnd):
+
+    def put(self, fixture, name, yaml=""):
+        """Puts a fixture into the plugin folder in one step, as mv does."""
+        folder = self.dir / "plugins"
+        folder.mkdir(exist_ok=True)
+        os.chmod(folder, 0o755)
+        if yaml:
+            (folder / f"{name}.yaml").write_text(yaml)
+        new = folder / f".{name}.new"
+        shutil.copyfile(harness.runfile(fixture), new)
+        os.chmod(new, 0o644)
+        new.rename(folder / f"{name}.so")
+
+    def plugin(self, host, name):
+        for plugin in json.loads("".join(
+                self.weir(host, "--json", "plugins", "list"))).get("plugins", []):
+            if plugin["name"] == f"plugins/{name}":
+                return plugin
+        return {}
+
+    def await_plugin(self, host, name, **want):
+        return harness.until(
+            lambda: (lambda p: all(p.get(k) == v for k, v in want.items())
+                     and p)(self.plugin(host, name)),
+            f"{name} has {want}: {self.plugin(host, name)}")
+
+    def run_host(self, *sim_args):
+        sim = self.start_sim("--rate", "0", "--messages", str(MESSAGES),
+                             "--at-end", "hold", *sim_args)
+        return self.start_host(self.write_config([RIS.format(url=sim.url)]))
+
+    def await_all(self, host, name):
+        """Waits until the slot has dealt with all messages; returns its books."""
+        def done():
+            books = self.plugin_stats(host, name)
+            return (int(books.get("offered", 0)) == MESSAGES and
+                    int(books.get("queued", 0)) == 0 and
+                    int(books.get("in_flight", 0)) == 0 and books)
+        books = harness.until(done, f"{name} is done with {MESSAGES} messages")
+        self.assert_books_balance(books)
+        return books
+
+    def test_a_crash_costs_one_message_and_the_rest_goes_to_the_next(self):
+        self.put("tests/fixtures/segv_on_seq.so", "segv_on_seq",
+                 "settings: {policy: block}\nconfig: {seq: 1000}\n")
+        self.install_plugin("counts", "settings: {policy: block}\n")
+        host = self.run_host()
+        books = self.await_all(host, "segv-on-seq")
+        self.assertEqual(int(books["lost_in_crash"]), 1)
+        self.assertEqual(int(books["crashes"]), 1)
+        self.assertEqual(int(books["restarts"]), 1)
+        self.assertEqual(int(books["processed_ok"]), int(books["enqueued"]) - 1)
+        crashed = self.events(host, "--type", "weir.plugin.crashed")
+        self.assertEqual(len(crashed), 1)
+        details = json.loads(crashed[0]["json"])
+        self.assertEqual(details["cause"], "SIGSEGV")
+        self.assertEqual(details["message_sequence"], 1000)
+        self.assertIn("segv", details["frames"][0])
+        # The other never noticed.
+        counts = self.await_all(host, "counts")
+        self.assertEqual(int(counts["processed_ok"]), int(counts["enqueued"]))
+
+    def test_what_crashes_always_is_quarantined_until_another_build_comes(self):
+        self.put("tests/fixtures/ctor_aborts.so", "bad",
+                 "settings: {max_crashes: 2}\n")
+        host = self.run_host()
+        bad = self.await_plugin(host, "bad", state="STATE_QUARANTINED")
+        self.assertIn("crashes in 10 min", bad["error"])
+        host.stop(signal.SIGKILL)
+        host = self.start_host(self.dir / "weir.yaml")
+        self.await_plugin(host, "bad", state="STATE_QUARANTINED")
+        self.put("tests/fixtures/ok_c.so", "bad")
+        self.await_plugin(host, "bad", state="STATE_RUNNING")
+
+    def test_what_hangs_is_killed_and_started_again(self):
+        self.put("tests/fixtures/hang_spin.so", "hang_spin",
+                 "settings: {policy: block, soft_deadline: 50ms, "
+                 "hard_deadline: 200ms}\nconfig: {seq: 500}\n")
+        host = self.run_host()
+        books = self.await_all(host, "hang-spin")
+        self.assertEqual(int(books["lost_in_crash"]), 1)
+        self.assertEqual(int(books["hangs"]), 1)
+        crashed = self.events(host, "--type", "weir.plugin.crashed")
+        self.assertEqual(json.loads(crashed[0]["json"])["cause"],
+                         "hard deadline")
+
+    def test_a_file_dropped_in_runs_is_upgraded_and_stays_when_it_goes(self):
+        host = self.run_host()
+        self.assertEqual(self.plugin(host, "fresh"), {})
+        self.put("tests/fixtures/ok_c.so", "fresh")
+        first = self.await_plugin(host, "fresh", state="STATE_RUNNING")
+        self.assertGreater(first["pid"], 0)
+        self.put("plugins/counts/counts.so", "fresh")
+        second = harness.until(
+            lambda: (lambda p: p.get("sha256") != first["sha256"] and p)(
+                self.plugin(host, "fresh")), "the new code runs")
+        self.assertEqual(second["previousSha256"], first["sha256"])
+        self.assertIn("CONDITION_ON_PROBATION", second["conditions"])
+        # No plugin at all is refused, and what runs goes on.
+        (self.dir / "plugins/fresh.so").write_text("half a plugi")
+        harness.until(lambda: "CONDITION_FILE_CHANGED" in self.plugin(
+            host, "fresh").get("conditions", []), "it is noticed")
+        self.assertEqual(self.plugin(host, "fresh")["sha256"],
+                         second["sha256"])
+        rolled = self.weir(host, "plugins", "rollback", "fresh", unix=True)
+        self.assertIn("running", rolled[0])
+        self.assertEqual(self.plugin(host, "fresh")["sha256"],
+                         first["sha256"])
+        (self.dir / "plugins/fresh.so").unlink()
+        harness.until(lambda: "CONDITION_FILE_MISSING" in self.plugin(
+            host, "fresh").get("conditions", []), "it is missed")
+        self.assertEqual(self.plugin(host, "fresh")["state"], "STATE_RUNNING")
+
+    def test_what_an_operator_decided_survives_a_killed_host(self):
+        self.install_plugin("counts")
+        self.install_plugin("origin_watch", """
+config:
+  watch:
+    - {prefix: 192.0.2.0/24, origins: [64496]}
+""")
+        host = self.run_host()
+        self.weir(host, "plugins", "pause", "counts", "--reason", "later",
+                  unix=True)
+        self.weir(host, "plugins", "unload", "origin-watch", unix=True)
+        host.stop(signal.SIGKILL)
+        host = self.start_host(self.dir / "weir.yaml")
+        self.await_plugin(host, "counts", state="STATE_PAUSED")
+        self.await_plugin(host, "origin-watch", state="STATE_STOPPED")
+        self.weir(host, "plugins", "resume", "counts", unix=True)
+        self.weir(host, "plugins", "load", "origin_watch.so", unix=True)
+        self.await_plugin(host, "counts", state="STATE_RUNNING")
+        self.await_plugin(host, "origin-watch", state="STATE_RUNNING")
+
+    def test_no_child_survives_a_killed_host(self):
+        self.install_plugin("counts")
+        host = self.run_host()
+        pid = self.await_plugin(host, "counts", state="STATE_RUNNING")["pid"]
+        self.assertTrue(pathlib.Path(f"/proc/{pid}").exists())
+        host.stop(signal.SIGKILL)
+
+        def gone():
+            try:
+                stat = pathlib.Path(f"/proc/{pid}/stat").read_text()
+            except (FileNotFoundError, ProcessLookupError):
+                return True
+            return stat.rsplit(")", 1)[1].split()[0] == "Z"
+        harness.until(gone, f"process {pid} is gone")
+
+
+if __name__ == "__main__":
+    harness.main()
