@@ -311,7 +311,7 @@ bool ChildHandler::LostOne(const Lent& lent) const {
   if (lent.head == lent.count) return false;
   const uint32_t inflight =
       (*channel_)->inflight.load(std::memory_order_acquire);
-  return corrupt_.load() || inflight != lent.head;
+  return corrupt_.load() || (inflight != lent.head && inflight != 0);
 }
 
 bool ChildHandler::Kill(absl::string_view cause) {
