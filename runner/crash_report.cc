@@ -23,6 +23,7 @@ ChildCrash* crash_words = nullptr;
 void* ProgramCounter(const void* context) {
   [[maybe_unused]] const auto* const machine =
       &static_cast<const ucontext_t*>(context)->uc_mcontext;
+  // NOLINTBEGIN(performance-no-int-to-ptr): registers hold no pointers.
 #if defined(__x86_64__)
   return reinterpret_cast<void*>(machine->gregs[REG_RIP]);
 #elif defined(__aarch64__)
@@ -30,6 +31,7 @@ void* ProgramCounter(const void* context) {
 #else
   return nullptr;
 #endif
+  // NOLINTEND(performance-no-int-to-ptr)
 }
 
 // The one lookup of the loader's that takes no lock.

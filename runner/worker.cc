@@ -141,10 +141,13 @@ void Worker::HandleRun(uint32_t count) {
     const uintptr_t away = in_spill ? channel : from_arena;
     weir_msg& message = messages_[i];
     message = *reinterpret_cast<const weir_msg*>(lies + at.offset);
+    // Addresses of the host's until now.
+    // NOLINTBEGIN(performance-no-int-to-ptr)
     message.base = reinterpret_cast<const uint8_t*>(
         reinterpret_cast<uintptr_t>(message.base) + away);
     message.fields = reinterpret_cast<const weir_field*>(
         reinterpret_cast<uintptr_t>(message.fields) + away);
+    // NOLINTEND(performance-no-int-to-ptr)
   }
   instance_->HandleMessages(absl::MakeConstSpan(views_.data(), count),
                             {.done = channel_.head,

@@ -25,33 +25,34 @@ constexpr absl::string_view kAnswerLate = "answer deadline";
 constexpr uint32_t kNobody = UINT32_MAX;
 
 // Reads a word of the child's once; what it is afterwards is nothing to us.
-template <typename T> T ReadOnce(const T &word) {
-  return *static_cast<const volatile T *>(&word);
+template <typename T>
+T ReadOnce(const T& word) {
+  return *static_cast<const volatile T*>(&word);
 }
 
-std::string CopyOnce(const char *data, size_t size) {
+std::string CopyOnce(const char* data, size_t size) {
   std::string copy(data, size);
-  std::atomic_signal_fence(std::memory_order_seq_cst); // Not read again.
+  std::atomic_signal_fence(std::memory_order_seq_cst);  // Not read again.
   return copy;
 }
 
 // A moment to be waited for, in real time, whatever is done to the time of day.
 class Deadline {
-public:
+ public:
   explicit Deadline(absl::Duration in) : in_(in), begin_ns_(NowNs()) {}
   absl::Duration left() const {
     return in_ - absl::Nanoseconds(NowNs() - begin_ns_);
   }
   bool passed() const { return left() <= absl::ZeroDuration(); }
 
-private:
+ private:
   static int64_t NowNs() { return SystemClock().MonotonicNs(); }
 
   const absl::Duration in_;
   const int64_t begin_ns_;
 };
 
-void SetName(absl::string_view name, ChildChannel::Name &to) {
+void SetName(absl::string_view name, ChildChannel::Name& to) {
   to.length = static_cast<uint32_t>(std::min(name.size(), sizeof(to.text)));
   std::memcpy(to.text, name.data(), to.length);
 }
@@ -63,28 +64,31 @@ std::vector<std::string> ReadKinds(absl::string_view bytes) {
   while (bytes.size() >= sizeof(size)) {
     std::memcpy(&size, bytes.data(), sizeof(size));
     bytes.remove_prefix(sizeof(size));
-    if (size > bytes.size())
-      break;
+    if (size > bytes.size()) break;
     kinds.emplace_back(bytes.substr(0, size));
     bytes.remove_prefix(size);
   }
   return kinds;
 }
 
-} // namespace
+}  // namespace
 
 ChildHandler::ChildHandler(ChildHandlerOptions options,
-                           ChildSupervisor &supervisor,
-                           const SharedArena *arena,
+                           ChildSupervisor& supervisor,
+                           const SharedArena* arena,
                            std::shared_ptr<PluginHostServices> services,
-                           const NameTable &types, const NameTable &sources)
-    : options_(std::move(options)), supervisor_(supervisor), arena_(arena),
-      services_(std::move(services)), types_(types), sources_(sources) {}
+                           const NameTable& types, const NameTable& sources)
+    : options_(std::move(options)),
+      supervisor_(supervisor),
+      arena_(arena),
+      services_(std::move(services)),
+      types_(types),
+      sources_(sources) {}
 
 ChildHandler::~ChildHandler() { EndChild(); }
 
 absl::Status ChildHandler::Create() {
-  const std::string &config = options_.config_json;
+  const std::string& config = options_.config_json;
   if (config.size() > ChildChannel::kMaxRequest) {
     return absl::InvalidArgumentError(absl::StrCat(
         "create: the configuration has ", config.size(),
@@ -92,24 +96,21 @@ absl::Status ChildHandler::Create() {
         "; let the plugin read the rest from a file"));
   }
   absl::Status status = StartChild();
-  if (!status.ok())
-    return status;
+  if (!status.ok()) return status;
   std::memcpy((*channel_)->request, config.data(), config.size());
   status = Ask(ChildCommand::kCreate, static_cast<uint32_t>(config.size()),
                options_.create_deadline)
                ? ReadCreated()
                : WhyNoAnswer();
-  if (!status.ok())
-    EndChild();
+  if (!status.ok()) EndChild();
   return status;
 }
 
 absl::Status ChildHandler::StartChild() {
   absl::StatusOr<ChildChannelMemory> memory = ChildChannelMemory::Create();
-  if (!memory.ok())
-    return memory.status();
+  if (!memory.ok()) return memory.status();
   channel_.emplace(*std::move(memory));
-  ChildChannel &channel = **channel_;
+  ChildChannel& channel = **channel_;
   voice_.emplace(channel, services_);
   channel.layout = kChildLayout;
   channel.host_pid = getpid();
@@ -133,15 +134,13 @@ absl::Status ChildHandler::StartChild() {
                          .fds = {channel_->fd(), arena_fd, notify_.get()}},
                         notify_.get(), this);
   MutexLock lock(&mu_);
-  if (!pid.ok())
-    ended_.store(true);
-  if (!ended_.load())
-    pid_ = *pid; // Else it is gone already.
+  if (!pid.ok()) ended_.store(true);
+  if (!ended_.load()) pid_ = *pid;  // Else it is gone already.
   return pid.status();
 }
 
 absl::Status ChildHandler::ReadCreated() {
-  const ChildChannel &channel = **channel_;
+  const ChildChannel& channel = **channel_;
   const int32_t code = ReadOnce(channel.status);
   const uint32_t max_batch = ReadOnce(channel.max_batch);
   const bool declares = ReadOnce(channel.declares) != 0;
@@ -151,13 +150,10 @@ absl::Status ChildHandler::ReadCreated() {
   if (code == static_cast<int32_t>(absl::StatusCode::kInvalidArgument)) {
     return absl::InvalidArgumentError(answer);
   }
-  if (code != 0)
-    return absl::FailedPreconditionError(answer);
+  if (code != 0) return absl::FailedPreconditionError(answer);
   // Pieces of the plugin's own size, so that `head` counts in each of them.
-  if (max_batch > 0)
-    max_run_ = std::min(max_batch, ChildChannel::kMaxRun);
-  if (declares)
-    services_->Declare(ReadKinds(answer));
+  if (max_batch > 0) max_run_ = std::min(max_batch, ChildChannel::kMaxRun);
+  if (declares) services_->Declare(ReadKinds(answer));
   return absl::OkStatus();
 }
 
@@ -175,14 +171,12 @@ absl::Status ChildHandler::WhyNoAnswer() const {
 }
 
 int64_t ChildHandler::QueueCapacity() {
-  if (!Ask(ChildCommand::kCapacity, 0, options_.ask_deadline))
-    return 0;
+  if (!Ask(ChildCommand::kCapacity, 0, options_.ask_deadline)) return 0;
   return ReadOnce((*channel_)->number);
 }
 
 bool ChildHandler::WantsMessage(absl::string_view type) {
-  if (ended_.load() || type.size() > ChildChannel::kMaxRequest)
-    return false;
+  if (ended_.load() || type.size() > ChildChannel::kMaxRequest) return false;
   std::memcpy((*channel_)->request, type.data(), type.size());
   return Ask(ChildCommand::kWants, static_cast<uint32_t>(type.size()),
              options_.ask_deadline) &&
@@ -197,25 +191,23 @@ void ChildHandler::Destroy() {
   const Deadline deadline(options_.destroy_deadline);
   if (Ask(ChildCommand::kDestroy, 0, options_.destroy_deadline) &&
       !AwaitEnd(deadline.left())) {
-    Kill(kAnswerLate); // In the destructor of a thread, or of the library.
+    Kill(kAnswerLate);  // In the destructor of a thread, or of the library.
   }
   AwaitEnd(absl::InfiniteDuration());
   Drain();
 }
 
-RunOutcome
-ChildHandler::HandleMessages(absl::Span<const Message *const> messages,
-                             std::atomic<uint32_t> &done,
-                             std::atomic<uint32_t> &errors) {
+RunOutcome ChildHandler::HandleMessages(
+    absl::Span<const Message* const> messages, std::atomic<uint32_t>& done,
+    std::atomic<uint32_t>& errors) {
   for (size_t at = 0; at < messages.size();) {
-    if (ended_.load())
-      return {.alive = false, .lost_one = false};
+    if (ended_.load()) return {.alive = false, .lost_one = false};
     Lent lent = {.before = static_cast<uint32_t>(at),
                  .count = static_cast<uint32_t>(LendMessages(
                      messages.subspan(at), max_run_, arena_, **channel_)),
                  .done = &done,
                  .errors = &errors};
-    if (lent.count == 0) { // Larger than all the room there is.
+    if (lent.count == 0) {  // Larger than all the room there is.
       errors.fetch_add(1, std::memory_order_release);
       done.store(static_cast<uint32_t>(++at), std::memory_order_release);
       continue;
@@ -227,8 +219,7 @@ ChildHandler::HandleMessages(absl::Span<const Message *const> messages,
       at += lent.count;
       continue;
     }
-    if (answered)
-      KillAsCorrupt(); // It says that all is done.
+    if (answered) KillAsCorrupt();  // It says that all is done.
     AwaitEnd(absl::InfiniteDuration());
     Look(lent);
     const bool lost_one = LostOne(lent);
@@ -242,18 +233,16 @@ ChildHandler::HandleMessages(absl::Span<const Message *const> messages,
 }
 
 bool ChildHandler::Ask(ChildCommand command, uint32_t count,
-                       absl::Duration deadline, Lent *lent) {
-  if (ended_.load(std::memory_order_acquire))
-    return false;
+                       absl::Duration deadline, Lent* lent) {
+  if (ended_.load(std::memory_order_acquire)) return false;
   SendNames();
-  ChildChannel &channel = **channel_;
+  ChildChannel& channel = **channel_;
   channel.command = command;
   channel.count = count;
   // Goes round every few weeks.
   last_turn_ = std::exchange(turn_, turn_ + 1 == kNobody ? 1 : turn_ + 1);
   channel.turn.store(turn_);
-  if (channel.child_waits.load() != 0)
-    FutexWakeAll(channel.turn);
+  if (channel.child_waits.load() != 0) FutexWakeAll(channel.turn);
   const bool answered = AwaitAnswer(
       deadline, command == ChildCommand::kCreate ? kCreateLate : kAnswerLate,
       lent);
@@ -262,28 +251,23 @@ bool ChildHandler::Ask(ChildCommand command, uint32_t count,
 }
 
 bool ChildHandler::AwaitAnswer(absl::Duration timeout,
-                               absl::string_view if_late, Lent *lent) {
-  ChildChannel &channel = **channel_;
+                               absl::string_view if_late, Lent* lent) {
+  ChildChannel& channel = **channel_;
   const Deadline deadline(timeout);
   bool late = false;
   while (true) {
     const uint32_t answered = channel.answered.load();
-    if (answered == turn_)
-      return true;
-    if (ended_.load(std::memory_order_acquire))
-      return false;
-    if (answered != last_turn_)
-      KillAsCorrupt();
+    if (answered == turn_) return true;
+    if (ended_.load(std::memory_order_acquire)) return false;
+    if (answered != last_turn_) KillAsCorrupt();
     // We say that we sleep, and look once more: see Worker::Answer.
     channel.host_waits.store(1);
     if (channel.answered.load() == answered) {
       FutexWait(channel.answered, answered, kLookEvery);
     }
     channel.host_waits.store(0);
-    if (channel.answered.load() == turn_)
-      continue;
-    if (lent != nullptr)
-      Look(*lent);
+    if (channel.answered.load() == turn_) continue;
+    if (lent != nullptr) Look(*lent);
     Drain();
     if (!late && deadline.passed()) {
       late = true;
@@ -293,7 +277,7 @@ bool ChildHandler::AwaitAnswer(absl::Duration timeout,
 }
 
 void ChildHandler::SendNames() {
-  ChildChannel &channel = **channel_;
+  ChildChannel& channel = **channel_;
   for (; n_types_ < std::min(types_.size(), ChildChannel::kMaxNames);
        ++n_types_) {
     SetName(types_.Name(n_types_), channel.types[n_types_]);
@@ -307,41 +291,35 @@ void ChildHandler::SendNames() {
 }
 
 // Books what the child committed since the last look.
-void ChildHandler::Look(Lent &lent) {
-  if (corrupt_.load())
-    return;
-  const ChildChannel &channel = **channel_;
+void ChildHandler::Look(Lent& lent) {
+  if (corrupt_.load()) return;
+  const ChildChannel& channel = **channel_;
   const uint32_t head = channel.head.load(std::memory_order_acquire);
-  if (head < lent.head || head > lent.count)
-    return KillAsCorrupt();
+  if (head < lent.head || head > lent.count) return KillAsCorrupt();
   uint32_t failed = 0;
   for (; lent.head < head; ++lent.head) {
-    const auto &entry = channel.failed[lent.head];
+    const auto& entry = channel.failed[lent.head];
     failed += entry.load(std::memory_order_relaxed) != 0 ? 1 : 0;
   }
-  if (failed > 0)
-    lent.errors->fetch_add(failed, std::memory_order_release);
+  if (failed > 0) lent.errors->fetch_add(failed, std::memory_order_release);
   lent.done->store(lent.before + head, std::memory_order_release);
 }
 
 // Of a child that is gone. If its words make no sense, the next message is the
 // one to suspect.
-bool ChildHandler::LostOne(const Lent &lent) const {
-  if (lent.head == lent.count)
-    return false;
+bool ChildHandler::LostOne(const Lent& lent) const {
+  if (lent.head == lent.count) return false;
   const uint32_t inflight =
       (*channel_)->inflight.load(std::memory_order_acquire);
-  return corrupt_.load() || inflight != lent.head;
+  return corrupt_.load() || (inflight != lent.head && inflight != 0);
 }
 
 bool ChildHandler::Kill(absl::string_view cause) {
   pid_t pid = 0;
   {
     MutexLock lock(&mu_);
-    if (pid_ == 0)
-      return false;
-    if (kill_cause_.empty())
-      kill_cause_ = std::string(cause);
+    if (pid_ == 0) return false;
+    if (kill_cause_.empty()) kill_cause_ = std::string(cause);
     pid = pid_;
   }
   supervisor_.Abort(pid, (*channel_)->worker_tid.load());
@@ -349,15 +327,12 @@ bool ChildHandler::Kill(absl::string_view cause) {
 }
 
 void ChildHandler::KillAsCorrupt() {
-  if (corrupt_.exchange(true))
-    return;
+  if (corrupt_.exchange(true)) return;
   pid_t pid = 0;
   {
     MutexLock lock(&mu_);
-    if (pid_ == 0)
-      return;
-    if (kill_cause_.empty())
-      kill_cause_ = "corrupt words";
+    if (pid_ == 0) return;
+    if (kill_cause_.empty()) kill_cause_ = "corrupt words";
     pid = pid_;
   }
   supervisor_.Kill(pid);
@@ -371,8 +346,7 @@ void ChildHandler::EndChild() {
     abandoned_ = true;
     pid = pid_;
   }
-  if (pid != 0)
-    supervisor_.Kill(pid);
+  if (pid != 0) supervisor_.Kill(pid);
   AwaitEnd(absl::InfiniteDuration());
 }
 
@@ -380,16 +354,15 @@ bool ChildHandler::AwaitEnd(absl::Duration timeout) {
   const Deadline deadline(timeout);
   MutexLock lock(&mu_);
   while (!ended_.load()) {
-    if (deadline.passed())
-      return false;
+    if (deadline.passed()) return false;
     end_.WaitFor(&mu_, deadline.left());
   }
   return true;
 }
 
-void ChildHandler::OnEnd(int wait_status, const ChildUsage &usage) {
+void ChildHandler::OnEnd(int wait_status, const ChildUsage& usage) {
   voice_->EndPrint();
-  ChildChannel &channel = **channel_;
+  ChildChannel& channel = **channel_;
   // Whoever waits for the end may destroy us as soon as the lock is free.
   MutexLock lock(&mu_);
   const bool orderly = abandoned_ || (expected_ && WIFEXITED(wait_status) &&
@@ -410,8 +383,7 @@ void ChildHandler::OnNotify() { Drain(); }
 void ChildHandler::OnOutput(absl::string_view text) { voice_->Print(text); }
 
 void ChildHandler::Drain() {
-  if (!voice_->Drain())
-    KillAsCorrupt();
+  if (!voice_->Drain()) KillAsCorrupt();
 }
 
 pid_t ChildHandler::pid() const {
@@ -436,4 +408,4 @@ ChildUsage ChildHandler::usage() const {
   return usage_;
 }
 
-} // namespace weir
+}  // namespace weir

@@ -30,10 +30,10 @@ namespace weir {
 
 // The defaults are those of weir.v1.PluginSettings.
 struct ChildHandlerOptions {
-  std::string runner;             // The path of weir-plugin-runner.
-  std::string module;             // Of the private copy of the plugin's file.
-  std::string name;               // Of the slot, for messages: "counts".
-  std::string config_json = "{}"; // One JSON object, of at most 1 MiB.
+  std::string runner;              // The path of weir-plugin-runner.
+  std::string module;              // Of the private copy of the plugin's file.
+  std::string name;                // Of the slot, for messages: "counts".
+  std::string config_json = "{}";  // One JSON object, of at most 1 MiB.
   // The child's address space, beside what it shares with the host. 0: no
   // limit.
   uint64_t memory_limit_bytes = uint64_t{512} << 20;
@@ -42,7 +42,7 @@ struct ChildHandlerOptions {
   // Of `services`, so that the plugin is told, too, when it is over it.
   uint32_t emit_limit_per_second = 20'000;
   absl::Duration create_deadline = absl::Seconds(10);
-  absl::Duration ask_deadline = absl::Seconds(1); // Capacity; each type.
+  absl::Duration ask_deadline = absl::Seconds(1);  // Capacity; each type.
   absl::Duration destroy_deadline = absl::Seconds(5);
 };
 
@@ -59,13 +59,13 @@ struct ChildHandlerOptions {
 //
 // Threads: as Handler; what is not of Handler may be called from any thread.
 class ChildHandler final : public Handler, private ChildListener {
-public:
+ public:
   // Starts nothing yet. `arena` is where messages may lie; null: nowhere, and
   // each is copied. All references must outlive the handler.
-  ChildHandler(ChildHandlerOptions options, ChildSupervisor &supervisor,
-               const SharedArena *arena,
+  ChildHandler(ChildHandlerOptions options, ChildSupervisor& supervisor,
+               const SharedArena* arena,
                std::shared_ptr<PluginHostServices> services,
-               const NameTable &types, const NameTable &sources);
+               const NameTable& types, const NameTable& sources);
 
   // Kills the child if it is still there, and waits for its end.
   ~ChildHandler() override;
@@ -85,9 +85,9 @@ public:
   // `done` follows the child at least every kLookEvery. A plugin with a batch
   // loop that keeps no count is given the rest of its batch again, if it died
   // in it: nobody knows how far it was.
-  RunOutcome HandleMessages(absl::Span<const Message *const> messages,
-                            std::atomic<uint32_t> &done,
-                            std::atomic<uint32_t> &errors) override;
+  RunOutcome HandleMessages(absl::Span<const Message* const> messages,
+                            std::atomic<uint32_t>& done,
+                            std::atomic<uint32_t>& errors) override;
   // A child that does not end within destroy_deadline is killed.
   void Destroy() override;
   // Lets the child report where it is, and ends it 200 ms later. Returns false
@@ -108,20 +108,20 @@ public:
   // be live; seldom enough to cost nothing.
   static constexpr absl::Duration kLookEvery = absl::Milliseconds(10);
 
-private:
+ private:
   // The begin of a run that is with the child, and how far it is.
   struct Lent {
-    uint32_t before = 0; // Messages of the run that were done earlier.
+    uint32_t before = 0;  // Messages of the run that were done earlier.
     uint32_t count = 0;
-    uint32_t head = 0; // The last good one that was seen.
-    std::atomic<uint32_t> *done = nullptr;
-    std::atomic<uint32_t> *errors = nullptr;
+    uint32_t head = 0;  // The last good one that was seen.
+    std::atomic<uint32_t>* done = nullptr;
+    std::atomic<uint32_t>* errors = nullptr;
   };
 
   // ChildListener, on the supervisor's thread.
   void OnNotify() override;
   void OnOutput(absl::string_view text) override;
-  void OnEnd(int wait_status, const ChildUsage &usage) override
+  void OnEnd(int wait_status, const ChildUsage& usage) override
       ABSL_LOCKS_EXCLUDED(mu_);
 
   absl::Status StartChild() ABSL_LOCKS_EXCLUDED(mu_);
@@ -134,21 +134,21 @@ private:
   // Asks and waits for the answer. Returns false if the child died; one that
   // does not answer before `deadline` is killed. Looks after `lent` meanwhile.
   bool Ask(ChildCommand command, uint32_t count, absl::Duration deadline,
-           Lent *lent = nullptr);
+           Lent* lent = nullptr);
   bool AwaitAnswer(absl::Duration timeout, absl::string_view if_late,
-                   Lent *lent);
+                   Lent* lent);
   void SendNames();
-  void Look(Lent &lent);
-  bool LostOne(const Lent &lent) const;
+  void Look(Lent& lent);
+  bool LostOne(const Lent& lent) const;
 
   void Drain();
 
   const ChildHandlerOptions options_;
-  ChildSupervisor &supervisor_;
-  const SharedArena *const arena_;
+  ChildSupervisor& supervisor_;
+  const SharedArena* const arena_;
   const std::shared_ptr<PluginHostServices> services_;
-  const NameTable &types_;
-  const NameTable &sources_;
+  const NameTable& types_;
+  const NameTable& sources_;
 
   // Made by Create, before the child starts.
   std::optional<ChildChannelMemory> channel_;
@@ -157,24 +157,24 @@ private:
 
   // [worker]
   uint32_t turn_ = 0;
-  uint32_t last_turn_ = 0; // The one before; answered.
+  uint32_t last_turn_ = 0;  // The one before; answered.
   uint32_t max_run_ = ChildChannel::kMaxRun;
   uint32_t n_types_ = 0;
   uint32_t n_sources_ = 0;
 
-  std::atomic<bool> ended_{true}; // There is no child; with release.
+  std::atomic<bool> ended_{true};  // There is no child; with release.
   std::atomic<bool> corrupt_{false};
 
   mutable Mutex mu_;
   CondVar end_;
   pid_t pid_ ABSL_GUARDED_BY(mu_) = 0;
-  bool expected_ ABSL_GUARDED_BY(mu_) = false;  // To end with status 0.
-  bool abandoned_ ABSL_GUARDED_BY(mu_) = false; // To end in any way.
+  bool expected_ ABSL_GUARDED_BY(mu_) = false;   // To end with status 0.
+  bool abandoned_ ABSL_GUARDED_BY(mu_) = false;  // To end in any way.
   std::string kill_cause_ ABSL_GUARDED_BY(mu_);
   std::optional<ChildDeath> death_ ABSL_GUARDED_BY(mu_);
-  ChildUsage usage_ ABSL_GUARDED_BY(mu_); // After its end.
+  ChildUsage usage_ ABSL_GUARDED_BY(mu_);  // After its end.
 };
 
-} // namespace weir
+}  // namespace weir
 
-#endif // WEIR_HOST_PLUGIN_CHILD_HANDLER_H_
+#endif  // WEIR_HOST_PLUGIN_CHILD_HANDLER_H_

@@ -15,9 +15,9 @@ namespace weir {
 // that do not lie in `arena`, which may be null, are copied into the channel.
 // Returns how many there are now; 0: the first one is larger than all the room
 // that a channel has.
-size_t LendMessages(absl::Span<const Message *const> messages, size_t most,
-                    const SharedArena *arena, ChildChannel &channel);
+size_t LendMessages(absl::Span<const Message* const> messages, size_t most,
+                    const SharedArena* arena, ChildChannel& channel);
 
-} // namespace weir
+}  // namespace weir
 
-#endif // WEIR_HOST_PLUGIN_CHILD_LENDING_H_
+#endif  // WEIR_HOST_PLUGIN_CHILD_LENDING_H_

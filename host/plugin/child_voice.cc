@@ -19,9 +19,9 @@ constexpr size_t kMaxLineBytes = 8 * 1024;
 // than this, and whoever takes that many has seen what there was.
 constexpr size_t kMaxRecords = ChildRing::kBytes / 16;
 
-} // namespace
+}  // namespace
 
-ChildVoice::ChildVoice(ChildChannel &channel,
+ChildVoice::ChildVoice(ChildChannel& channel,
                        std::shared_ptr<PluginHostServices> services)
     : channel_(channel), services_(std::move(services)), ring_(channel.ring) {}
 
@@ -30,23 +30,19 @@ bool ChildVoice::Drain() {
   for (size_t i = 0; i < kMaxRecords; ++i) {
     absl::StatusOr<std::optional<ChildRingReader::Record>> record =
         ring_.Take();
-    if (!record.ok())
-      return false;
-    if (!record->has_value())
-      break;
-    if (!PassOn(**std::move(record)))
-      return false;
+    if (!record.ok()) return false;
+    if (!record->has_value()) break;
+    if (!PassOn(**std::move(record))) return false;
   }
   CountRejected();
   return true;
 }
 
 bool ChildVoice::PassOn(ChildRingReader::Record record) {
-  const weir_host *const host = services_->table();
+  const weir_host* const host = services_->table();
   if (record.kind == ChildRecord::kLog) {
     int32_t severity = 0;
-    if (record.body.size() < sizeof(severity))
-      return false;
+    if (record.body.size() < sizeof(severity)) return false;
     std::memcpy(&severity, record.body.data(), sizeof(severity));
     host->log(host->ctx, severity, record.body.data() + sizeof(severity),
               record.body.size() - sizeof(severity));
@@ -54,9 +50,8 @@ bool ChildVoice::PassOn(ChildRingReader::Record record) {
   }
   const std::unique_ptr<const ChildEvent> event =
       ChildEvent::Decode(std::move(record.body));
-  if (event == nullptr)
-    return false;
-  const auto *const emit = static_cast<const weir_ext_emit *>(
+  if (event == nullptr) return false;
+  const auto* const emit = static_cast<const weir_ext_emit*>(
       host->get_ext(host->ctx, WEIR_EXT_EMIT));
   emit->emit(host->ctx, &event->event());
   return true;
@@ -67,34 +62,30 @@ bool ChildVoice::PassOn(ChildRingReader::Record record) {
 void ChildVoice::CountRejected() {
   for (size_t i = 0; i < rejected_.size(); ++i) {
     const uint64_t now = channel_.rejected[i].load(std::memory_order_relaxed);
-    if (now <= rejected_[i])
-      continue;
+    if (now <= rejected_[i]) continue;
     services_->CountRejected(static_cast<PluginHostServices::Rejection>(i),
                              now - rejected_[i]);
     rejected_[i] = now;
   }
   const uint64_t now = channel_.suppressed.load(std::memory_order_relaxed);
-  if (now <= suppressed_)
-    return;
+  if (now <= suppressed_) return;
   services_->CountSuppressed(now - suppressed_);
   suppressed_ = now;
 }
 
 void ChildVoice::Print(absl::string_view text) {
   for (const char c : text) {
-    if (c == '\n' || line_.size() == kMaxLineBytes)
-      EndPrint();
-    if (c != '\n')
-      line_.push_back(c);
+    if (c == '\n' || line_.size() == kMaxLineBytes) EndPrint();
+    if (c != '\n') line_.push_back(c);
   }
 }
 
 void ChildVoice::EndPrint() {
-  const weir_host *const host = services_->table();
+  const weir_host* const host = services_->table();
   if (!line_.empty()) {
     host->log(host->ctx, WEIR_SEVERITY_INFO, line_.data(), line_.size());
   }
   line_.clear();
 }
 
-} // namespace weir
+}  // namespace weir

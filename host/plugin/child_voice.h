@@ -21,13 +21,13 @@ namespace weir {
 //
 // Drain is thread-safe; the other calls come from one thread.
 class ChildVoice {
-public:
+ public:
   // `channel` must outlive it, and its ring be empty.
-  ChildVoice(ChildChannel &channel,
+  ChildVoice(ChildChannel& channel,
              std::shared_ptr<PluginHostServices> services);
 
-  ChildVoice(const ChildVoice &) = delete;
-  ChildVoice &operator=(const ChildVoice &) = delete;
+  ChildVoice(const ChildVoice&) = delete;
+  ChildVoice& operator=(const ChildVoice&) = delete;
 
   // Passes on what was in the ring at the call, in order. Returns false if
   // there is what no child writes.
@@ -40,22 +40,22 @@ public:
   // Passes on the last line, if it is not complete.
   void EndPrint();
 
-private:
+ private:
   bool PassOn(ChildRingReader::Record record);
   void CountRejected() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
-  ChildChannel &channel_;
+  ChildChannel& channel_;
   const std::shared_ptr<PluginHostServices> services_;
-  std::string line_; // That is not complete yet.
+  std::string line_;  // That is not complete yet.
 
   // Held while what was said is passed on, so that it stays in order.
   Mutex mu_;
   ChildRingReader ring_ ABSL_GUARDED_BY(mu_);
-  std::array<uint64_t, ChildChannel::kReasons>
-      rejected_ ABSL_GUARDED_BY(mu_) = {};
+  std::array<uint64_t, ChildChannel::kReasons> rejected_
+      ABSL_GUARDED_BY(mu_) = {};
   uint64_t suppressed_ ABSL_GUARDED_BY(mu_) = 0;
 };
 
-} // namespace weir
+}  // namespace weir
 
-#endif // WEIR_HOST_PLUGIN_CHILD_VOICE_H_
+#endif  // WEIR_HOST_PLUGIN_CHILD_VOICE_H_

@@ -146,11 +146,13 @@ TEST_P(ChildCommitTest, AccountsForEachMessageWheneverItsChildIsKilled) {
     if (HasFatalFailure()) return;
   }
   uint64_t lost = 0;
+  uint64_t errors = 0;
   uint64_t mismatches = 0;
   for (uint64_t seq = 1; seq < next; ++seq) {
     const int begun = record_.begun(seq);
     const int ended = record_.ended(seq);
     lost += books.lost[seq] ? 1 : 0;
+    errors += !books.lost[seq] && seq % 7 == 0 ? 1 : 0;
     // Lost is what did not commit: it may have been handled, at most once.
     const bool exact = books.lost[seq] ? begun <= 1 && ended <= begun
                                        : begun == 1 && ended == 1;
@@ -159,6 +161,7 @@ TEST_P(ChildCommitTest, AccountsForEachMessageWheneverItsChildIsKilled) {
   EXPECT_EQ(mismatches, 0u);
   EXPECT_EQ(record_.begun(next), 0) << "nobody was given it";
   EXPECT_EQ(books.done + lost, next - 1);
+  EXPECT_EQ(books.errors, errors);
   EXPECT_GT(lost, 0u) << "or this has shown nothing";
   RecordProperty("messages", absl::StrCat(next - 1));
   RecordProperty("lost", absl::StrCat(lost));
