@@ -310,6 +310,29 @@ TEST_F(ModuleStoreTest, TakesAFileWholeOrNotAtAllWhileOthersWriteIt) {
   EXPECT_THAT(Stored(), SizeIs(2));
 }
 
+TEST_F(ModuleStoreTest, RefusesAFileThatIsStillBeingWritten) {
+  dir_.Put("x.so", "");
+  std::atomic<bool> stop = false;
+  std::thread writer([&] {
+    const std::string step(4096, 'x');
+    while (!stop) {
+      std::ofstream file(dir_.Path("x.so"), std::ios::trunc);
+      for (int i = 0; i < 1000 && !stop; ++i) file << step << std::flush;
+    }
+  });
+  // A look may fall where the writer rests.
+  absl::Status status;
+  while (status.ok()) {
+    status = Add(dir_.Path("x.so")).status();
+    ASSERT_THAT(store_->Keep({}), IsOk());
+  }
+  stop = true;
+  writer.join();
+  EXPECT_THAT(status,
+              StatusIs(absl::StatusCode::kAborted,
+                       HasSubstr("x.so: file.changing: still being written")));
+}
+
 TEST_F(ModuleStoreTest, TakesTheSameBytesFromManyThreadsAtOnce) {
   dir_.Put("x.so", std::string(1 << 20, 'x'));
   std::vector<std::thread> threads;
