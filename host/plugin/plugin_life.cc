@@ -99,8 +99,8 @@ void PluginLife::Run() {
       }
       watch = std::exchange(watch_, false);
     }
-    if (job) job();
     if (watch) machine_.Watch();
+    if (job) job();
     machine_.Due();
   }
   machine_.End();

@@ -49,6 +49,8 @@ PluginStatus FirstStatus(const PluginSlotSpec& spec) {
   status.log_limit_per_second = options.log_limit_per_second;
   status.memory_limit_bytes = options.memory_limit_bytes;
   status.max_crashes = options.max_crashes;
+  status.unload_on_remove = options.on_remove == OnRemove::kUnload;
+  status.notify_on_change = options.on_change == OnChange::kNotify;
   status.probation_time = options.probation_time;
   status.probation_messages = options.probation_messages;
   return status;

@@ -48,6 +48,12 @@ void FillSettings(const PluginStatus& plugin, v1::PluginSettings* out) {
   *out->mutable_create_deadline() = weir::ToProto(plugin.create_deadline);
   *out->mutable_drain_timeout() = weir::ToProto(plugin.drain_timeout);
   out->set_max_crashes(plugin.max_crashes);
+  out->set_on_remove(plugin.unload_on_remove
+                         ? v1::PluginSettings::ON_REMOVE_UNLOAD
+                         : v1::PluginSettings::ON_REMOVE_KEEP_RUNNING);
+  out->set_on_change(plugin.notify_on_change
+                         ? v1::PluginSettings::ON_CHANGE_NOTIFY
+                         : v1::PluginSettings::ON_CHANGE_UPGRADE);
   *out->mutable_probation_time() = weir::ToProto(plugin.probation_time);
   out->set_probation_messages(plugin.probation_messages);
 }
