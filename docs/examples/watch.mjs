@@ -63,6 +63,7 @@ function follow() {
   let silenceMs = 37_500;
 
   stream.on('data', (message) => {
+    if (limit && printed === limit) return;
     clearTimeout(silence);
     if (message.hello) {
       silenceMs = 2500 * Number(message.hello.heartbeatInterval.seconds);
@@ -76,7 +77,11 @@ function follow() {
     for (const event of message.events) {
       console.log(`${event.id}  ${event.type}  ${event.subject}  ${event.json}`);
       keep(event.id);
-      if (++printed === limit) process.exit(0);
+      if (++printed === limit) {
+        // Not at once: a pipe that is full has yet to take what was printed.
+        process.stdout.write('', () => process.exit(0));
+        return;
+      }
     }
     // Past what the filter left out. Hello says where the stream starts, and
     // nothing of it has been dealt with then.
