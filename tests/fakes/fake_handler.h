@@ -123,8 +123,8 @@ class FakeHandlerRecord {
 // A handler that does what it is told, and remembers it.
 class FakeHandler final : public Handler {
  public:
-  FakeHandler(std::shared_ptr<FakeHandlerRecord> record,
-              FakeHandlerScript script = {})
+  explicit FakeHandler(std::shared_ptr<FakeHandlerRecord> record,
+                       FakeHandlerScript script = {})
       : record_(std::move(record)), script_(std::move(script)) {}
 
   absl::Status Create() override {

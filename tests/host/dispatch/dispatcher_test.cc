@@ -44,7 +44,7 @@ class DispatcherTest : public testing::Test {
  protected:
   // Adds a handler that records what it is given.
   std::shared_ptr<FakeHandlerRecord> Add(HandlerOptions options,
-                                         FakeHandlerScript script = {}) {
+                                         const FakeHandlerScript& script = {}) {
     auto record = std::make_shared<FakeHandlerRecord>();
     const absl::StatusOr<int64_t> added = dispatcher_.AddHandler(
         std::move(options), std::make_unique<FakeHandler>(record, script));
