@@ -34,7 +34,6 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::Pair;
-using ::testing::SizeIs;
 
 constexpr char kUpdate[] =
     R"({"type":"ris_message","data":{"timestamp":100.5,"type":"UPDATE"}})";

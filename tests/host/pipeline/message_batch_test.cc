@@ -51,7 +51,7 @@ TEST_F(MessageBatchTest, SaysLostIfAnyHolderSaidSo) {
 TEST_F(MessageBatchTest, IsHeldByOneRefHoweverOftenThatIsMoved) {
   MessageBatchRef a = MakeBatch();
   MessageBatchRef b = std::move(a);
-  EXPECT_FALSE(a);
+  EXPECT_FALSE(a);  // NOLINT(bugprone-use-after-move): that is the question.
   a = std::move(b);
   EXPECT_TRUE(a);
   EXPECT_THAT(outcomes_, IsEmpty());

@@ -65,8 +65,8 @@ weir_status HandleBatch(void* self, const weir_msg* const* messages, uint32_t n,
                         uint32_t* done) {
   script->batches_seen.push_back(n);
   for (uint32_t i = 0; i < n; ++i) {
-    if (const weir_status status = Handle(self, messages[i]); status != WEIR_OK)
-      return status;
+    const weir_status status = Handle(self, messages[i]);
+    if (status != WEIR_OK) return status;
     if (script->keeps_done) *done = i + 1;
   }
   return WEIR_OK;

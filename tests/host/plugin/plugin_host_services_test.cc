@@ -17,7 +17,6 @@ namespace weir {
 namespace {
 
 using testing::ElementsAre;
-using testing::HasSubstr;
 using testing::SizeIs;
 
 weir_str Str(const std::string& text) { return {text.data(), text.size()}; }
