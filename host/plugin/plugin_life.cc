@@ -32,10 +32,14 @@ void PluginLife::Begin(DesiredState desired, std::function<void()> begun) {
   thread_ = std::thread([this] { Run(); });
 }
 
-void PluginLife::Do(PluginOperation operation, PluginControl::Reply reply) {
+void PluginLife::Do(PluginOperation operation,
+                    std::optional<PluginSlotSpec> fresh,
+                    PluginControl::Reply reply) {
   const auto shared = std::make_shared<PluginControl::Reply>(std::move(reply));
-  if (Post([this, operation = std::move(operation), shared] {
-        (*shared)(machine_.Do(operation));
+  if (Post([this, operation = std::move(operation), fresh = std::move(fresh),
+            shared] {
+        (*shared)(
+            machine_.Do(operation, fresh.has_value() ? &*fresh : nullptr));
       })) {
     return;
   }

@@ -3,6 +3,7 @@
 
 #include <deque>
 #include <functional>
+#include <optional>
 #include <thread>
 
 #include "absl/base/thread_annotations.h"
@@ -35,9 +36,9 @@ class PluginLife {
   // Begins to load it; `begun` is called when that has come to an end.
   void Begin(DesiredState desired, std::function<void()> begun);
 
-  // See PluginControl::Do. After Stop it replies SERVER_DRAINING.
-  void Do(PluginOperation operation, PluginControl::Reply reply)
-      ABSL_LOCKS_EXCLUDED(mu_);
+  // See PluginMachine::Do. After Stop it replies SERVER_DRAINING.
+  void Do(PluginOperation operation, std::optional<PluginSlotSpec> fresh,
+          PluginControl::Reply reply) ABSL_LOCKS_EXCLUDED(mu_);
 
   // See PluginMachine::Follow; `done` is called afterwards, from its thread.
   void Follow(FolderAction action, PluginSlotSpec spec,

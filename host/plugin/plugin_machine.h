@@ -87,8 +87,10 @@ class PluginMachine {
   // Loads it, if nothing stands against it.
   void Begin(const DesiredState& desired);
 
-  // See PluginControl::Do.
-  absl::StatusOr<PluginOutcome> Do(const PluginOperation& operation);
+  // See PluginControl::Do. `fresh` is the slot's spec as the configuration and
+  // the folders have it now, for what loads a file; null: as it was.
+  absl::StatusOr<PluginOutcome> Do(const PluginOperation& operation,
+                                   const PluginSlotSpec* fresh = nullptr);
 
   // Does what the plugin folder asks for; see FolderAction. `spec` is the
   // slot's by what lies in the folder now.

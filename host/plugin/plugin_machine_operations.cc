@@ -136,7 +136,7 @@ absl::Status PluginMachine::CheckAllowed(
 }
 
 absl::StatusOr<PluginOutcome> PluginMachine::Do(
-    const PluginOperation& operation) {
+    const PluginOperation& operation, const PluginSlotSpec* fresh) {
   if (absl::Status allowed = CheckAllowed(operation); !allowed.ok()) {
     return allowed;
   }
@@ -144,7 +144,7 @@ absl::StatusOr<PluginOutcome> PluginMachine::Do(
   switch (operation.kind) {
     case Kind::kLoad: {
       if (operation.validate_only) return Now(*this);
-      PluginSlotSpec spec = spec_;
+      PluginSlotSpec spec = fresh != nullptr ? *fresh : spec_;
       if (!operation.sha256.empty()) spec.allowed_sha256 = {operation.sha256};
       if (!spec.status.ok()) return FileFault(status(), spec.status);
       spec_ = std::move(spec);
@@ -171,8 +171,9 @@ absl::StatusOr<PluginOutcome> PluginMachine::Do(
       }
       return Exchange(operation, spec_, current_->made.sha256);
     case Kind::kUpgrade: {
-      PluginSlotSpec spec = spec_;
+      PluginSlotSpec spec = fresh != nullptr ? *fresh : spec_;
       if (!operation.sha256.empty()) spec.allowed_sha256 = {operation.sha256};
+      if (!spec.status.ok()) return FileFault(status(), spec.status);
       return Exchange(operation, std::move(spec), "");
     }
     case Kind::kRollback:

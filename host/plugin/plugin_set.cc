@@ -1,6 +1,7 @@
 #include "host/plugin/plugin_set.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -95,45 +96,64 @@ void PluginSet::UnloadAll() {
 }
 
 void PluginSet::Do(PluginOperation operation, Reply reply) {
+  using Kind = PluginOperation::Kind;
   const std::string id(absl::StripPrefix(
       operation.name.empty() ? PluginIdOf(operation.module) : operation.name,
       "plugins/"));
-  const std::shared_ptr<PluginLife> life = Find(id);
-  if (life != nullptr) {
-    return life->Do(std::move(operation),
-                    [this, id, reply = std::move(reply)](
-                        absl::StatusOr<PluginOutcome> outcome) {
-                      if (outcome.ok() && outcome->removed) {
-                        surroundings_.forget(id);
-                        Remove(id);
-                      }
-                      reply(std::move(outcome));
-                    });
+  operation.name = absl::StrCat("plugins/", id);
+  std::shared_ptr<PluginLife> life = Find(id);
+  if (life == nullptr && operation.kind != Kind::kLoad) {
+    return reply(
+        MakeError(absl::StatusCode::kNotFound,
+                  absl::StrCat("no plugin is called \"", operation.name,
+                               "\"; ListPlugins names them"),
+                  {.reason = "PLUGIN_NOT_FOUND",
+                   .metadata = {{"name", operation.name}}}));
   }
-  if (operation.kind == PluginOperation::Kind::kLoad) {
-    operation.name = absl::StrCat("plugins/", id);
-    return LoadNew(std::move(operation), std::move(reply));
+  std::optional<PluginSlotSpec> fresh;
+  if (operation.kind == Kind::kLoad || operation.kind == Kind::kUpgrade) {
+    absl::StatusOr<PluginSlotSpec> found = Fresh(id, operation.module);
+    if (!found.ok()) {
+      return reply(MakeError(absl::StatusCode::kNotFound,
+                             found.status().message(),
+                             {.reason = "PLUGIN_MODULE_NOT_FOUND",
+                              .metadata = {{"name", operation.name}}}));
+    }
+    fresh = *std::move(found);
   }
-  reply(MakeError(
-      absl::StatusCode::kNotFound,
-      absl::StrCat("no plugin is called \"", operation.name,
-                   "\"; ListPlugins names them"),
-      {.reason = "PLUGIN_NOT_FOUND", .metadata = {{"name", operation.name}}}));
+  if (life == nullptr) {
+    // A slot that is there but for its plugin; then as with any other.
+    DesiredState stopped;
+    stopped.desired = DesiredState::Desired::kStopped;
+    life = Make(*fresh, stopped, [] {});
+  }
+  life->Do(std::move(operation), std::move(fresh),
+           [this, id,
+            reply = std::move(reply)](absl::StatusOr<PluginOutcome> outcome) {
+             if (outcome.ok() && outcome->removed) {
+               surroundings_.forget(id);
+               Remove(id);
+             }
+             reply(std::move(outcome));
+           });
 }
 
-// A module that has no slot yet.
-void PluginSet::LoadNew(PluginOperation operation, Reply reply) {
-  const std::string id(absl::StripPrefix(operation.name, "plugins/"));
-  absl::StatusOr<PluginSlotSpec> spec = find_spec_(id, operation.module);
-  if (!spec.ok()) {
-    return reply(MakeError(absl::StatusCode::kNotFound, spec.status().message(),
-                           {.reason = "PLUGIN_MODULE_NOT_FOUND",
-                            .metadata = {{"name", operation.name}}}));
+// What the slot would load now: the module of its name, or another one.
+absl::StatusOr<PluginSlotSpec> PluginSet::Fresh(
+    const std::string& id, const std::string& module) const {
+  absl::StatusOr<PluginSlotSpec> spec = find_spec_(id, module);
+  if (module.empty() || (spec.ok() && spec->module == module)) return spec;
+  absl::StatusOr<PluginSlotSpec> other = find_spec_(PluginIdOf(module), module);
+  if (!other.ok()) return other;
+  // Its settings are the slot's, if it has some.
+  if (spec.ok()) {
+    spec->module = other->module;
+    spec->path = other->path;
+    spec->status = other->status;
+    return spec;
   }
-  DesiredState stopped;
-  stopped.desired = DesiredState::Desired::kStopped;
-  Make(*std::move(spec), stopped, [] {});
-  Do(std::move(operation), std::move(reply));
+  other->id = id;
+  return other;
 }
 
 std::vector<FolderSlot> PluginSet::FolderSlots() const {

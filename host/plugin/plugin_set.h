@@ -85,7 +85,8 @@ class PluginSet final : public PluginControl {
   // Takes a slot out; what is left of it goes with Reap, from another thread.
   void Remove(const std::string& id) ABSL_LOCKS_EXCLUDED(mu_);
   void Reap() ABSL_LOCKS_EXCLUDED(mu_);
-  void LoadNew(PluginOperation operation, Reply reply) ABSL_LOCKS_EXCLUDED(mu_);
+  absl::StatusOr<PluginSlotSpec> Fresh(const std::string& id,
+                                       const std::string& module) const;
 
   const PluginSurroundings surroundings_;
   const FindSpec find_spec_;

@@ -17,6 +17,7 @@
 #include "host/plugin/child_supervisor.h"
 #include "host/plugin/module_instance_maker.h"
 #include "host/plugin/module_store.h"
+#include "host/status/error_info.h"
 #include "host/sync/mutex.h"
 #include "tests/fakes/fake_clock.h"
 #include "tests/fakes/fake_event_sink.h"
@@ -51,7 +52,9 @@ class PluginSetTest : public testing::Test {
             [this](absl::string_view id) { forgotten_.emplace_back(id); }},
         [](const std::string& id,
            const std::string&) -> absl::StatusOr<PluginSlotSpec> {
-          if (id == "ok-c") return Fixture("ok_c");
+          if (id == "ok-c" || id == "throws") {
+            return Fixture(id == "ok-c" ? "ok_c" : "throws");
+          }
           return absl::NotFoundError(id + " is in no folder");
         });
   }
@@ -83,6 +86,24 @@ class PluginSetTest : public testing::Test {
   void Tick() {
     set_->Tick();
     Settle("ok-c");
+  }
+  // Returns the plugin's name afterwards, or why it was not done.
+  std::string Do(PluginOperation operation) {
+    Gate done;
+    done.Shut();
+    std::string result;
+    set_->Do(std::move(operation),
+             [&](const absl::StatusOr<PluginOutcome>& outcome) {
+               if (outcome.ok()) {
+                 result = outcome->status.name;
+               } else {
+                 const auto info = GetErrorInfo(outcome.status());
+                 result = info.has_value() ? info->reason : "no reason";
+               }
+               done.Open();
+             });
+    done.Pass();
+    return result;
   }
   // Waits until all that the slot has been told is done.
   void Settle(const std::string& id) {
@@ -295,6 +316,36 @@ TEST_F(PluginSetTest, IsOverloadedForTenSecondsAfterADrop) {
   SetStats([&](HandlerStats& stats) { stats.blocking = false; });
   clock_.Advance(absl::Seconds(10));
   EXPECT_THAT(StatusOf("ok-c").conditions, ElementsAre(Condition::kHealthy));
+}
+
+TEST_F(PluginSetTest, LoadsAModuleThatHasNoSlotYetAndForgetsOneThatIsRemoved) {
+  EXPECT_EQ(Do({.kind = PluginOperation::Kind::kLoad, .module = "ok_c.so"}),
+            "plugins/ok-c");
+  EXPECT_EQ(StatusOf("ok-c").state, State::kRunning);
+  EXPECT_EQ(Do({.kind = PluginOperation::Kind::kLoad, .module = "none.so"}),
+            "PLUGIN_MODULE_NOT_FOUND");
+  EXPECT_EQ(Do({.kind = PluginOperation::Kind::kPause, .name = "plugins/no"}),
+            "PLUGIN_NOT_FOUND");
+  EXPECT_EQ(Do({.kind = PluginOperation::Kind::kUnload,
+                .name = "plugins/ok-c",
+                .remove = true}),
+            "plugins/ok-c");
+  EXPECT_THAT(set_->List(), IsEmpty());
+  EXPECT_THAT(forgotten_, ElementsAre("ok-c"));
+  EXPECT_EQ(Do({.kind = PluginOperation::Kind::kLoad, .module = "ok_c.so"}),
+            "plugins/ok-c")
+      << "as if it had never been there";
+}
+
+TEST_F(PluginSetTest, UpgradesToAnotherModule) {
+  set_->Load({Fixture("ok_c")}, {});
+  const std::string before = StatusOf("ok-c").sha256;
+  EXPECT_EQ(Do({.kind = PluginOperation::Kind::kUpgrade,
+                .name = "plugins/ok-c",
+                .module = "throws.so"}),
+            "plugins/ok-c");
+  EXPECT_EQ(StatusOf("ok-c").module, "throws.so");
+  EXPECT_EQ(StatusOf("ok-c").previous_sha256, before);
 }
 
 TEST_F(PluginSetTest, UnloadsEverythingAndKeepsTheSlots) {
