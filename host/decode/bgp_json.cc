@@ -281,7 +281,7 @@ const char* BgpJson::ReadAnnouncements(Value& value, FieldWriter& fields) {
   last_group_ = 0;
   for (auto element : array) {
     if (element.error() != simdjson::SUCCESS) return "not valid JSON";
-    // NOLINTNEXTLINE(performance-move-const-arg): value_unsafe() is for rvalues.
+    // It wants an rvalue. NOLINTNEXTLINE(performance-move-const-arg)
     ondemand::value&& group = std::move(element).value_unsafe();
     const char* problem = ReadGroup(group, prefixes, &count);
     if (problem != nullptr) return problem;

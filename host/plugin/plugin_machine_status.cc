@@ -65,8 +65,9 @@ PluginStats PluginMachine::stats() const {
     MutexLock lock(&mu_);
     stats.name = status_.name;
     stats.generation = status_.generation;
-    stats.handler.cpu_seconds += ended_cpu_seconds_;
-    if (cpu_seconds_) stats.handler.cpu_seconds += cpu_seconds_();
+    stats.child_cpu_seconds = ended_cpu_seconds_;
+    if (cpu_seconds_) stats.child_cpu_seconds += cpu_seconds_();
+    stats.handler.cpu_seconds += stats.child_cpu_seconds;
     if (rss_bytes_) stats.memory_bytes = rss_bytes_();
     stats.restarts = status_.restart_count;
     stats.crashes = crashes_;

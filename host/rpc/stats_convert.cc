@@ -158,9 +158,18 @@ void ToProto(const ProcessStats& stats, v1::ProcessStats* out) {
   out->set_cpu_seconds(stats.cpu_seconds);
   out->set_threads(stats.threads);
   out->set_open_fds(stats.open_fds);
-  // There are no children.
-  out->set_total_rss_bytes(stats.rss_bytes);
-  out->set_total_cpu_seconds(stats.cpu_seconds);
+}
+
+void AddChildren(const std::vector<PluginStats>& plugins,
+                 v1::ProcessStats* out) {
+  uint64_t rss_bytes = out->rss_bytes();
+  double cpu_seconds = out->cpu_seconds();
+  for (const PluginStats& plugin : plugins) {
+    rss_bytes += plugin.memory_bytes;
+    cpu_seconds += plugin.child_cpu_seconds;
+  }
+  out->set_total_rss_bytes(rss_bytes);
+  out->set_total_cpu_seconds(cpu_seconds);
 }
 
 void ToProto(const RpcCounter& counter, v1::RpcStats* out) {

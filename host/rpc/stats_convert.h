@@ -1,6 +1,8 @@
 #ifndef WEIR_HOST_RPC_STATS_CONVERT_H_
 #define WEIR_HOST_RPC_STATS_CONVERT_H_
 
+#include <vector>
+
 #include "host/control/event_log.h"
 #include "host/control/plugin_stats.h"
 #include "host/control/source_stats.h"
@@ -16,8 +18,13 @@ void ToProto(const SourceStats& stats, v1::SourceStats* out);
 void ToProto(const PluginStats& stats, v1::PluginStats* out);
 void ToProto(const BrokerStats& stats, v1::BrokerStats* out);
 void ToProto(const SubscriberStats& stats, v1::SubscriberStats* out);
+// Without what its children take; see AddChildren.
 void ToProto(const ProcessStats& stats, v1::ProcessStats* out);
 void ToProto(const RpcCounter& counter, v1::RpcStats* out);
+
+// Fills in what the host and the children of `plugins` take together.
+void AddChildren(const std::vector<PluginStats>& plugins,
+                 v1::ProcessStats* out);
 
 }  // namespace weir
 

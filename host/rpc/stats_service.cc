@@ -129,6 +129,7 @@ v1::Stats StatsService::Snapshot(
   *stats.mutable_start_time() = ToProto(identity_.start_time);
   if (Wanted(mask, "process")) {
     ToProto(asked_.process(), stats.mutable_process());
+    AddChildren(asked_.plugins.Stats(), stats.mutable_process());
   }
   if (Wanted(mask, "broker")) {
     ToProto(asked_.log.Stats(), stats.mutable_broker());

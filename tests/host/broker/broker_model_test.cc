@@ -38,7 +38,8 @@ ModelledBroker MakeDropOldest(const std::string& epoch,
                               const FakeClock& clock) {
   auto log = std::make_unique<DropOldestLog>(epoch, clock);
   DropOldestLog* const l = log.get();
-  return {std::move(log), [l](const Event& event) { l->Publish(event); }, [] {}};
+  return {std::move(log), [l](const Event& event) { l->Publish(event); },
+          [] {}};
 }
 
 TEST(BrokerModelTest, ShowsEachClientTheLogOnceInOrderOrAGap) {
