@@ -61,14 +61,17 @@ lisenters: []
 
     def test_a_port_in_use_is_an_error(self):
         first = self.start_host(self.write_config([]))
-        (self.dir / "weir.yaml").write_text(
-            f"state_dir: {self.dir}/state\n"
-            f"listeners: [{{tcp: \"{first.address}\"}}]\n")
-        second = self.start([harness.runfile("host/weir-host"), "--config",
-                             self.dir / "weir.yaml"])
-        self.assertEqual(second.wait(), 1)
-        self.assertIn(f"address in use: {first.address}",
-                      "\n".join(second.errors))
+        (self.dir / "other").mkdir()
+        said = self.refuse(f"state_dir: {self.dir}/other\n"
+                           f"listeners: [{{tcp: \"{first.address}\"}}]\n")
+        self.assertIn(f"address in use: {first.address}", said)
+
+    def test_a_state_directory_in_use_is_an_error(self):
+        self.start_host(self.write_config([]))
+        said = self.refuse(f"state_dir: {self.dir}/state\n"
+                           "listeners: [{tcp: '127.0.0.1:0'}]\n")
+        self.assertIn("another process has it open", said)
+        self.assertIn("state_dir of its own", said)
 
     def test_a_state_directory_that_is_not_there_is_named(self):
         said = self.refuse("state_dir: /nonexistent/weir\n")
