@@ -7,14 +7,21 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
 #include "host/plugin/child_handler.h"
 #include "host/plugin/in_process_handler.h"
 #include "host/plugin/module_check.h"
+#include "host/plugin/probe_module.h"
 #include "host/plugin/shared_object.h"
+#include "host/status/annotate.h"
 
 namespace weir {
 
 namespace {
+
+// What a constructor may take. A plugin's own beginning is its create, which
+// has a deadline that can be set.
+constexpr absl::Duration kProbeDeadline = absl::Seconds(5);
 
 // A child's handler, and the file that its code is mapped from.
 class ChildAndFile {
@@ -74,6 +81,13 @@ absl::StatusOr<MadeInstance> ModuleInstanceMaker::Make(
   if (spec.options.isolation == PluginStatus::Isolation::kChild) {
     made = InChild(spec, *std::move(run_copy), std::move(services));
   } else {
+    // Its constructors run before any check could say no; so a child goes
+    // first.
+    const auto probe = ProbeModule(parts_.runner, *run_copy, kProbeDeadline);
+    if (!probe.ok()) {
+      unlink(run_copy->c_str());
+      return Annotate(probe.status(), module->origin);
+    }
     auto code = SharedObject::Open(*module, *std::move(report), *run_copy);
     if (!code.ok()) return code.status();
     made.why_pinned = (*code)->WhyPinned();

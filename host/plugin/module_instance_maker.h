@@ -23,7 +23,8 @@ namespace weir {
 
 // Makes instances of shared objects: each file goes into the store first, is
 // checked there, and runs from a copy of its own, in a child or in this process
-// as its settings say. Thread-safe.
+// as its settings say. What is to run in this process is loaded by a child
+// before, which may die of it. Thread-safe.
 class ModuleInstanceMaker final : public InstanceMaker {
  public:
   // All that is referred to must outlive the maker and what it made.

@@ -238,6 +238,12 @@ TEST_F(PluginSetTest, RefusesWhatIsNoFileOrNoPlugin) {
   }
 }
 
+TEST_F(PluginSetTest, LetsAChildDieOfWhatWouldHaveTakenTheHostDown) {
+  set_->Load({Fixture("ctor_aborts")}, {});
+  EXPECT_THAT(StatusOf("ctor-aborts").error,
+              AllOf(HasSubstr("ctor_aborts.so: "), HasSubstr("SIGABRT")));
+}
+
 TEST_F(PluginSetTest, CountsAPluginsExceptionsAndRunsOn) {
   set_->Load({Fixture("throws")}, {});
   EXPECT_EQ(StatusOf("throws").state, State::kRunning);
