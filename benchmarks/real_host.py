@@ -99,13 +99,15 @@ class Host:
 
 @contextlib.contextmanager
 def host(directory, url):
-    """Runs weir-host on the stream at `url`, None for no source."""
+    """Runs weir-host on the stream at `url`, None for no source. Its one plugin is
+    in process, so that what is measured is all in one."""
     plugins = directory / "plugins"
     for path in (plugins, directory / "state"):
         path.mkdir()
         path.chmod(0o755)
     shutil.copyfile(runfile("plugins/counts/counts.so"), plugins / "counts.so")
-    (plugins / "counts.yaml").write_text("settings: {policy: block}\n")
+    (plugins / "counts.yaml").write_text(
+        "settings: {policy: block, isolation: in_process}\n")
     for path in plugins.iterdir():
         path.chmod(0o644)
     config = directory / "weir.yaml"
