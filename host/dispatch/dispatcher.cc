@@ -195,8 +195,9 @@ void Dispatcher::Close() {
     closed_ = true;
     slots = slots_;
   }
-  for (const std::shared_ptr<Slot>& slot : *slots)
+  for (const std::shared_ptr<Slot>& slot : *slots) {
     slot->SetIntake(HandlerSlot::Intake::kNotRunning);
+  }
 }
 
 bool Dispatcher::Drain(absl::Duration timeout) {

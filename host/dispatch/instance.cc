@@ -240,8 +240,9 @@ void Instance::Record(const HandlerQueue::Run& run, size_t n,
 bool Instance::End() {
   place_->queue.End(hand_);
   if (WaitForEnd(HandlerSlot::kGrace)) return false;
-  if (handler_->Kill("did not end") && WaitForEnd(HandlerSlot::kGrace))
+  if (handler_->Kill("did not end") && WaitForEnd(HandlerSlot::kGrace)) {
     return false;
+  }
   const bool lost = place_->queue.Abandon(hand_);
   if (!Abandon()) return lost;
   LogError(place_->log_area, "still in a call ",
