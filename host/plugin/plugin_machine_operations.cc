@@ -232,8 +232,9 @@ absl::StatusOr<PluginOutcome> PluginMachine::Unload(
         operation.force
             ? absl::ZeroDuration()
             : operation.drain_timeout.value_or(spec_.options.drain_timeout);
-    if (Runs(state))
+    if (Runs(state)) {
       MoveTo(State::kDraining, operation.reason, operation.actor);
+    }
     outcome.discarded_messages = Stop(drain);
     desired_.desired = DesiredState::Desired::kStopped;
     desired_.paused = paused_ = false;
