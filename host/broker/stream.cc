@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <limits>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -87,11 +88,15 @@ bool Stream::Say(int64_t now_ns, StreamItem* item) {
   if (LagsTooFar(bounds.latest)) return SayTooSlow(bounds, item);
   const bool stops = setup_.options.stop_at_latest;
   const uint64_t goal = stops ? head_at_open_ : bounds.latest;
-  if (progress_.cursor < goal && SayEvents(goal, now_ns, item)) return true;
+  const bool had_enough = Wanted() == 0;
+  if (progress_.cursor < goal && !had_enough && SayEvents(goal, now_ns, item)) {
+    return true;
+  }
   if (progress_.cursor >= goal) {
     if (progress_.replaying) return SayCaughtUp(goal, item);
     if (stops) return SayEnd(absl::OkStatus(), item);
   }
+  if (had_enough) return SayEnd(absl::OkStatus(), item);
   return now_ns >= progress_.heartbeat_at_ns && SayHeartbeat(bounds, item);
 }
 
@@ -240,7 +245,7 @@ bool Stream::SayGap(StreamItem::GapReason reason, uint64_t to,
 bool Stream::SayEvents(uint64_t goal, int64_t now_ns, StreamItem* item) {
   const bool live = !progress_.replaying;
   Batch batch;
-  batch.room = setup_.options.batch.max_events;
+  batch.room = std::min<uint64_t>(setup_.options.batch.max_events, Wanted());
   if (live && goal - progress_.cursor < batch.room &&
       now_ns < progress_.held_until_ns) {
     return false;
@@ -363,6 +368,12 @@ bool Stream::SayHeartbeat(const LogBounds& bounds, StreamItem* item) {
     item->unacked_events = setup_.subscription->state().unacked_events;
   }
   return true;
+}
+
+uint64_t Stream::Wanted() const {
+  const uint64_t most = setup_.options.stop_after_events;
+  if (most == 0) return std::numeric_limits<uint64_t>::max();
+  return most - std::min(most, progress_.delivered_events);
 }
 
 int64_t Stream::LingerNs() const {

@@ -121,6 +121,8 @@ class Stream final : public EventStream {
   void TellSubscription(const Batch& batch);
 
   bool LagsTooFar(uint64_t latest) const;
+  // Events that may still be said before stop_after_events.
+  uint64_t Wanted() const;
   int64_t LingerNs() const;
   int64_t HeartbeatAfter(int64_t now_ns) const;
   std::string IdOf(uint64_t seq) const;

@@ -83,7 +83,7 @@ struct StreamItem {
     absl::Duration retry_after;
   } notice;
 
-  // kEnd. OK only after stop_at_latest.
+  // kEnd. OK only after stop_at_latest and stop_after_events.
   absl::Status end;
 };
 

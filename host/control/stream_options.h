@@ -45,6 +45,8 @@ struct StreamOptions {
   // Default 15 s; clamped to [1 s, 5 min].
   std::optional<absl::Duration> heartbeat_interval;
   bool stop_at_latest = false;
+  // End with OK after so many events, too; 0 = never. For a page of history.
+  uint64_t stop_after_events = 0;
   bool headers_only = false;
   std::string client_name;  // At most 128 bytes.
   std::string peer;         // Its address, for statistics.

@@ -4,6 +4,7 @@
 #include <memory>
 #include <utility>
 
+#include "host/rpc/page_reader.h"
 #include "host/rpc/raw_request.h"
 #include "host/rpc/stream_convert.h"
 #include "host/rpc/stream_reactor.h"
@@ -28,6 +29,29 @@ grpc::ServerWriteReactor<grpc::ByteBuffer>* EventService::Subscribe(
     return log_.Open(*std::move(options), std::move(ready));
   };
   return StreamReactor::Start(context, open, version_);
+}
+
+grpc::ServerUnaryReactor* EventService::ReadEvents(
+    grpc::CallbackServerContext* context, const grpc::ByteBuffer* request,
+    grpc::ByteBuffer* response) {
+  const std::string peer = context->peer();
+  if (absl::Status allowed = access_.Require(peer, Role::kSubscriber);
+      !allowed.ok()) {
+    return Finish(context, allowed);
+  }
+  const auto message = ParseRaw<v1::ReadEventsRequest>(*request);
+  if (!message.ok()) return Finish(context, message.status());
+  StreamOptions options;
+  options.start = StartFromProto(message->start());
+  options.filters = FiltersFromProto(message->filters());
+  options.client_name = "ReadEvents";
+  options.peer = peer;
+  return PageReader::Start(
+      *message, std::move(options),
+      [this](StreamOptions opened, std::function<void()> ready) {
+        return log_.Open(std::move(opened), std::move(ready));
+      },
+      response);
 }
 
 grpc::ServerUnaryReactor* EventService::GetLogInfo(

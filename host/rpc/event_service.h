@@ -9,12 +9,13 @@
 
 namespace weir {
 
-// weir.v1.EventService: Subscribe and GetLogInfo. ReadEvents and Publish answer
-// UNIMPLEMENTED. Subscribe is raw, because a response is mostly bytes that the
-// log has already. Thread-safe.
+// weir.v1.EventService: Subscribe, ReadEvents and GetLogInfo. Publish answers
+// UNIMPLEMENTED. What answers with events is raw, because a response is mostly
+// bytes that the log has already. Thread-safe.
 class EventService final
     : public v1::EventService::WithRawCallbackMethod_Subscribe<
-          v1::EventService::CallbackService> {
+          v1::EventService::WithRawCallbackMethod_ReadEvents<
+              v1::EventService::CallbackService>> {
  public:
   // `log` and `access` must outlive the service.
   EventService(EventLog& log, const Access& access, std::string server_version)
@@ -23,6 +24,9 @@ class EventService final
   grpc::ServerWriteReactor<grpc::ByteBuffer>* Subscribe(
       grpc::CallbackServerContext* context,
       const grpc::ByteBuffer* request) override;
+  grpc::ServerUnaryReactor* ReadEvents(grpc::CallbackServerContext* context,
+                                       const grpc::ByteBuffer* request,
+                                       grpc::ByteBuffer* response) override;
   grpc::ServerUnaryReactor* GetLogInfo(grpc::CallbackServerContext* context,
                                        const v1::GetLogInfoRequest* request,
                                        v1::LogInfo* response) override;

@@ -15,6 +15,23 @@
 
 namespace weir {
 
+// Returns how many items a page has for `page_size` of a request: 0 is
+// `standard`, what is larger than `most` is lowered to it.
+//
+// Returns InvalidArgument / INVALID_FIELD for a negative size.
+inline absl::StatusOr<size_t> PageLimit(int32_t page_size, size_t standard,
+                                        size_t most) {
+  if (page_size == 0) return standard;
+  if (page_size > 0) return std::min(static_cast<size_t>(page_size), most);
+  const std::string fault = absl::StrCat(
+      page_size, " is negative; 0 means the default of ", standard);
+  return MakeError(absl::StatusCode::kInvalidArgument,
+                   absl::StrCat("page_size: ", fault),
+                   {.reason = "INVALID_FIELD",
+                    .metadata = {{"field", "page_size"}},
+                    .field_violations = {{"page_size", fault}}});
+}
+
 // One page of a list that is sorted by name.
 template <typename T>
 struct Page {
@@ -31,22 +48,12 @@ struct Page {
 template <typename T>
 absl::StatusOr<Page<T>> PageOf(std::vector<T> all, int32_t page_size,
                                absl::string_view page_token) {
-  if (page_size < 0) {
-    const std::string fault =
-        absl::StrCat(page_size, " is negative; 0 means the default of 50");
-    return MakeError(absl::StatusCode::kInvalidArgument,
-                     absl::StrCat("page_size: ", fault),
-                     {.reason = "INVALID_FIELD",
-                      .metadata = {{"field", "page_size"}},
-                      .field_violations = {{"page_size", fault}}});
-  }
-  const size_t limit =
-      page_size == 0 ? 50
-                     : std::min<size_t>(static_cast<size_t>(page_size), 500);
+  const absl::StatusOr<size_t> limit = PageLimit(page_size, 50, 500);
+  if (!limit.ok()) return limit.status();
   Page<T> page;
   for (T& item : all) {
     if (!page_token.empty() && item.name <= page_token) continue;
-    if (page.items.size() == limit) {
+    if (page.items.size() == *limit) {
       page.next_page_token = page.items.back().name;
       break;
     }

@@ -75,15 +75,6 @@ void FillHello(const StreamItem& item, absl::string_view server_version,
   *out->mutable_server_time() = ToProto(item.hello.server_time);
 }
 
-void FillGap(const StreamItem& item, v1::SubscribeResponse::Gap* out) {
-  out->set_reason(
-      static_cast<v1::SubscribeResponse::Gap::Reason>(item.gap.reason));
-  out->set_after_id(item.gap.after_id);
-  out->set_before_id(item.gap.before_id);
-  out->set_missing(item.gap.missing);
-  out->set_resync_required(item.gap.resync_required);
-}
-
 void FillKind(const StreamItem& item, absl::string_view server_version,
               v1::SubscribeResponse* out) {
   switch (item.kind) {
@@ -103,7 +94,7 @@ void FillKind(const StreamItem& item, absl::string_view server_version,
       return;
     }
     case StreamItem::Kind::kGap:
-      FillGap(item, out->mutable_gap());
+      GapToProto(item, out->mutable_gap());
       return;
     case StreamItem::Kind::kNotice:
       out->mutable_notice()->set_code(item.notice.code);
@@ -271,18 +262,31 @@ absl::StatusOr<StreamOptions> StreamOptionsFromProto(
   return options;
 }
 
+void GapToProto(const StreamItem& item, v1::SubscribeResponse::Gap* out) {
+  out->set_reason(
+      static_cast<v1::SubscribeResponse::Gap::Reason>(item.gap.reason));
+  out->set_after_id(item.gap.after_id);
+  out->set_before_id(item.gap.before_id);
+  out->set_missing(item.gap.missing);
+  out->set_resync_required(item.gap.resync_required);
+}
+
+grpc::ByteBuffer WithEvents(const std::vector<SharedBytes>& pieces,
+                            const std::string& rest) {
+  std::vector<grpc::Slice> slices;
+  slices.reserve(pieces.size() + 1);
+  for (const SharedBytes& piece : pieces) slices.push_back(ToSlice(piece));
+  slices.emplace_back(rest);
+  return grpc::ByteBuffer(slices.data(), slices.size());
+}
+
 grpc::ByteBuffer ToResponse(const StreamItem& item,
                             absl::string_view server_version) {
   v1::SubscribeResponse rest;
   rest.set_cursor(item.cursor);
   rest.set_batch_index(item.batch_index);
   FillKind(item, server_version, &rest);
-
-  std::vector<grpc::Slice> slices;
-  slices.reserve(item.pieces.size() + 1);
-  for (const SharedBytes& piece : item.pieces) slices.push_back(ToSlice(piece));
-  slices.emplace_back(rest.SerializeAsString());
-  return grpc::ByteBuffer(slices.data(), slices.size());
+  return WithEvents(item.pieces, rest.SerializeAsString());
 }
 
 v1::LogInfo ToProto(const LogInfo& info) {

@@ -1,6 +1,7 @@
 #ifndef WEIR_HOST_RPC_STREAM_CONVERT_H_
 #define WEIR_HOST_RPC_STREAM_CONVERT_H_
 
+#include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -33,8 +34,16 @@ absl::StatusOr<StreamOptions> StreamOptionsFromProto(
 absl::StatusOr<absl::Duration> DurationFromRequest(
     const google::protobuf::Duration& duration, absl::string_view field);
 
+// Writes the gap of `item`, which is of kGap.
+void GapToProto(const StreamItem& item, v1::SubscribeResponse::Gap* out);
+
+// Returns the bytes of a message whose field 1 is the events in `pieces`, and
+// the rest of which is serialized in `rest`. Events are not copied: the buffer
+// shares the log's memory.
+grpc::ByteBuffer WithEvents(const std::vector<SharedBytes>& pieces,
+                            const std::string& rest);
+
 // Writes `item`, which is not of kEnd, as the bytes of one SubscribeResponse.
-// Events are not copied: the buffer shares the log's memory.
 grpc::ByteBuffer ToResponse(const StreamItem& item,
                             absl::string_view server_version);
 
