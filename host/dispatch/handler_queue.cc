@@ -199,21 +199,48 @@ bool HandlerQueue::ShouldWakeLocked() {
   return size_ > 0 && !held_ && std::exchange(worker_waits_, false);
 }
 
-HandlerQueue::Run HandlerQueue::Take(Hand& hand, size_t max) {
+HandlerQueue::Run HandlerQueue::Take(Hand& hand, size_t max,
+                                     absl::Duration tick_in) {
   MutexLock lock(&mu_);
-  while (!hand.ended_ && (turn_ != &hand || held_ || size_ == 0)) {
+  const bool ticks = tick_in < absl::InfiniteDuration();
+  absl::Time tick_at = absl::InfinitePast();  // Known once we have to wait.
+  bool tick = ticks && tick_in <= absl::ZeroDuration();
+  while (!hand.ended_ && !hand.called_ &&
+         (turn_ != &hand || held_ || (size_ == 0 && !tick))) {
     if (turn_ != &hand) {
       turn_changed_.Wait(&mu_);
       continue;
     }
     worker_waits_ = true;
     idle_.NotifyAll();
-    pushed_.Wait(&mu_);
+    if (!ticks || held_) {
+      pushed_.Wait(&mu_);
+      continue;
+    }
+    const absl::Time now = absl::Now();
+    if (tick_at == absl::InfinitePast()) tick_at = now + tick_in;
+    if (now < tick_at) {
+      pushed_.WaitFor(&mu_, tick_at - now);
+    } else {
+      tick = true;
+    }
   }
   if (turn_ == &hand) worker_waits_ = false;
   Run run;
+  run.losses = Losses::Of(books_);
   if (hand.ended_) return run;
+  if (std::exchange(hand.called_, false)) {
+    hand.asking_ = turn_ == &hand;
+    if (hand.asking_) busy_ = &hand;
+    run.called = true;
+    return run;
+  }
   busy_ = &hand;
+  if (tick) {
+    hand.asking_ = true;
+    run.tick = true;
+    return run;
+  }
   if (At(0).undecided) {
     hand.asking_ = true;
     run.undecided_type = At(0).message->view.type_id;
@@ -229,6 +256,21 @@ HandlerQueue::Run HandlerQueue::Take(Hand& hand, size_t max) {
   }
   run.messages = {hand.messages_.data(), hand.taken_};
   return run;
+}
+
+bool HandlerQueue::Done(Hand& hand) {
+  MutexLock lock(&mu_);
+  if (hand.abandoned_) return false;
+  hand.asking_ = false;
+  FinishRunLocked(hand);
+  return true;
+}
+
+void HandlerQueue::Call(Hand& hand) {
+  MutexLock lock(&mu_);
+  hand.called_ = true;
+  pushed_.NotifyAll();
+  turn_changed_.NotifyAll();
 }
 
 void HandlerQueue::Decide(Hand& hand, uint16_t type, bool wanted) {
@@ -423,7 +465,8 @@ void HandlerQueue::Hold(bool held) {
   {
     MutexLock lock(&mu_);
     held_ = held;
-    if (ShouldWakeLocked()) pushed_.NotifyOne();
+    // Also one that only waits for its next tick.
+    if (!held) pushed_.NotifyAll();
   }
   room_.NotifyAll();
 }
@@ -526,6 +569,7 @@ HandlerQueue::Snapshot HandlerQueue::Read(int64_t now_ns) const {
   Snapshot snapshot;
   snapshot.books = BooksLocked();
   snapshot.run_done = ProgressLocked().done;
+  snapshot.asking = busy_ != nullptr && busy_->asking_;
   snapshot.high_water = high_water_;
   snapshot.queued_bytes = bytes_;
   if (busy_ != nullptr) {

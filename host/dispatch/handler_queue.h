@@ -17,6 +17,7 @@
 #include "host/pipeline/books.h"
 #include "host/pipeline/handler_registry.h"
 #include "host/pipeline/handler_slot.h"
+#include "host/pipeline/losses.h"
 #include "host/pipeline/message.h"
 #include "host/pipeline/slab_pool.h"
 #include "host/sync/clock.h"
@@ -86,7 +87,8 @@ class HandlerQueue {
     friend class HandlerQueue;
 
     // All of this under the queue's lock; the worker reads messages_ without.
-    bool asking_ = false;  // Between Take of an undecided type and Decide.
+    bool asking_ = false;  // Between Take of no messages and Decide or Done.
+    bool called_ = false;  // See Call.
     bool ended_ = false;
     bool abandoned_ = false;
     size_t begin_ = 0;
@@ -101,9 +103,13 @@ class HandlerQueue {
     std::atomic<uint32_t> errors_{0};
   };
 
-  // What the worker is to do next: ask the handler about `undecided_type`, or
-  // handle `messages`, or, if there is neither, end.
+  // What the worker is to do next: what Call or a tick is there for, and then
+  // say that it is Done; ask the handler about `undecided_type`; handle
+  // `messages`; or, if there is nothing of that, end.
   struct Run {
+    bool called = false;
+    bool tick = false;
+    Losses losses;  // So far.
     std::optional<uint16_t> undecided_type;
     absl::Span<const Message* const> messages;  // Until they are settled.
     int64_t enqueue_ns = 0;                     // Of the first one.
@@ -123,6 +129,7 @@ class HandlerQueue {
     uint64_t queued_bytes = 0;
     std::optional<int64_t> oldest_ns;  // When the one at the head came.
     uint32_t run_done = 0;             // Of the run in progress.
+    bool asking = false;  // The worker is in a call without messages.
     int64_t blocked_ns = 0;
     bool blocking = false;
     std::optional<int64_t> last_drop_ns;
@@ -143,8 +150,20 @@ class HandlerQueue {
                int64_t now_ns) ABSL_LOCKS_EXCLUDED(mu_);
 
   // [worker] Takes a run of at most `max` messages, 1 to kMaxRun, waiting for
-  // its turn and for the first of them.
-  Run Take(Hand& hand, size_t max) ABSL_LOCKS_EXCLUDED(mu_);
+  // its turn and for the first of them. While it has the turn and is not held,
+  // it waits for `tick_in` at most, and then, or at once if that is 0 or less,
+  // returns a tick instead.
+  Run Take(Hand& hand, size_t max,
+           absl::Duration tick_in = absl::InfiniteDuration())
+      ABSL_LOCKS_EXCLUDED(mu_);
+
+  // [worker] Books that a called run or a tick is over. Returns false if the
+  // worker was abandoned: touch nothing any more.
+  bool Done(Hand& hand) ABSL_LOCKS_EXCLUDED(mu_);
+
+  // Makes the worker's Take return a called run, at once or after the run that
+  // it has in hand, whether it has the turn or not.
+  void Call(Hand& hand) ABSL_LOCKS_EXCLUDED(mu_);
 
   // [worker] Books the handler's answer for `type`, and what of it waits.
   void Decide(Hand& hand, uint16_t type, bool wanted) ABSL_LOCKS_EXCLUDED(mu_);

@@ -137,6 +137,9 @@ absl::StatusOr<int64_t> Instance::CreateAndAsk() {
   for (size_t type = 0; !abandoned() && type < place_->types.size(); ++type) {
     answers_.push_back(Ask(static_cast<uint16_t>(type)));
   }
+  Guarded([&] { tick_interval_ = handler_->TickInterval(); });
+  next_tick_ns_ =
+      place_->clock.MonotonicNs() + absl::ToInt64Nanoseconds(tick_interval_);
   return requested;
 }
 
@@ -165,8 +168,20 @@ bool Instance::abandoned() const {
 
 Instance::Next Instance::Loop() {
   while (true) {
-    const HandlerQueue::Run run = place_->queue.Take(hand_, run_length_);
+    const HandlerQueue::Run run =
+        place_->queue.Take(hand_, run_length_, NextTickIn());
+    if (run.losses != told_losses_) {
+      told_losses_ = run.losses;
+      Guarded([this] { handler_->TellLosses(told_losses_); });
+    }
+    if (run.called || run.tick) {
+      const Next next = run.tick ? Tick() : (MakeCall(), Next::kGoOn);
+      if (!place_->queue.Done(hand_)) return Next::kAbandoned;
+      if (next != Next::kGoOn) return Gone();
+      continue;
+    }
     if (run.undecided_type.has_value()) {
+      place_->meter.Begin(place_->clock.MonotonicNs());
       const bool wanted = Ask(*run.undecided_type);
       if (abandoned()) return Next::kAbandoned;
       place_->queue.Decide(hand_, *run.undecided_type, wanted);
@@ -176,6 +191,70 @@ Instance::Next Instance::Loop() {
     const Next next = Handle(run);
     if (next != Next::kGoOn) return next;
   }
+}
+
+absl::Duration Instance::NextTickIn() const {
+  if (tick_interval_ <= absl::ZeroDuration()) return absl::InfiniteDuration();
+  return absl::Nanoseconds(next_tick_ns_ - place_->clock.MonotonicNs());
+}
+
+// A tick that is late does not make those after it late; those that were missed
+// are not made up for.
+Instance::Next Instance::Tick() {
+  const int64_t now_ns = place_->clock.MonotonicNs();
+  if (now_ns < next_tick_ns_) return Next::kGoOn;  // The clock goes otherwise.
+  const int64_t interval_ns = absl::ToInt64Nanoseconds(tick_interval_);
+  next_tick_ns_ += interval_ns;
+  if (next_tick_ns_ <= now_ns) next_tick_ns_ = now_ns + interval_ns;
+  place_->meter.Begin(now_ns);
+  bool alive = true;
+  Guarded([&] { alive = handler_->Tick(); });
+  return alive ? Next::kGoOn : Next::kGone;
+}
+
+void Instance::MakeCall() {
+  place_->meter.Begin(place_->clock.MonotonicNs());
+  std::function<void(Handler&)> call;
+  uint64_t number = 0;
+  {
+    MutexLock lock(&mu_);
+    call = std::exchange(call_, nullptr);
+    number = calls_;
+  }
+  if (!call) return;  // Whoever wanted it has given up.
+  Guarded([&] { call(*handler_); });
+  MutexLock lock(&mu_);
+  calls_made_ = number;
+  changed_.NotifyAll();
+}
+
+absl::Status Instance::Call(std::function<void(Handler&)> call,
+                            absl::Duration timeout) {
+  const absl::Time end = absl::Now() + timeout;
+  MutexLock lock(&mu_);
+  const uint64_t number = ++calls_;
+  call_ = std::move(call);
+  place_->queue.Call(hand_);
+  while (calls_made_ < number) {
+    if (worker_ended_ || abandoned_) {
+      return absl::NotFoundError("the instance has ended");
+    }
+    const absl::Duration left = end - absl::Now();
+    if (left <= absl::ZeroDuration()) {
+      call_ = nullptr;
+      return absl::DeadlineExceededError(
+          absl::StrCat("not answered within ", absl::FormatDuration(timeout)));
+    }
+    changed_.WaitFor(&mu_, left);
+  }
+  return absl::OkStatus();
+}
+
+// What ends an instance that died of itself.
+Instance::Next Instance::Gone() {
+  place_->queue.End(hand_);
+  if (on_gone_) on_gone_();
+  return Next::kGone;
 }
 
 // Returns kAbandoned if the instance was abandoned meanwhile. Then it touches
@@ -199,9 +278,7 @@ Instance::Next Instance::Handle(const HandlerQueue::Run& run) {
     todo.remove_prefix(gone);
     if (end == HandlerQueue::RunEnd::kDied ||
         end == HandlerQueue::RunEnd::kDiedInOne) {
-      place_->queue.End(hand_);
-      if (on_gone_) on_gone_();
-      return Next::kGone;
+      return Gone();
     }
     if (last) return Next::kGoOn;
   }
@@ -238,6 +315,7 @@ void Instance::Record(const HandlerQueue::Run& run, size_t n,
 }
 
 bool Instance::End() {
+  handler_->AskToStop(true);
   place_->queue.End(hand_);
   if (WaitForEnd(HandlerSlot::kGrace)) return false;
   if (handler_->Kill("did not end") && WaitForEnd(HandlerSlot::kGrace)) {

@@ -19,6 +19,7 @@
 #include "host/dispatch/handler_queue.h"
 #include "host/dispatch/instance_place.h"
 #include "host/pipeline/handler.h"
+#include "host/pipeline/losses.h"
 #include "host/pipeline/message.h"
 #include "host/sync/mutex.h"
 
@@ -54,6 +55,13 @@ class Instance : public std::enable_shared_from_this<Instance> {
   absl::StatusOr<int64_t> Start(absl::Duration deadline)
       ABSL_LOCKS_EXCLUDED(mu_);
 
+  // Has `call` made on its thread. See HandlerSlot::Call.
+  absl::Status Call(std::function<void(Handler&)> call, absl::Duration timeout)
+      ABSL_LOCKS_EXCLUDED(mu_);
+
+  // See Handler::AskToStop.
+  void AskToStop(bool stop) { handler_->AskToStop(stop); }
+
   // Ends the handler after the message in its hands, and its thread. See
   // HandlerSlot::End. Returns whether a message was lost.
   bool End() ABSL_LOCKS_EXCLUDED(mu_);
@@ -76,6 +84,10 @@ class Instance : public std::enable_shared_from_this<Instance> {
   bool Ask(uint16_t type);
   Next Loop();
   Next Handle(const HandlerQueue::Run& run);
+  void MakeCall() ABSL_LOCKS_EXCLUDED(mu_);
+  Next Tick();
+  Next Gone();
+  absl::Duration NextTickIn() const;
   HandlerQueue::RunEnd CallHandler(absl::Span<const Message* const> messages);
   void Record(const HandlerQueue::Run& run, size_t n, int64_t begin_ns);
   void FinishThread() ABSL_LOCKS_EXCLUDED(mu_);
@@ -91,13 +103,20 @@ class Instance : public std::enable_shared_from_this<Instance> {
   std::thread worker_;
   std::vector<bool> answers_;  // By type, once started.
 
-  size_t run_length_ = 1;  // [worker]
-  double mean_ns_ = 0;     // [worker] Running mean of one message.
-  bool created_ = false;   // [worker]
+  size_t run_length_ = 1;         // [worker]
+  double mean_ns_ = 0;            // [worker] Running mean of one message.
+  bool created_ = false;          // [worker]
+  Losses told_losses_;            // [worker]
+  absl::Duration tick_interval_;  // [worker] 0: there are no ticks.
+  int64_t next_tick_ns_ = 0;      // [worker]
 
   mutable Mutex mu_;
   CondVar changed_;
   std::optional<absl::StatusOr<int64_t>> started_ ABSL_GUARDED_BY(mu_);
+  // One that was not begun yet; and how many there were, and were made.
+  std::function<void(Handler&)> call_ ABSL_GUARDED_BY(mu_);
+  uint64_t calls_ ABSL_GUARDED_BY(mu_) = 0;
+  uint64_t calls_made_ ABSL_GUARDED_BY(mu_) = 0;
   bool worker_ended_ ABSL_GUARDED_BY(mu_) = false;
   bool abandoned_ ABSL_GUARDED_BY(mu_) = false;
   std::optional<clockid_t> cpu_clock_ ABSL_GUARDED_BY(mu_);  // While it runs.

@@ -77,28 +77,56 @@ uint32_t Slot::CapacityFor(int64_t requested) const {
   return static_cast<uint32_t>(std::min(wished, limit));
 }
 
+std::shared_ptr<Instance> Slot::Find(uint64_t instance) const {
+  MutexLock lock(&mu_);
+  const auto found = instances_.find(instance);
+  return found == instances_.end() ? nullptr : found->second.instance;
+}
+
 absl::Status Slot::Switch(uint64_t instance, absl::Duration timeout) {
   Entry next;
-  if (instance != 0) {
+  std::shared_ptr<Instance> before;
+  {
     MutexLock lock(&mu_);
     const auto found = instances_.find(instance);
-    if (found == instances_.end()) {
+    if (instance != 0 && found == instances_.end()) {
       return absl::NotFoundError(
           absl::StrCat("instance ", instance, " has ended"));
     }
-    next = found->second;
+    if (instance != 0) next = found->second;
+    const auto has_turn = instances_.find(turn_);
+    if (has_turn != instances_.end()) before = has_turn->second.instance;
   }
-  if (next.instance == nullptr) {
-    if (place_->queue.PassTurn(nullptr, timeout)) return absl::OkStatus();
-  } else if (place_->queue.PassTurn(next.instance->hand(), timeout, [&next] {
-               next.instance->TellAnswers();
-             })) {
+  // A handler that looks comes back early. One that keeps the turn, or waits
+  // in case its successor fails, is not asked any more.
+  if (before != nullptr) before->AskToStop(true);
+  const bool passed =
+      next.instance == nullptr
+          ? place_->queue.PassTurn(nullptr, timeout)
+          : place_->queue.PassTurn(next.instance->hand(), timeout,
+                                   [&next] { next.instance->TellAnswers(); });
+  if (before != nullptr) before->AskToStop(false);
+  if (!passed) {
+    return absl::DeadlineExceededError(
+        absl::StrCat("the instance before did not finish its message within ",
+                     absl::FormatDuration(timeout)));
+  }
+  if (next.instance != nullptr) {
     place_->queue.SetCapacity(CapacityFor(next.requested_capacity));
-    return absl::OkStatus();
   }
-  return absl::DeadlineExceededError(
-      absl::StrCat("the instance before did not finish its message within ",
-                   absl::FormatDuration(timeout)));
+  MutexLock lock(&mu_);
+  turn_ = instance;
+  return absl::OkStatus();
+}
+
+absl::Status Slot::Call(uint64_t instance, std::function<void(Handler&)> call,
+                        absl::Duration timeout) {
+  const std::shared_ptr<Instance> found = Find(instance);
+  if (found == nullptr) {
+    return absl::NotFoundError(
+        absl::StrCat("instance ", instance, " has ended"));
+  }
+  return found->Call(std::move(call), timeout);
 }
 
 void Slot::End(uint64_t instance) {

@@ -67,6 +67,8 @@ class Slot final : public HandlerSlot {
       ABSL_LOCKS_EXCLUDED(mu_);
   absl::Status Switch(uint64_t instance, absl::Duration timeout) override
       ABSL_LOCKS_EXCLUDED(mu_);
+  absl::Status Call(uint64_t instance, std::function<void(Handler&)> call,
+                    absl::Duration timeout) override ABSL_LOCKS_EXCLUDED(mu_);
   void End(uint64_t instance) override ABSL_LOCKS_EXCLUDED(mu_);
   void SetIntake(Intake intake) override { place_->queue.SetIntake(intake); }
   void Hold(bool held) override { place_->queue.Hold(held); }
@@ -93,6 +95,8 @@ class Slot final : public HandlerSlot {
   };
 
   uint32_t CapacityFor(int64_t requested) const;
+  std::shared_ptr<Instance> Find(uint64_t instance) const
+      ABSL_LOCKS_EXCLUDED(mu_);
 
   const HandlerOptions options_;
   const SlotContext context_;
@@ -103,6 +107,7 @@ class Slot final : public HandlerSlot {
   mutable Mutex mu_;
   std::map<uint64_t, Entry> instances_ ABSL_GUARDED_BY(mu_);
   uint64_t last_instance_ ABSL_GUARDED_BY(mu_) = 0;
+  uint64_t turn_ ABSL_GUARDED_BY(mu_) = 0;  // Who has it; 0: nobody.
 };
 
 }  // namespace weir

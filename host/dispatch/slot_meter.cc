@@ -47,6 +47,7 @@ absl::Duration SlotMeter::BusyForLocked(const HandlerQueue::Snapshot& snapshot,
     last_progress_ns_ = now_ns;
   }
   const int64_t begin_ns = run_begin_ns_.load(std::memory_order_relaxed);
+  if (snapshot.asking) return absl::Nanoseconds(now_ns - begin_ns);
   if (books.in_flight == 0) return absl::ZeroDuration();
   if (snapshot.run_done == 0) last_progress_ns_ = begin_ns;
   return absl::Nanoseconds(

@@ -19,7 +19,7 @@ namespace weir {
 // Thread-safe. Times are of the monotonic clock, in nanoseconds.
 class SlotMeter {
  public:
-  // [worker] A run begins.
+  // [worker] A run begins, or a call without messages.
   void Begin(int64_t now_ns) {
     run_begin_ns_.store(now_ns, std::memory_order_relaxed);
   }
@@ -36,7 +36,7 @@ class SlotMeter {
   void Reset() ABSL_LOCKS_EXCLUDED(mu_);
 
   // Fills in the distributions, the rate, the CPU time of instances that ended,
-  // and how long the message in hand has taken.
+  // and how long the message in hand, or the call, has taken.
   void Fill(const HandlerQueue::Snapshot& snapshot, int64_t now_ns,
             HandlerStats* stats) ABSL_LOCKS_EXCLUDED(mu_);
 

@@ -6,7 +6,9 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 #include "absl/types/span.h"
+#include "host/pipeline/losses.h"
 #include "host/pipeline/message.h"
 
 namespace weir {
@@ -24,9 +26,10 @@ struct RunOutcome {
 // One instance of handler code, as dispatch drives it: a plugin in this
 // process, a plugin in a child, or a test's own.
 //
-// Every call but Kill and the destructor comes from the one worker thread of
-// its slot, in the order in which they stand here. A call may take as long as
-// it likes; only its own queue waits for it.
+// Every call but AskToStop, Kill and the destructor comes from the one worker
+// thread of the instance: Create first, then what it has to be asked, then runs
+// with ticks between them, and Destroy last. A call may take as long as it
+// likes; only its own queue waits for it.
 class Handler {
  public:
   virtual ~Handler() = default;
@@ -49,8 +52,25 @@ class Handler {
                                     std::atomic<uint32_t>& done,
                                     std::atomic<uint32_t>& errors) = 0;
 
+  // How long it is from one Tick to the next, asked once after the first
+  // answers of WantsMessage. 0: there are none.
+  virtual absl::Duration TickInterval() { return absl::ZeroDuration(); }
+
+  // A moment between two runs that is the handler's, also while no messages
+  // come, as long as the instance has its turn and is not held. Returns whether
+  // it is still alive, as RunOutcome says.
+  virtual bool Tick() { return true; }
+
+  // What was lost before the run that follows, or the tick; only if that is
+  // more than at the last call.
+  virtual void TellLosses(const Losses& losses) { (void)losses; }
+
   // Ends the instance. Called if Create succeeded and it is alive.
   virtual void Destroy() = 0;
+
+  // Whether it should come back from its call soon, from any thread: somebody
+  // waits for that. It may well not.
+  virtual void AskToStop(bool stop) { (void)stop; }
 
   // Ends it by force, from any thread, so that the call in progress returns and
   // says so: `cause` tells why, "hard deadline". Returns false if that cannot

@@ -63,6 +63,16 @@ class HandlerSlot {
   // if it ended; then nothing has changed.
   virtual absl::Status Switch(uint64_t instance, absl::Duration timeout) = 0;
 
+  // Has `call` made on the worker of `instance`, between two runs, whether it
+  // has the turn or not, and waits for it.
+  //
+  // Returns DeadlineExceeded if that takes longer than `timeout`; the call is
+  // not made then, or goes on behind our back, so it must own all that it
+  // touches. Returns NotFound if the instance ended.
+  virtual absl::Status Call(uint64_t instance,
+                            std::function<void(Handler&)> call,
+                            absl::Duration timeout) = 0;
+
   // Ends an instance, after the message in its hands. One that does not let go
   // within a second is killed; one that cannot be killed is abandoned with its
   // thread, and the message lost. Does nothing for one that is not there.

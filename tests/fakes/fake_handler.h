@@ -16,8 +16,10 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "host/pipeline/handler.h"
+#include "host/pipeline/losses.h"
 #include "host/pipeline/message.h"
 #include "host/sync/mutex.h"
 
@@ -66,13 +68,15 @@ struct FakeHandlerScript {
   std::set<uint64_t> throws_at;  // ... and that it throws at.
   uint64_t dies_at = 0;          // Takes its instance with it; 0: none does.
   bool throws_at_wants = false;
+  absl::Duration tick_interval;  // 0: it has no ticks.
+  int dies_at_tick = 0;          // Counts from 1; 0: at none.
 };
 
 // What a FakeHandler did, and the gates it goes through. The test keeps it: the
 // handler belongs to the slot. Thread-safe.
 class FakeHandlerRecord {
  public:
-  Gate create_gate, wants_gate, message_gate, destroy_gate;
+  Gate create_gate, wants_gate, message_gate, tick_gate, destroy_gate;
 
   std::vector<uint64_t> seqs() const ABSL_LOCKS_EXCLUDED(mu_) {
     MutexLock lock(&mu_);
@@ -90,6 +94,12 @@ class FakeHandlerRecord {
     MutexLock lock(&mu_);
     return threads_;
   }
+  std::vector<Losses> losses() const ABSL_LOCKS_EXCLUDED(mu_) {
+    MutexLock lock(&mu_);
+    return losses_;
+  }
+  int ticks() const { return ticks_; }
+  bool asked_to_stop() const { return asked_to_stop_; }
   int created() const { return created_; }
   int destroyed() const { return destroyed_; }
 
@@ -97,6 +107,10 @@ class FakeHandlerRecord {
   void WaitForHandled(size_t n) ABSL_LOCKS_EXCLUDED(mu_) {
     MutexLock lock(&mu_);
     while (seqs_.size() < n) changed_.Wait(&mu_);
+  }
+  void WaitForTicks(int n) ABSL_LOCKS_EXCLUDED(mu_) {
+    MutexLock lock(&mu_);
+    while (ticks_ < n) changed_.Wait(&mu_);
   }
 
  private:
@@ -116,6 +130,9 @@ class FakeHandlerRecord {
   std::vector<uint16_t> types_;
   std::vector<std::string> asked_;
   std::set<std::thread::id> threads_;
+  std::vector<Losses> losses_;
+  std::atomic<int> ticks_{0};
+  std::atomic<bool> asked_to_stop_{false};
   std::atomic<int> created_{0};
   std::atomic<int> destroyed_{0};
 };
@@ -162,6 +179,20 @@ class FakeHandler final : public Handler {
     }
     return {};
   }
+
+  absl::Duration TickInterval() override { return script_.tick_interval; }
+
+  bool Tick() override {
+    record_->tick_gate.Pass();
+    record_->Note([this] { ++record_->ticks_; });
+    return record_->ticks_ != script_.dies_at_tick;
+  }
+
+  void TellLosses(const Losses& losses) override {
+    record_->Note([&] { record_->losses_.push_back(losses); });
+  }
+
+  void AskToStop(bool stop) override { record_->asked_to_stop_ = stop; }
 
   void Destroy() override {
     record_->destroy_gate.Pass();

@@ -62,6 +62,19 @@ class FakeHandlerSlot final : public HandlerSlot {
     return absl::OkStatus();
   }
 
+  absl::Status Call(uint64_t instance, std::function<void(Handler&)> call,
+                    absl::Duration) override {
+    std::shared_ptr<Handler> handler;
+    {
+      MutexLock lock(&mu_);
+      const auto found = instances_.find(instance);
+      if (found == instances_.end()) return absl::NotFoundError("it has ended");
+      handler = found->second.handler;
+    }
+    call(*handler);
+    return absl::OkStatus();
+  }
+
   void End(uint64_t instance) override {
     Instance ended;
     {
