@@ -20,6 +20,9 @@
 namespace weir {
 namespace {
 
+// A schema is a page or two; ModuleProbe reads no more.
+constexpr size_t kMaxSchemaBytes = size_t{256} << 10;
+
 template <size_t kSize>
 absl::string_view Text(const char (&chars)[kSize]) {
   return {chars, strnlen(chars, kSize)};
@@ -60,6 +63,38 @@ std::string Describe(const absl::Status& status) {
       "}\n");
 }
 
+// Asks without an instance for what configuration the plugin takes. One of
+// before there was that question may die of the null; whoever reads our answer
+// then has the first line of it.
+std::string AskForSchema(const weir_plugin& table) {
+  try {
+    const auto* const config = static_cast<const weir_ext_config*>(
+        table.get_ext(nullptr, WEIR_EXT_CONFIG));
+    if (config == nullptr || config->struct_size < sizeof(weir_ext_config)) {
+      return "";
+    }
+    if (config->schema.len > kMaxSchemaBytes) {
+      return Describe(absl::InvalidArgumentError(
+          absl::StrCat("config.schema: it has ", config->schema.len,
+                       " bytes; at most ", kMaxSchemaBytes, " are read")));
+    }
+    return absl::StrCat("{\"config_schema\": ",
+                        ToJsonString({config->schema.data, config->schema.len}),
+                        "}\n");
+  } catch (...) {
+    return "";
+  }
+}
+
+bool WriteAll(int out, absl::string_view text) {
+  while (!text.empty()) {
+    const ssize_t written = write(out, text.data(), text.size());
+    if (written <= 0) return false;
+    text.remove_prefix(static_cast<size_t>(written));
+  }
+  return true;
+}
+
 }  // namespace
 
 int Probe(const std::string& path) {
@@ -69,9 +104,9 @@ int Probe(const std::string& path) {
   const absl::StatusOr<weir_plugin> table = Load(path);
   const std::string line =
       table.ok() ? Describe(*table, note) : Describe(table.status());
-  const bool written =
-      write(out, line.data(), line.size()) == static_cast<ssize_t>(line.size());
-  return written && table.ok() ? 0 : 1;
+  const bool written = WriteAll(out, line);
+  if (!written || !table.ok()) return 1;
+  return WriteAll(out, AskForSchema(*table)) ? 0 : 1;
 }
 
 }  // namespace weir

@@ -74,6 +74,8 @@ void Worker::Execute(ChildCommand command, uint32_t count) {
       return;
     case ChildCommand::kRun:
       return HandleRun(count);
+    case ChildCommand::kReconfigure:
+      return Reconfigure({channel_.request, count});
     case ChildCommand::kDestroy:
       instance_->Destroy();
       return;
@@ -89,6 +91,12 @@ void Worker::Create(absl::string_view config_json) {
   channel_.status = 0;
   services_.Declare(instance_->declared());
   Describe();
+}
+
+void Worker::Reconfigure(absl::string_view config_json) {
+  const absl::Status taken = instance_->Reconfigure(config_json);
+  if (!taken.ok()) return Fail(taken);
+  channel_.status = 0;
 }
 
 absl::Status Worker::Load() {

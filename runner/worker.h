@@ -44,6 +44,7 @@ class Worker {
   void Fail(const absl::Status& status);
   void Describe();
   void HandleRun(uint32_t count);
+  void Reconfigure(absl::string_view config_json);
 
   ChildChannel& channel_;
   const uint8_t* const arena_;

@@ -65,6 +65,15 @@ class Handler {
   // more than at the last call.
   virtual void TellLosses(const Losses& losses) { (void)losses; }
 
+  // Gives a live instance another configuration, one JSON object. Returns
+  // Unimplemented if it takes that only at its creation, FailedPrecondition
+  // with the reason if it does not take it, or Aborted if it died of it; in the
+  // first two cases it goes on with the one that it had.
+  virtual absl::Status Reconfigure(absl::string_view config_json) {
+    (void)config_json;
+    return absl::UnimplementedError("reconfigure: not this handler");
+  }
+
   // Ends the instance. Called if Create succeeded and it is alive.
   virtual void Destroy() = 0;
 

@@ -14,9 +14,10 @@ namespace weir {
 enum class ChildCommand : uint32_t {
   kCreate = 1,  // `request`: the configuration. Loads the library first.
   kCapacity,
-  kWants,    // `request`: the type.
-  kRun,      // `run`: the messages.
-  kDestroy,  // The last one; the child ends after it.
+  kWants,        // `request`: the type.
+  kRun,          // `run`: the messages.
+  kReconfigure,  // `request`: the new configuration.
+  kDestroy,      // The last one; the child ends after it.
 };
 
 // A message of a run: where its weir_msg lies. The pointers in it are turned
@@ -101,7 +102,7 @@ struct ChildChannel {
   // The child's words.
   alignas(64) std::atomic<uint32_t> answered;
   std::atomic<uint32_t> child_waits;
-  int32_t status;         // absl::StatusCode of kCreate.
+  int32_t status;         // absl::StatusCode of kCreate and kReconfigure.
   uint32_t declares;      // kCreate: whether `answer` has kinds.
   uint32_t max_batch;     // kCreate.
   uint32_t answer_bytes;  // Of `answer`: an error's text, or {uint32_t, text}*.
@@ -134,7 +135,7 @@ struct ChildChannel {
 inline constexpr uint64_t kChildLayout = [] {
   uint64_t hash = 0xcbf29ce484222325;  // FNV-1a.
   for (const uint64_t value : {
-           uint64_t{1},  // What offsets do not show: the meaning.
+           uint64_t{2},  // What offsets do not show: the meaning.
            uint64_t{sizeof(ChildChannel)},
            uint64_t{sizeof(ChildDescriptor)},
            uint64_t{sizeof(ChildCrash)},

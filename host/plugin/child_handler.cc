@@ -183,6 +183,34 @@ bool ChildHandler::WantsMessage(absl::string_view type) {
          ReadOnce((*channel_)->number) > 0;
 }
 
+absl::Status ChildHandler::Reconfigure(absl::string_view config_json) {
+  if (config_json.size() > ChildChannel::kMaxRequest) {
+    return absl::FailedPreconditionError(absl::StrCat(
+        "reconfigure: the configuration has ", config_json.size(),
+        " bytes, a child takes at most ", ChildChannel::kMaxRequest));
+  }
+  if (ended_.load()) return absl::AbortedError("reconfigure: the child died");
+  ChildChannel& channel = **channel_;
+  std::memcpy(channel.request, config_json.data(), config_json.size());
+  if (!Ask(ChildCommand::kReconfigure,
+           static_cast<uint32_t>(config_json.size()),
+           options_.reconfigure_deadline)) {
+    AwaitEnd(absl::InfiniteDuration());
+    return absl::AbortedError(
+        absl::StrCat("reconfigure: the child died: ",
+                     death().value_or(ChildDeath{.cause = "ended"}).cause));
+  }
+  const int32_t code = ReadOnce(channel.status);
+  if (code == 0) return absl::OkStatus();
+  const size_t size =
+      std::min<size_t>(ReadOnce(channel.answer_bytes), sizeof(channel.answer));
+  return absl::Status(
+      code == static_cast<int32_t>(absl::StatusCode::kUnimplemented)
+          ? absl::StatusCode::kUnimplemented
+          : absl::StatusCode::kFailedPrecondition,
+      CopyOnce(channel.answer, size));
+}
+
 void ChildHandler::Destroy() {
   {
     MutexLock lock(&mu_);

@@ -43,6 +43,7 @@ struct ChildHandlerOptions {
   uint32_t emit_limit_per_second = 20'000;
   absl::Duration create_deadline = absl::Seconds(10);
   absl::Duration ask_deadline = absl::Seconds(1);  // Capacity; each type.
+  absl::Duration reconfigure_deadline = absl::Seconds(5);
   absl::Duration destroy_deadline = absl::Seconds(5);
 };
 
@@ -88,6 +89,8 @@ class ChildHandler final : public Handler, private ChildListener {
   RunOutcome HandleMessages(absl::Span<const Message* const> messages,
                             std::atomic<uint32_t>& done,
                             std::atomic<uint32_t>& errors) override;
+  // One that does not answer in time is killed.
+  absl::Status Reconfigure(absl::string_view config_json) override;
   // A child that does not end within destroy_deadline is killed.
   void Destroy() override;
   // Lets the child report where it is, and ends it 200 ms later. Returns false

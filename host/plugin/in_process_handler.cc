@@ -36,6 +36,10 @@ RunOutcome InProcessHandler::HandleMessages(
   return {};
 }
 
+absl::Status InProcessHandler::Reconfigure(absl::string_view config_json) {
+  return instance_.Reconfigure(config_json);
+}
+
 void InProcessHandler::Destroy() { instance_.Destroy(); }
 
 }  // namespace weir

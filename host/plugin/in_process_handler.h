@@ -40,6 +40,7 @@ class InProcessHandler final : public Handler {
   RunOutcome HandleMessages(absl::Span<const Message* const> messages,
                             std::atomic<uint32_t>& done,
                             std::atomic<uint32_t>& errors) override;
+  absl::Status Reconfigure(absl::string_view config_json) override;
   void Destroy() override;
 
  private:

@@ -31,6 +31,16 @@ T Guarded(T otherwise, std::string* what, Call call) {
   return otherwise;
 }
 
+// Why the plugin did not do `call`: `what` it threw, or the first `length`
+// bytes of `text`, as it says.
+absl::Status Refusal(absl::string_view call, weir_status status,
+                     std::string what, absl::string_view text,
+                     uint64_t length) {
+  if (what.empty()) what = std::string(text.substr(0, length));
+  if (what.empty()) what = absl::StrCat("status ", status, " without a word");
+  return absl::FailedPreconditionError(absl::StrCat(call, ": ", what));
+}
+
 void Begin(const RunLedger& ledger, uint32_t number) {
   if (ledger.inflight == nullptr) return;
   ledger.inflight->store(number, std::memory_order_release);
@@ -61,11 +71,26 @@ absl::Status PluginInstance::Create(absl::string_view config_json) {
     AskForExtensions();
     return absl::OkStatus();
   }
-  if (what.empty()) {
-    what.assign(text.data(), std::min<size_t>(err.len, text.size()));
+  return Refusal("create", status, what, {text.data(), text.size()}, err.len);
+}
+
+absl::Status PluginInstance::Reconfigure(absl::string_view config_json) {
+  if (!can_reconfigure()) {
+    return absl::UnimplementedError("reconfigure: the plugin has none");
   }
-  if (what.empty()) what = absl::StrCat("status ", status, " without a word");
-  return absl::FailedPreconditionError(absl::StrCat("create: ", what));
+  std::array<char, kMaxErrorBytes> text = {};
+  weir_err err = {sizeof(weir_err), text.size(), text.data(), 0};
+  std::string what;
+  const weir_status status = Guarded<weir_status>(WEIR_EXCEPTION, &what, [&] {
+    return config_.reconfigure(self_, {config_json.data(), config_json.size()},
+                               &err);
+  });
+  if (status == WEIR_OK) return absl::OkStatus();
+  if (status == WEIR_UNSUPPORTED) {
+    return absl::UnimplementedError("reconfigure: not this one");
+  }
+  return Refusal("reconfigure", status, what, {text.data(), text.size()},
+                 err.len);
 }
 
 void PluginInstance::AskForExtensions() {
@@ -78,6 +103,18 @@ void PluginInstance::AskForExtensions() {
     batch_ = *batch;
   }
   AskForKinds();
+  AskForConfig();
+}
+
+void PluginInstance::AskForConfig() {
+  const auto* const config = static_cast<const weir_ext_config*>(
+      Guarded<const void*>(nullptr, nullptr, [&] {
+        return table_.get_ext(self_, WEIR_EXT_CONFIG);
+      }));
+  if (config == nullptr || config->struct_size < sizeof(weir_ext_config)) {
+    return;
+  }
+  config_ = *config;
 }
 
 void PluginInstance::AskForKinds() {

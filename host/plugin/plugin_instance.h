@@ -63,6 +63,14 @@ class PluginInstance {
   // Create.
   uint32_t max_batch() const { return batch_.max_batch; }
 
+  // Whether it has a `reconfigure`. After Create.
+  bool can_reconfigure() const { return config_.reconfigure != nullptr; }
+
+  // Gives it another configuration, one JSON object. On an error it goes on
+  // with the one that it had: FailedPrecondition with what the plugin said, or
+  // Unimplemented if it takes this one only at its creation.
+  absl::Status Reconfigure(absl::string_view config_json);
+
   int64_t QueueCapacity();
   bool WantsMessage(absl::string_view type);
 
@@ -80,11 +88,13 @@ class PluginInstance {
   void HandleOne(const weir_msg* view, uint32_t index, const RunLedger& ledger);
   void AskForExtensions();
   void AskForKinds();
+  void AskForConfig();
 
   const weir_plugin table_;
   const weir_host* const host_;
   void* self_ = nullptr;
-  weir_ext_batch batch_ = {};  // All zero: it has none.
+  weir_ext_batch batch_ = {};    // All zero: it has none.
+  weir_ext_config config_ = {};  // The same.
   std::optional<std::vector<std::string>> declared_;
 };
 

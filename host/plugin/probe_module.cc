@@ -21,8 +21,9 @@
 namespace weir {
 namespace {
 
-// A probe's answer is one short line; more is none.
-constexpr size_t kMaxAnswer = 64 * 1024;
+// A probe's answer is a short line, and one with a schema of 256 KiB, of which
+// each byte may have to be escaped; more is none.
+constexpr size_t kMaxAnswer = size_t{2} << 20;
 
 absl::Status Refuse(absl::string_view check, absl::string_view what) {
   return absl::InvalidArgumentError(absl::StrCat(check, ": ", what));
@@ -58,7 +59,24 @@ uint32_t Number(const simdjson::dom::element& answer, const char* key) {
   return static_cast<uint32_t>(number);
 }
 
-absl::StatusOr<ModuleProbe> ParseAnswer(const std::string& text, int status) {
+// Reads the second line, if it is there. One that was cut short is none.
+absl::Status ParseSchema(absl::string_view line, ModuleProbe& probe) {
+  simdjson::dom::parser parser;
+  simdjson::dom::element answer;
+  if (parser.parse(line.data(), line.size()).get(answer) != simdjson::SUCCESS ||
+      !answer.is_object()) {
+    return absl::OkStatus();
+  }
+  if (const std::string check = Text(answer, "check"); !check.empty()) {
+    return Refuse(check, Text(answer, "error"));
+  }
+  probe.config_schema = Text(answer, "config_schema");
+  return absl::OkStatus();
+}
+
+absl::StatusOr<ModuleProbe> ParseAnswer(const std::string& all, int status) {
+  const size_t line_end = all.find('\n');
+  const std::string text = all.substr(0, line_end);
   simdjson::dom::parser parser;
   simdjson::dom::element answer;
   if (parser.parse(text).get(answer) != simdjson::SUCCESS ||
@@ -74,10 +92,17 @@ absl::StatusOr<ModuleProbe> ParseAnswer(const std::string& text, int status) {
   if (const std::string check = Text(answer, "check"); !check.empty()) {
     return Refuse(check, Text(answer, "error"));
   }
-  return ModuleProbe{.name = Text(answer, "name"),
-                     .version = Text(answer, "version"),
-                     .abi_major = Number(answer, "abi_major"),
-                     .abi_minor = Number(answer, "abi_minor")};
+  ModuleProbe probe = {.name = Text(answer, "name"),
+                       .version = Text(answer, "version"),
+                       .abi_major = Number(answer, "abi_major"),
+                       .abi_minor = Number(answer, "abi_minor"),
+                       .config_schema = ""};
+  if (line_end != std::string::npos) {
+    absl::Status schema =
+        ParseSchema(absl::string_view(all).substr(line_end + 1), probe);
+    if (!schema.ok()) return schema;
+  }
+  return probe;
 }
 
 }  // namespace
@@ -98,7 +123,7 @@ absl::StatusOr<ModuleProbe> ProbeModule(const std::string& runner,
   kill(-child->pid, SIGKILL);
   int status = 0;
   waitpid(child->pid, &status, 0);
-  if (!in_time) {
+  if (!in_time && text.find('\n') == std::string::npos) {
     return Refuse("load.time", absl::StrCat("not loaded after ",
                                             absl::FormatDuration(deadline)));
   }

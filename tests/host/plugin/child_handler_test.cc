@@ -132,6 +132,46 @@ TEST_P(ChildHandlerTest, ShowsMessagesOfAnySize) {
   }
 }
 
+TEST_P(ChildHandlerTest, GivesALiveInstanceAnotherConfiguration) {
+  const auto handler = Make("takes_config", R"({"threshold":1})");
+  ASSERT_THAT(handler->Create(), IsOk());
+  EXPECT_THAT(handler->Reconfigure(R"({"threshold":2})"), IsOk());
+  EXPECT_THAT(handler->Reconfigure(R"({"then":"throw"})"),
+              StatusIs(absl::StatusCode::kFailedPrecondition,
+                       HasSubstr("reconfigure: not this one")));
+  EXPECT_THAT(handler->Reconfigure(R"({"then":"restart"})"),
+              StatusIs(absl::StatusCode::kUnimplemented, HasSubstr("")));
+  EXPECT_TRUE(Handle(*handler, 1000, 1).alive);
+  const std::vector<Event> events = plugins_.heard().events();
+  ASSERT_THAT(events, SizeIs(3));
+  EXPECT_EQ(events[0].json, R"({"threshold":1})");
+  EXPECT_EQ(events[1].subject, "reconfigured");
+  EXPECT_EQ(events[2].json, R"({"threshold":2})") << "and not what it refused";
+  EXPECT_THAT(handler->Reconfigure(R"({"then":"abort"})"),
+              StatusIs(absl::StatusCode::kAborted, HasSubstr("died: SIGABRT")));
+  EXPECT_EQ(handler->pid(), 0);
+  EXPECT_THAT(handler->Reconfigure("{}"),
+              StatusIs(absl::StatusCode::kAborted, HasSubstr("died")));
+}
+
+TEST_P(ChildHandlerTest, KillsOneThatHangsOverItsConfiguration) {
+  const auto handler =
+      plugins_.Make({.module = FixturePath("takes_config"),
+                     .reconfigure_deadline = absl::Milliseconds(50)});
+  ASSERT_THAT(handler->Create(), IsOk());
+  EXPECT_THAT(
+      handler->Reconfigure(R"({"then":"hang"})"),
+      StatusIs(absl::StatusCode::kAborted, HasSubstr("answer deadline")));
+}
+
+TEST_P(ChildHandlerTest, SaysThatAPluginTakesNoOtherConfiguration) {
+  const auto handler = Make("ok_c");
+  ASSERT_THAT(handler->Create(), IsOk());
+  EXPECT_THAT(handler->Reconfigure("{}"),
+              StatusIs(absl::StatusCode::kUnimplemented, HasSubstr("none")));
+  EXPECT_TRUE(Handle(*handler, 1, 1).alive);
+}
+
 TEST_P(ChildHandlerTest, CountsWhatAPluginRefuses) {
   const auto handler = Make("throws", "");
   ASSERT_THAT(handler->Create(), IsOk());

@@ -31,6 +31,21 @@ TEST(ProbeModuleTest, IsNotConfusedByWhatAConstructorPrints) {
   EXPECT_EQ(probe->name, "fixture");
 }
 
+TEST(ProbeModuleTest, TellsTheSchemaOfOneThatHasIt) {
+  const auto probe = ProbeModule(kRunner, FixturePath("takes_config"), kLong);
+  ASSERT_THAT(probe, IsOk());
+  EXPECT_THAT(probe->config_schema, HasSubstr("\"threshold\""));
+  EXPECT_EQ(ProbeModule(kRunner, FixturePath("says"), kLong)->config_schema,
+            "");
+}
+
+TEST(ProbeModuleTest, LoadsOneThatDiesWhenItIsAskedWithoutAnInstance) {
+  const auto probe = ProbeModule(kRunner, FixturePath("needs_self"), kLong);
+  ASSERT_THAT(probe, IsOk());
+  EXPECT_EQ(probe->name, "fixture");
+  EXPECT_EQ(probe->config_schema, "");
+}
+
 TEST(ProbeModuleTest, TellsWhatIsWrongWithAModule) {
   struct Case {
     const char* fixture;
