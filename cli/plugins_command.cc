@@ -39,6 +39,12 @@ std::string Policy(const Plugin& plugin) {
                    "QUEUE_POLICY_");
 }
 
+std::string Sandbox(const Plugin& plugin) {
+  const auto profile = plugin.settings().sandbox();
+  if (profile == weir::v1::SANDBOX_PROFILE_UNSPECIFIED) return "";
+  return EnumWords(weir::v1::SandboxProfile_Name(profile), "SANDBOX_PROFILE_");
+}
+
 std::string Conditions(const Plugin& plugin) {
   return absl::StrJoin(
       plugin.conditions(), ", ", [](std::string* out, int condition) {
@@ -85,6 +91,7 @@ Details Describe(const Plugin& plugin, absl::TimeZone zone) {
       {"isolation",
        EnumWords(weir::v1::Isolation_Name(plugin.settings().isolation()),
                  "ISOLATION_")},
+      {"sandbox", Sandbox(plugin)},
       {"generation", absl::StrCat(plugin.generation())},
       {"pid", Pid(plugin)},
       {"restarts", absl::StrCat(plugin.restart_count())},

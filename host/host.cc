@@ -34,6 +34,7 @@
 #include "host/plugin/module_store.h"
 #include "host/plugin/plugin_folder.h"
 #include "host/plugin/plugin_set.h"
+#include "host/plugin/sandbox_support.h"
 #include "host/plugin/state_store.h"
 #include "host/plugins_from_config.h"
 #include "host/rpc/event_service.h"
@@ -110,6 +111,10 @@ absl::StatusOr<PluginParts> MakePluginParts(const std::string& state_dir,
     LogWarning("host",
                "messages are copied to each child: ", arena.status().message());
   }
+  if (const std::string lacks = WhatSandboxLacks(FindSandboxSupport());
+      !lacks.empty()) {
+    LogWarning("plugins", lacks);
+  }
   parts.runner = std::move(runner);
   return parts;
 }
@@ -146,7 +151,8 @@ class Host::Rooms {
         auditor_(dispatcher_, broker_, clock),
         plugin_seed_(random_()),
         maker_({*parts_.modules, *parts_.supervisor, parts_.arena.get(), types_,
-                source_names_, parts_.runner, PluginOwners(config.plugins())}),
+                source_names_, parts_.runner, PluginOwners(config.plugins()),
+                config.state_dir()}),
         plugins_({dispatcher_, maker_, broker_, types_, source_names_, clock,
                   &WriteLog,
                   [this](absl::string_view id, const DesiredState& state) {
@@ -174,6 +180,7 @@ class Host::Rooms {
             {.version = kVersion,
              .node_id = config.node_id(),
              .start_time = clock.Now(),
+             .features = SandboxFeatures(FindSandboxSupport()),
              .max_subscribers = config.limits().max_subscribers()},
             access_) {
     InternWellKnownTypes(types_);

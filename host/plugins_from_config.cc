@@ -16,6 +16,7 @@
 #include "host/config/load_config.h"
 #include "host/config/plugin_settings.h"
 #include "host/config/struct_json.h"
+#include "host/control/sandbox_profile.h"
 #include "host/plugin/plugin_folder.h"
 #include "host/rpc/proto_time.h"
 
@@ -35,6 +36,13 @@ QueuePolicy ToPolicy(v1::QueuePolicy policy) {
   }
 }
 
+// The numbers are the same in both.
+SandboxProfile ToSandbox(v1::SandboxProfile sandbox) {
+  return sandbox == v1::SANDBOX_PROFILE_UNSPECIFIED
+             ? SandboxProfile::kStrict
+             : static_cast<SandboxProfile>(sandbox);
+}
+
 PluginSlotOptions ToOptions(const v1::PluginConfig& plugin,
                             const v1::PluginsConfig& all, uint64_t seed) {
   const v1::PluginSettings& settings = plugin.settings();
@@ -43,6 +51,7 @@ PluginSlotOptions ToOptions(const v1::PluginConfig& plugin,
   options.isolation = settings.isolation() == v1::ISOLATION_IN_PROCESS
                           ? PluginStatus::Isolation::kInProcess
                           : PluginStatus::Isolation::kChild;
+  options.sandbox = ToSandbox(settings.sandbox());
   options.policy = ToPolicy(settings.policy());
   options.capacity = settings.capacity();
   options.max_capacity = all.max_capacity();

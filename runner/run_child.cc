@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cstddef>
@@ -17,9 +18,12 @@
 #include <cstring>
 #include <thread>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "host/plugin/child_channel.h"
+#include "host/plugin/sandbox_support.h"
 #include "runner/crash_report.h"
+#include "runner/sandbox.h"
 #include "runner/worker.h"
 
 namespace weir {
@@ -27,30 +31,22 @@ namespace {
 
 constexpr int kCannotBegin = 70;  // EX_SOFTWARE of sysexits.h.
 
-// Descriptors that a plugin may have open, those of the runner included.
-constexpr rlim_t kMaxFiles = 64;
-
-int CannotBegin(const char* what) {
-  std::fprintf(stderr, "weir-plugin-runner: %s\n", what);
+int CannotBegin(const std::string& what) {
+  std::fprintf(stderr, "weir-plugin-runner: %s\n", what.c_str());
   return kCannotBegin;
-}
-
-void Limit(int resource, rlim_t most) {
-  const rlimit limit = {most, most};
-  setrlimit(static_cast<__rlimit_resource>(resource), &limit);
 }
 
 // What is shared with the host is not the plugin's memory, but its address
 // space.
-void SetLimits([[maybe_unused]] const ChildChannel& channel) {
-  Limit(RLIMIT_CORE, 0);
-  Limit(RLIMIT_NOFILE, kMaxFiles);
+void LimitMemory([[maybe_unused]] const ChildChannel& channel) {
   // One heap for all threads: each further one takes 64 MiB of address space.
   mallopt(M_ARENA_MAX, 1);
 #ifndef WEIR_SANITIZER  // Whose shadows take terabytes.
   if (channel.memory_limit_bytes > 0) {
-    Limit(RLIMIT_AS, channel.memory_limit_bytes + channel.arena_bytes +
-                         sizeof(ChildChannel));
+    const rlim_t most =
+        channel.memory_limit_bytes + channel.arena_bytes + sizeof(ChildChannel);
+    const rlimit limit = {most, most};
+    setrlimit(RLIMIT_AS, &limit);
   }
 #endif
 }
@@ -96,12 +92,18 @@ int RunChild(const std::string& name, const std::string& module) {
   constexpr size_t kProtected = offsetof(ChildChannel, types);
   mprotect(reinterpret_cast<char*>(&channel) + kProtected,
            sizeof(ChildChannel) - kProtected, PROT_READ);
-  SetLimits(channel);
+  LimitMemory(channel);
   ReportCrashesTo(channel.crash);
+  tzset();  // What local time is can not be looked up any more later.
+  const Sandbox sandbox(channel.sandbox, channel.data_dir,
+                        FindSandboxSupport());
+  if (const absl::Status begun = sandbox.Begin(); !begun.ok()) {
+    return CannotBegin(std::string(begun.message()));
+  }
 
   const int done_fd = eventfd(0, EFD_CLOEXEC);
   if (done_fd < 0) return CannotBegin(std::strerror(errno));
-  Worker worker(channel, static_cast<const uint8_t*>(arena), module);
+  Worker worker(channel, static_cast<const uint8_t*>(arena), module, sandbox);
   std::thread thread([&] {
     pthread_setname_np(pthread_self(), name.substr(0, 15).c_str());
     worker.Run();

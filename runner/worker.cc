@@ -19,10 +19,12 @@
 
 namespace weir {
 
-Worker::Worker(ChildChannel& channel, const uint8_t* arena, std::string module)
+Worker::Worker(ChildChannel& channel, const uint8_t* arena, std::string module,
+               const Sandbox& sandbox)
     : channel_(channel),
       arena_(arena),
       module_(std::move(module)),
+      sandbox_(sandbox),
       services_(channel, kChildNotifyFd) {
   for (size_t i = 0; i < views_.size(); ++i) views_[i] = &messages_[i];
 }
@@ -87,6 +89,9 @@ void Worker::Create(absl::string_view config_json) {
   if (const absl::Status created = instance_->Create(config_json);
       !created.ok()) {
     return Fail(created);
+  }
+  if (const absl::Status closed = sandbox_.Close(); !closed.ok()) {
+    return Fail(closed);
   }
   channel_.status = 0;
   services_.Declare(instance_->declared());

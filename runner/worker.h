@@ -11,6 +11,7 @@
 #include "host/plugin/child_channel.h"
 #include "host/plugin/plugin_instance.h"
 #include "runner/runner_services.h"
+#include "runner/sandbox.h"
 #include "weir/plugin_abi.h"
 
 namespace weir {
@@ -20,9 +21,10 @@ namespace weir {
 // ended by one thread, in both isolation modes.
 class Worker {
  public:
-  // Will load `module`. `arena` is where the arena lies in this process. Both
-  // `channel` and the arena must outlive the worker.
-  Worker(ChildChannel& channel, const uint8_t* arena, std::string module);
+  // Will load `module`. `arena` is where the arena lies in this process.
+  // `channel`, the arena and `sandbox` must outlive the worker.
+  Worker(ChildChannel& channel, const uint8_t* arena, std::string module,
+         const Sandbox& sandbox);
 
   Worker(const Worker&) = delete;
   Worker& operator=(const Worker&) = delete;
@@ -49,6 +51,7 @@ class Worker {
   ChildChannel& channel_;
   const uint8_t* const arena_;
   const std::string module_;
+  const Sandbox& sandbox_;
   RunnerServices services_;
   void* library_ = nullptr;
   std::optional<PluginInstance> instance_;

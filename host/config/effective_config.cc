@@ -45,6 +45,7 @@ constexpr Default kDefaults[] = {
     {"PluginsConfig.max_queued_bytes", "1GiB"},
     {"PluginSettings.isolation", "child"},
     {"PluginSettings.policy", "linear_drop"},
+    {"PluginSettings.sandbox", "strict"},
     {"PluginSettings.memory_limit_bytes", "512MiB"},
     {"PluginSettings.emit_limit_per_second", "20000"},
     {"PluginSettings.emit_ring_events", "16384"},

@@ -59,10 +59,6 @@ const std::vector<Row>& Table() {
       {"SourceConfig.jetstream", kKinds},
       {"DecoderConfig.format", kNoDecoder, {"ris_live", "opaque"}},
       {"DecoderConfig.steward_profile", kNoDecoder},
-      {"PluginSettings.sandbox",
-       "needs sandbox profiles, which this version does not have: a child has "
-       "an address space and limits of its own, and the rights of the host's "
-       "user; remove it"},
       {"PluginSettings.max_consecutive_errors",
        "not in this version of weir: errors are counted, whatever their "
        "number; "

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "absl/time/time.h"
+#include "host/control/sandbox_profile.h"
 #include "host/pipeline/handler_registry.h"
 
 namespace weir {
@@ -57,6 +58,7 @@ struct PluginStatus {
   std::string config_json;  // Effective, one JSON object.
   uint64_t config_revision = 0;
   Isolation isolation = Isolation::kChild;
+  SandboxProfile sandbox = SandboxProfile::kStrict;
   QueuePolicy policy = QueuePolicy::kLinearDrop;
   absl::Duration soft_deadline, hard_deadline, create_deadline, drain_timeout;
   uint64_t memory_limit_bytes = 0;  // 0: none.

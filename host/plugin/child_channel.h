@@ -7,6 +7,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "host/control/sandbox_profile.h"
 
 namespace weir {
 
@@ -75,6 +76,7 @@ struct ChildChannel {
   static constexpr size_t kMaxNameBytes = 4096;    // Longer ones are cut.
   // A message of the largest line, 2 MiB, with what was decoded of it.
   static constexpr size_t kSpillBytes = 16 << 20;
+  static constexpr size_t kMaxPath = 4096;
   static constexpr size_t kReasons = 5;  // PluginHostServices::Rejection.
 
   struct Name {
@@ -90,6 +92,8 @@ struct ChildChannel {
   uint32_t emit_ring_events;
   uint32_t emit_limit_per_second;
   int32_t host_pid;
+  SandboxProfile sandbox;
+  char data_dir[kMaxPath];  // Absolute, terminated; "": there is none.
 
   // The host's words.
   alignas(64) std::atomic<uint32_t> turn;

@@ -115,6 +115,14 @@ absl::Status ChildHandler::StartChild() {
   channel.layout = kChildLayout;
   channel.host_pid = getpid();
   channel.memory_limit_bytes = options_.memory_limit_bytes;
+  channel.sandbox = options_.sandbox;
+  if (options_.data_dir.size() >= sizeof(channel.data_dir)) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        "the data directory's path has ", options_.data_dir.size(),
+        " bytes, a child takes less than ", sizeof(channel.data_dir)));
+  }
+  std::memcpy(channel.data_dir, options_.data_dir.data(),
+              options_.data_dir.size());
   channel.emit_ring_events = options_.emit_ring_events;
   channel.emit_limit_per_second = options_.emit_limit_per_second;
   if (arena_ != nullptr) {

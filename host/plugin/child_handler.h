@@ -14,6 +14,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "absl/types/span.h"
+#include "host/control/sandbox_profile.h"
 #include "host/pipeline/handler.h"
 #include "host/pipeline/message.h"
 #include "host/pipeline/name_table.h"
@@ -37,6 +38,8 @@ struct ChildHandlerOptions {
   // The child's address space, beside what it shares with the host. 0: no
   // limit.
   uint64_t memory_limit_bytes = uint64_t{512} << 20;
+  SandboxProfile sandbox = SandboxProfile::kStrict;
+  std::string data_dir;  // Absolute, and there; empty: it has none.
   // Events that may wait between the plugin and the broker.
   uint32_t emit_ring_events = 16'384;
   // Of `services`, so that the plugin is told, too, when it is over it.

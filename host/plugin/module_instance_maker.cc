@@ -8,7 +8,9 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
+#include "host/control/sandbox_profile.h"
 #include "host/plugin/child_handler.h"
+#include "host/plugin/data_dir.h"
 #include "host/plugin/in_process_handler.h"
 #include "host/plugin/module_check.h"
 #include "host/plugin/probe_module.h"
@@ -71,6 +73,8 @@ absl::StatusOr<MadeInstance> ModuleInstanceMaker::Make(
   if (!module.ok()) return module.status();
   absl::StatusOr<ElfReport> report = CheckModule(*module, spec.allowed_sha256);
   if (!report.ok()) return report.status();
+  absl::StatusOr<std::string> data_dir = DataDirOf(spec);
+  if (!data_dir.ok()) return data_dir.status();
   absl::StatusOr<std::string> run_copy =
       parts_.store.MakeRunCopy(*module, spec.id, generation);
   if (!run_copy.ok()) return run_copy.status();
@@ -79,7 +83,8 @@ absl::StatusOr<MadeInstance> ModuleInstanceMaker::Make(
   const std::string version(report->note.version);
   const uint32_t abi_version = report->note.abi_major;
   if (spec.options.isolation == PluginStatus::Isolation::kChild) {
-    made = InChild(spec, *std::move(run_copy), std::move(services));
+    made = InChild(spec, *std::move(run_copy), *std::move(data_dir),
+                   std::move(services));
   } else {
     // Its constructors run before any check could say no; so a child goes
     // first.
@@ -102,8 +107,17 @@ absl::StatusOr<MadeInstance> ModuleInstanceMaker::Make(
   return made;
 }
 
+absl::StatusOr<std::string> ModuleInstanceMaker::DataDirOf(
+    const PluginSlotSpec& spec) const {
+  if (parts_.state_dir.empty() ||
+      spec.options.sandbox == SandboxProfile::kStrict) {
+    return std::string();
+  }
+  return MakeDataDir(parts_.state_dir, spec.id);
+}
+
 MadeInstance ModuleInstanceMaker::InChild(
-    const PluginSlotSpec& spec, std::string run_copy,
+    const PluginSlotSpec& spec, std::string run_copy, std::string data_dir,
     std::shared_ptr<PluginHostServices> services) const {
   const PluginSlotOptions& options = spec.options;
   auto child = std::make_shared<ChildAndFile>(
@@ -113,6 +127,8 @@ MadeInstance ModuleInstanceMaker::InChild(
           .name = spec.id,
           .config_json = spec.config_json,
           .memory_limit_bytes = options.memory_limit_bytes,
+          .sandbox = options.sandbox,
+          .data_dir = std::move(data_dir),
           .emit_ring_events = options.emit_ring_events,
           .emit_limit_per_second = options.emit_limit_per_second,
           .create_deadline = options.create_deadline},

@@ -36,6 +36,7 @@ class ModuleInstanceMaker final : public InstanceMaker {
     const NameTable& sources;
     std::string runner;         // The path of weir-plugin-runner.
     std::vector<uid_t> owners;  // Whose files are taken.
+    std::string state_dir;      // Where data directories are; empty: nowhere.
   };
 
   explicit ModuleInstanceMaker(Parts parts);
@@ -47,7 +48,9 @@ class ModuleInstanceMaker final : public InstanceMaker {
  private:
   absl::StatusOr<StoredModule> Take(const PluginSlotSpec& spec,
                                     absl::string_view sha256) const;
+  absl::StatusOr<std::string> DataDirOf(const PluginSlotSpec& spec) const;
   MadeInstance InChild(const PluginSlotSpec& spec, std::string run_copy,
+                       std::string data_dir,
                        std::shared_ptr<PluginHostServices> services) const;
 
   const Parts parts_;

@@ -39,6 +39,7 @@ PluginStatus FirstStatus(const PluginSlotSpec& spec) {
   status.config_json = spec.config_json;
   status.config_revision = 1;
   status.isolation = options.isolation;
+  status.sandbox = options.sandbox;
   status.policy = options.policy;
   status.soft_deadline = options.soft_deadline;
   status.hard_deadline = options.hard_deadline;

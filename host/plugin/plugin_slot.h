@@ -8,6 +8,7 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "host/control/plugin_status.h"
+#include "host/control/sandbox_profile.h"
 #include "host/pipeline/handler_registry.h"
 #include "host/plugin/folder_plan.h"
 
@@ -18,6 +19,7 @@ namespace weir {
 struct PluginSlotOptions {
   bool disabled = false;  // STOPPED, not loaded.
   PluginStatus::Isolation isolation = PluginStatus::Isolation::kChild;
+  SandboxProfile sandbox = SandboxProfile::kStrict;  // Of a child.
   QueuePolicy policy = QueuePolicy::kLinearDrop;
   uint32_t capacity = 0;  // Messages. 0: what the plugin asks for.
   uint32_t max_capacity = 1'048'576;

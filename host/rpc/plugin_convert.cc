@@ -37,6 +37,7 @@ v1::QueuePolicy ToProto(QueuePolicy policy) {
 
 void FillSettings(const PluginStatus& plugin, v1::PluginSettings* out) {
   out->set_isolation(static_cast<v1::Isolation>(plugin.isolation));
+  out->set_sandbox(static_cast<v1::SandboxProfile>(plugin.sandbox));
   out->set_policy(ToProto(plugin.policy));
   out->set_capacity(plugin.effective_capacity);
   out->set_memory_limit_bytes(plugin.memory_limit_bytes);

@@ -1,11 +1,14 @@
 // Writes every payload as it came to files that can be replayed. README.md is
 // for those who run it.
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
+#include <cstdlib>
 #include <filesystem>
 #include <memory>
 #include <mutex>
@@ -40,6 +43,17 @@ struct Options {
   size_t keep = 0;
 };
 
+// By doing it: modes do not tell what a sandbox refuses. Returns 0 or errno.
+int TryToWrite(const std::string& directory) {
+  if (access(directory.c_str(), R_OK | W_OK | X_OK) != 0) return errno;
+  std::string path = directory + "/.recorder-XXXXXX";
+  const int fd = mkostemp(path.data(), O_CLOEXEC);
+  if (fd < 0) return errno;
+  unlink(path.c_str());
+  close(fd);
+  return 0;
+}
+
 void CheckDirectory(const std::string& directory, weir::Settings& settings) {
   std::error_code ignored;
   if (directory.empty()) {
@@ -51,10 +65,14 @@ void CheckDirectory(const std::string& directory, weir::Settings& settings) {
   } else if (!std::filesystem::is_directory(directory, ignored)) {
     settings.Refuse("directory",
                     '"' + directory + "\"; no such directory; create it");
-  } else if (access(directory.c_str(), R_OK | W_OK | X_OK) != 0) {
-    settings.Refuse("directory", '"' + directory +
-                                     "\"; the host must be able to read and "
-                                     "write it; change its owner or mode");
+  } else if (const int error = TryToWrite(directory); error != 0) {
+    settings.Refuse(
+        "directory",
+        '"' + directory +
+            "\"; cannot be written: " + std::generic_category().message(error) +
+            "; change its owner or mode, or free some room. With the sandbox "
+            "profile `strict` no directory can be written, with `files` the "
+            "plugin's data directory, with `none` all of the host's user");
   }
 }
 

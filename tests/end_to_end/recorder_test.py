@@ -22,7 +22,7 @@ replay_file:
 """
 
 RECORDER = """
-settings: {{policy: block}}
+settings: {{policy: block, sandbox: {sandbox}}}
 config: {{directory: {directory}, {more}}}
 """
 
@@ -67,12 +67,12 @@ class RecorderTest(harness.EndToEnd):
         path.write_bytes(b"".join(line + b"\n" for line in lines))
         return path
 
-    def install_recorder(self, name, more="prefix: ris"):
+    def install_recorder(self, name, more="prefix: ris", sandbox="none"):
         """Installs the plugin, recording into a new folder of that name."""
         folder = self.dir / name
         folder.mkdir(exist_ok=True)
-        self.install_plugin("recorder", RECORDER.format(directory=folder,
-                                                        more=more))
+        self.install_plugin("recorder", RECORDER.format(
+            directory=folder, more=more, sandbox=sandbox))
         return folder
 
     def handled(self, host, count):
@@ -178,6 +178,34 @@ class RecorderTest(harness.EndToEnd):
         got = self.recorded(folder).splitlines()
         self.assertEqual(got[:500] + got[501:], lines)
         self.assertNotIn(got[500], lines)
+
+    def test_a_sandbox_lets_it_write_to_its_data_directory(self):
+        lines = make_lines(2000)
+        served = self.write_recording(lines)
+        sim = self.start_sim("--at-end", "hold", "--recording", str(served),
+                             "--speed", "max")
+        self.install_plugin("counts", "settings: {policy: block}\n")
+        data = self.dir / "state" / "plugins" / "recorder" / "data"
+        self.install_plugin("recorder", RECORDER.format(
+            directory=data, more="max_bytes: 100000", sandbox="files"))
+        host = self.start_host(self.write_config([RIS.format(url=sim.url)]))
+        self.handled(host, len(lines))
+        self.totals(host)
+        self.assertEqual(self.recorded(data), served.read_bytes())
+
+    def test_it_is_refused_where_its_sandbox_does_not_let_it_write(self):
+        self.install_recorder("elsewhere", sandbox="strict")
+        host = self.start_host(self.write_config([]))
+        plugin = json.loads("".join(
+            self.weir(host, "--json", "plugins", "get", "recorder")))
+        features = json.loads("".join(
+            self.weir(host, "--json", "info"))).get("features", [])
+        if not any("landlock" in feature for feature in features):
+            print(f"SKIPPED: this host has no Landlock: {features}")
+            return
+        self.assertEqual(plugin["state"], "STATE_FAILED")
+        self.assertIn("cannot be written", plugin["error"])
+        self.assertIn("with `files`", plugin["error"])
 
     def test_a_replay_begins_at_a_time(self):
         # A line a second from 2023-11-14T22:13:20Z on.

@@ -165,6 +165,8 @@ const std::vector<Row>& Rows() {
        "Default 1 GiB"},
       {"plugins.defaults.isolation", "child", "PluginSettings.isolation",
        "Default CHILD"},
+      {"plugins.defaults.sandbox", "strict", "PluginSettings.sandbox",
+       "Default STRICT"},
       {"plugins.defaults.memory_limit_bytes", "512MiB",
        "PluginSettings.memory_limit_bytes", "Default 512 MiB"},
       {"plugins.defaults.emit_ring_events", "16384",

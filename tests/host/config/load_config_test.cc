@@ -96,7 +96,7 @@ TEST(LoadConfigTest, RefusesWhatThisVersionDoesNotServe) {
        "security.certificate_roles"},
       {"child processes", "plugins: {defaults: {isolation: child}}", ""},
       {"in process", Plugin("settings: {isolation: in_process}"), ""},
-      {"a sandbox", Plugin("settings: {sandbox: none}"), "settings.sandbox"},
+      {"a sandbox", Plugin("settings: {sandbox: none}"), ""},
       {"no limit of memory", Plugin("settings: {memory_limit_bytes: 0}"), ""},
       {"a second try", Plugin("settings: {redeliver_once: true}"),
        "settings.redeliver_once"},
@@ -217,14 +217,14 @@ TEST(LoadConfigTest, ChecksWhatOneFieldSaysOfAnother) {
 
 TEST(LoadConfigTest, ListsTheFaultsOfAllChecksInTheOrderOfTheFile) {
   EXPECT_THAT(FaultsOf("plugins:\n"
-                       "  defaults: {sandbox: strict}\n"
+                       "  defaults: {redeliver_once: true}\n"
                        "broker: {ring_events: 0}\n"
                        "sources:\n"
                        "- id: a\n"
                        "- id: a\n"
                        "  ris_live: {}\n"
                        "  staleness: never\n"),
-              ElementsAre(HasSubstr("f:2: plugins.defaults.sandbox"),
+              ElementsAre(HasSubstr("f:2: plugins.defaults.redeliver_once"),
                           HasSubstr("f:3: broker.ring_events: 0 is too small"),
                           HasSubstr("f:5: sources[0]: has no kind"),
                           HasSubstr("f:6: sources[1].id: \"a\" is there twice"),
@@ -327,13 +327,13 @@ TEST_F(LoadPluginConfigTest, NeedsNoFile) {
 TEST_F(LoadPluginConfigTest, ListsAllFaults) {
   EXPECT_THAT(
       Texts(Load("id: x\n"
-                 "settings: {sandbox: none, capacitty: 5}\n"
+                 "settings: {redeliver_once: true, capacitty: 5}\n"
                  "sources: [nobody]\n"
                  "module: ../x.so\n")
                 .errors),
       ElementsAre(HasSubstr("f:1: id: is given by the name"),
                   HasSubstr("f:2: settings.capacitty: unknown key"),
-                  HasSubstr("f:2: settings.sandbox: none: needs"),
+                  HasSubstr("f:2: settings.redeliver_once: not in"),
                   HasSubstr("f:3: sources[0]: \"nobody\" is the id"),
                   HasSubstr("f:4: module: \"../x.so\": holds a \"/\"")));
 }

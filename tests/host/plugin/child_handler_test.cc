@@ -386,7 +386,7 @@ TEST_P(ChildHandlerTest, GivesAChildNothingOfTheHostsBeyondWhatItNeeds) {
   std::ifstream limits_file(proc + "/limits");
   const std::string limits{std::istreambuf_iterator<char>(limits_file), {}};
   EXPECT_THAT(limits, HasSubstr("Max core file size        0 "));
-  EXPECT_THAT(limits, HasSubstr("Max open files            64 "));
+  EXPECT_THAT(limits, HasSubstr("Max open files            32 "));
   std::vector<std::string> open;
   for (const auto& entry : std::filesystem::directory_iterator(proc + "/fd")) {
     open.push_back(entry.path().filename());

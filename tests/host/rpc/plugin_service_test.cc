@@ -123,6 +123,7 @@ TEST_F(PluginServiceTest, TellsAllThatIsKnownOfAPlugin) {
   PluginStatus status = PluginCalled("plugins/counts");
   status.state = PluginStatus::State::kFailed;
   status.isolation = PluginStatus::Isolation::kInProcess;
+  status.sandbox = SandboxProfile::kNet;
   status.pid = 4711;
   status.restart_count = 3;
   status.next_restart_time = absl::FromUnixSeconds(100);
@@ -145,6 +146,7 @@ TEST_F(PluginServiceTest, TellsAllThatIsKnownOfAPlugin) {
   EXPECT_EQ(plugin.previous_sha256(), kSha256);
   const v1::PluginSettings& settings = plugin.settings();
   EXPECT_EQ(settings.isolation(), v1::ISOLATION_IN_PROCESS);
+  EXPECT_EQ(settings.sandbox(), v1::SANDBOX_PROFILE_NET);
   EXPECT_EQ(settings.hard_deadline().seconds(), 10);
   EXPECT_EQ(settings.memory_limit_bytes(), 512u << 20);
   EXPECT_EQ(settings.emit_ring_events(), 16384u);
