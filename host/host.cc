@@ -41,6 +41,7 @@
 #include "host/rpc/plugin_service.h"
 #include "host/rpc/proto_event_codec.h"
 #include "host/rpc/proto_time.h"
+#include "host/rpc/publisher.h"
 #include "host/rpc/rpc_counter.h"
 #include "host/rpc/server.h"
 #include "host/rpc/source_service.h"
@@ -131,6 +132,13 @@ BrokerOptions MakeBrokerOptions(const v1::HostConfig& config) {
   return options;
 }
 
+// As weir.v1.ServerInfo has it.
+std::vector<std::string> Features(const v1::HostConfig& config) {
+  std::vector<std::string> features = SandboxFeatures(FindSandboxSupport());
+  if (config.broker().publish_enabled()) features.push_back("publish");
+  return features;
+}
+
 }  // namespace
 
 // Members are declared in the order in which they need each other.
@@ -171,7 +179,12 @@ class Host::Rooms {
         sources_(broker_, clock,
                  [] { return std::make_unique<InterruptibleSleeper>(); }),
         access_(MakeAccessOptions(config)),
-        event_service_(broker_, access_, kVersion),
+        publisher_(config.broker().publish_enabled()
+                       ? std::make_unique<Publisher>(
+                             broker_, clock,
+                             config.limits().publish_limit_per_second())
+                       : nullptr),
+        event_service_(broker_, access_, kVersion, publisher_.get()),
         subscription_service_(subscriptions_, access_, kVersion),
         source_service_(sources_, access_, clock),
         plugin_service_(plugins_, access_, clock),
@@ -180,7 +193,7 @@ class Host::Rooms {
             {.version = kVersion,
              .node_id = config.node_id(),
              .start_time = clock.Now(),
-             .features = SandboxFeatures(FindSandboxSupport()),
+             .features = Features(config),
              .max_subscribers = config.limits().max_subscribers()},
             access_) {
     InternWellKnownTypes(types_);
@@ -382,6 +395,7 @@ class Host::Rooms {
 
   const Access access_;
   RpcCounter rpcs_;
+  const std::unique_ptr<Publisher> publisher_;  // Null: nobody may publish.
   EventService event_service_;
   SubscriptionService subscription_service_;
   SourceService source_service_;

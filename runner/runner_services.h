@@ -11,8 +11,8 @@
 #include "absl/base/thread_annotations.h"
 #include "host/plugin/child_channel.h"
 #include "host/plugin/child_ring.h"
-#include "host/plugin/token_bucket.h"
 #include "host/sync/mutex.h"
+#include "host/sync/token_bucket.h"
 #include "weir/plugin_abi.h"
 
 namespace weir {

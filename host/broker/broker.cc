@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "host/broker/event_check.h"
+#include "host/broker/published_check.h"
 #include "host/broker/replay_id.h"
 #include "host/broker/start_position.h"
 #include "host/status/error_info.h"
@@ -81,6 +82,7 @@ void Broker::Totals::Add(const StreamProgress& progress) {
 Broker::Broker(const BrokerOptions& options, std::string epoch,
                const EventCodec& codec, const Clock& clock)
     : options_(options),
+      codec_(codec),
       clock_(clock),
       log_(options.log, std::move(epoch), codec, clock),
       filter_classes_(options.regex_budget_bytes),
@@ -164,21 +166,61 @@ void Broker::Close() {
   }
 }
 
-absl::Status Broker::Publish(Event event) {
-  {
-    MutexLock lock(&mu_);
-    if (closed_) {
-      return absl::FailedPreconditionError(
-          "the event log is closed: the host stops");
-    }
-  }
+bool Broker::closed() const {
+  MutexLock lock(&mu_);
+  return closed_;
+}
+
+absl::StatusOr<uint64_t> Broker::AppendOne(Event event) {
   const int64_t begin_ns = clock_.MonotonicNs();
-  if (absl::Status status = CheckEvent(event); !status.ok()) return status;
-  const absl::StatusOr<uint64_t> seq = log_.Append(std::move(event));
-  if (!seq.ok()) return seq.status();
+  absl::StatusOr<uint64_t> seq = log_.Append(std::move(event));
+  if (!seq.ok()) return seq;
   append_to_visible_.Record(begin_ns, clock_.MonotonicNs(), 1);
   alarm_.News();
-  return absl::OkStatus();
+  return seq;
+}
+
+absl::Status Broker::Publish(Event event) {
+  if (closed()) {
+    return absl::FailedPreconditionError(
+        "the event log is closed: the host stops");
+  }
+  if (absl::Status status = CheckEvent(event); !status.ok()) return status;
+  return AppendOne(std::move(event)).status();
+}
+
+void Broker::Append(std::vector<Event> events, Durability durability,
+                    const Done& done) {
+  if (closed()) {
+    done(MakeError(absl::StatusCode::kUnavailable, "the host stops",
+                   {.reason = "SERVER_DRAINING", .retry_delay = kRetryOpen}));
+    return;
+  }
+  if (absl::Status status = CheckPublished(events, log_.epoch(), codec_);
+      !status.ok()) {
+    done(status);
+    return;
+  }
+  if (durability == Durability::kJournaled) {
+    // No retry delay: it will not have one later either.
+    constexpr char kNone[] = "this host keeps its log in memory only";
+    done(MakeError(
+        absl::StatusCode::kUnavailable,
+        absl::StrCat(kNone, "; ask for DURABILITY_ACCEPTED"),
+        {.reason = "JOURNAL_UNAVAILABLE", .metadata = {{"detail", kNone}}}));
+    return;
+  }
+  std::vector<std::string> ids;
+  ids.reserve(events.size());
+  for (Event& event : events) {
+    const absl::StatusOr<uint64_t> seq = AppendOne(std::move(event));
+    if (!seq.ok()) {
+      done(seq.status());
+      return;
+    }
+    ids.push_back(FormatReplayId(log_.epoch(), *seq));
+  }
+  done(ids);
 }
 
 absl::StatusOr<std::unique_ptr<EventStream>> Broker::Open(

@@ -25,6 +25,7 @@
 #include "host/broker/stream_link.h"
 #include "host/broker/subscription_cursor.h"
 #include "host/control/event_log.h"
+#include "host/control/event_publisher.h"
 #include "host/control/event_stream.h"
 #include "host/control/stream_options.h"
 #include "host/pipeline/event.h"
@@ -55,7 +56,7 @@ struct BrokerOptions {
 // one costs the memory of its cursor and slows nobody.
 //
 // Thread-safe. Streams must be destroyed before the broker.
-class Broker final : public EventSink, public EventLog {
+class Broker final : public EventSink, public EventLog, public EventPublisher {
  public:
   // `epoch` is that of MakeEpoch. `codec` and `clock` must outlive the broker.
   Broker(const BrokerOptions& options, std::string epoch,
@@ -83,6 +84,8 @@ class Broker final : public EventSink, public EventLog {
   void Close() ABSL_LOCKS_EXCLUDED(mu_);
 
   absl::Status Publish(Event event) override ABSL_LOCKS_EXCLUDED(mu_);
+  void Append(std::vector<Event> events, Durability durability,
+              const Done& done) override ABSL_LOCKS_EXCLUDED(mu_);
 
   absl::StatusOr<std::unique_ptr<EventStream>> Open(
       StreamOptions options, std::function<void()> ready) override
@@ -133,6 +136,9 @@ class Broker final : public EventSink, public EventLog {
                                   std::function<void()> ready,
                                   std::function<void()> on_detach)
       ABSL_LOCKS_EXCLUDED(mu_);
+  bool closed() const ABSL_LOCKS_EXCLUDED(mu_);
+  // Appends an event that passed its check.
+  absl::StatusOr<uint64_t> AppendOne(Event event);
   absl::Status CheckOpenLocked() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Forget(uint64_t number) ABSL_LOCKS_EXCLUDED(mu_);
   std::vector<std::shared_ptr<StreamLink>> Links() const
@@ -141,6 +147,7 @@ class Broker final : public EventSink, public EventLog {
   void Run();
 
   const BrokerOptions options_;
+  const EventCodec& codec_;
   const Clock& clock_;
   MemoryLog log_;
   Alarm alarm_;

@@ -6,6 +6,7 @@
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "host/broker/replay_id.h"
 #include "host/status/error_info.h"
 #include "simdjson.h"
 
@@ -73,6 +74,49 @@ absl::Status CheckPrefixes(const Event& event) {
   return CheckCount("as_numbers", event.as_numbers.size(), kMaxEventAsNumbers);
 }
 
+absl::Status CheckShortText(absl::string_view field, absl::string_view text,
+                            size_t limit) {
+  if (text.size() > limit) {
+    return Invalid(field,
+                   absl::StrCat(text.size(), " bytes; the limit is ", limit));
+  }
+  return CheckText(field, text);
+}
+
+absl::Status CheckExtras(const EventExtras& extras) {
+  if (absl::Status s = CheckText("proto.type_url", extras.any_type_url);
+      !s.ok()) {
+    return s;
+  }
+  if (absl::Status s = CheckShortText("data_schema", extras.data_schema,
+                                      kMaxDataSchemaBytes);
+      !s.ok()) {
+    return s;
+  }
+  if (absl::Status s = CheckShortText("traceparent", extras.traceparent,
+                                      kMaxTraceparentBytes);
+      !s.ok()) {
+    return s;
+  }
+  if (absl::Status s =
+          CheckCount("caused_by", extras.caused_by.size(), kMaxCausedBy);
+      !s.ok()) {
+    return s;
+  }
+  for (size_t i = 0; i < extras.caused_by.size(); ++i) {
+    const std::string field = absl::StrCat("caused_by[", i, "]");
+    if (!ParseReplayId(extras.caused_by[i], field).ok()) {
+      return Invalid(
+          field, absl::StrCat(
+                     "\"",
+                     absl::Utf8SafeCHexEscape(
+                         absl::string_view(extras.caused_by[i]).substr(0, 64)),
+                     "\" is no ID of an event"));
+    }
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 bool IsEventType(absl::string_view text) {
@@ -109,6 +153,9 @@ absl::Status CheckEvent(const Event& event) {
   if (absl::Status s = CheckText("subject", event.subject); !s.ok()) return s;
   if (absl::Status s = CheckText("json", event.json); !s.ok()) return s;
   if (absl::Status s = CheckLabels(event); !s.ok()) return s;
+  if (event.extras != nullptr) {
+    if (absl::Status s = CheckExtras(*event.extras); !s.ok()) return s;
+  }
   return CheckPrefixes(event);
 }
 

@@ -20,6 +20,9 @@ inline constexpr size_t kMaxLabelKeyBytes = 63;
 inline constexpr size_t kMaxLabelValueBytes = 1 << 10;
 inline constexpr size_t kMaxEventPrefixes = 64;
 inline constexpr size_t kMaxEventAsNumbers = 64;
+inline constexpr size_t kMaxCausedBy = 64;
+inline constexpr size_t kMaxDataSchemaBytes = 256;
+inline constexpr size_t kMaxTraceparentBytes = 128;
 
 // Returns InvalidArgument / EVENT_INVALID for the first bound that `event`
 // breaks, with the field in the metadata. A text that is not UTF-8 breaks one:

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "host/broker/event_check.h"
 #include "host/pipeline/event.h"
+#include "host/pipeline/prefix_text.h"
 
 namespace weir {
 namespace {

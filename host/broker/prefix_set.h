@@ -2,19 +2,13 @@
 #define WEIR_HOST_BROKER_PREFIX_SET_H_
 
 #include <bitset>
-#include <optional>
 #include <string>
 #include <vector>
 
-#include "absl/strings/string_view.h"
 #include "host/control/event_filter.h"
 #include "weir/message_fields.h"
 
 namespace weir {
-
-// Reads "192.0.2.0/24" or "2001:db8::/32". Returns nullopt for anything else;
-// host bits may be set, see IsCanonical.
-std::optional<weir_prefix> ParsePrefix(absl::string_view text);
 
 // A set of prefixes that can be asked how another one stands to them. A
 // question costs one binary search for each prefix length in the set, however

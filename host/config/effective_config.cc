@@ -69,6 +69,7 @@ constexpr Default kDefaults[] = {
     {"ApiLimits.filter_memory_bytes", "8MiB"},
     {"ApiLimits.write_stall_timeout", "60s"},
     {"ApiLimits.grpc_memory_bytes", "256MiB"},
+    {"ApiLimits.publish_limit_per_second", "20000"},
 };
 
 // Those of a source depend on its kind.

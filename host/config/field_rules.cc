@@ -60,6 +60,7 @@ constexpr Bounds kBounds[] = {
     {"ApiLimits.filter_memory_bytes", 1},
     {"ApiLimits.write_stall_timeout", kNanosecond},
     {"ApiLimits.grpc_memory_bytes", 1},
+    {"ApiLimits.publish_limit_per_second", 1},
     {"BackoffConfig.initial", kNanosecond},
     {"BackoffConfig.max", kNanosecond},
     {"BackoffConfig.multiplier", 1},

@@ -2,6 +2,7 @@
 #define WEIR_HOST_PIPELINE_EVENT_H_
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -21,6 +22,19 @@ enum class Severity : int32_t {
   kCritical = 60,
 };
 
+// What only a caller of Publish says of an event. A value.
+struct EventExtras {
+  // The payload, if it is no JSON: bytes, or ...
+  std::string binary;
+  // ... a google.protobuf.Any.
+  std::string any_type_url, any_value;
+  std::string data_schema;
+  std::string traceparent;
+  std::vector<std::string> caused_by;  // IDs of events.
+
+  bool operator==(const EventExtras&) const = default;
+};
+
 // Something that happened: what a plugin found, or what the host says. A value.
 // What it looks like to a client, and every bound, is weir.v1.Event.
 struct Event {
@@ -34,6 +48,7 @@ struct Event {
   std::vector<std::pair<std::string, std::string>> labels;
   std::vector<weir_prefix> prefixes;  // Canonical.
   std::vector<uint32_t> as_numbers;
+  std::shared_ptr<const EventExtras> extras;  // Null: none of them.
 };
 
 }  // namespace weir

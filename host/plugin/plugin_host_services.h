@@ -14,9 +14,9 @@
 #include "host/pipeline/event.h"
 #include "host/pipeline/event_sink.h"
 #include "host/pipeline/name_table.h"
-#include "host/plugin/token_bucket.h"
 #include "host/sync/clock.h"
 #include "host/sync/mutex.h"
+#include "host/sync/token_bucket.h"
 #include "weir/plugin_abi.h"
 
 namespace weir {

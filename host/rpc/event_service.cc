@@ -5,10 +5,12 @@
 #include <utility>
 
 #include "host/rpc/page_reader.h"
+#include "host/rpc/pending_call.h"
 #include "host/rpc/raw_request.h"
 #include "host/rpc/stream_convert.h"
 #include "host/rpc/stream_reactor.h"
 #include "host/rpc/to_grpc.h"
+#include "host/status/error_info.h"
 
 namespace weir {
 
@@ -60,6 +62,30 @@ grpc::ServerUnaryReactor* EventService::GetLogInfo(
   absl::Status status = access_.Require(context->peer(), Role::kSubscriber);
   if (status.ok()) *response = ToProto(log_.Info());
   return Finish(context, status);
+}
+
+grpc::ServerUnaryReactor* EventService::Publish(
+    grpc::CallbackServerContext* context, const v1::PublishRequest* request,
+    v1::PublishResponse* response) {
+  const std::string peer = context->peer();
+  if (absl::Status allowed = access_.Require(peer, Role::kPublisher);
+      !allowed.ok()) {
+    return Finish(context, allowed);
+  }
+  if (publisher_ == nullptr) {
+    return Finish(context,
+                  MakeError(absl::StatusCode::kFailedPrecondition,
+                            "this host takes no events from outside; set "
+                            "broker.publish_enabled in its configuration",
+                            {.reason = "PUBLISH_DISABLED",
+                             .metadata = {{"state", "disabled"}}}));
+  }
+  const auto call = PendingCall::Start(response);
+  publisher_->Publish(*request, peer,
+                      [call](const absl::StatusOr<std::string>& answer) {
+                        call->Answer(answer);
+                      });
+  return call->reactor();
 }
 
 }  // namespace weir

@@ -1,12 +1,8 @@
 #include "host/rpc/proto_event_codec.h"
 
-#include <arpa/inet.h>
-
-#include <array>
-
-#include "absl/strings/str_cat.h"
 #include "google/protobuf/io/coded_stream.h"
 #include "google/protobuf/io/zero_copy_stream_impl_lite.h"
+#include "host/pipeline/prefix_text.h"
 #include "host/rpc/proto_time.h"
 #include "weir/v1/event.pb.h"
 
@@ -20,11 +16,16 @@ using google::protobuf::io::StringOutputStream;
 // Field 1, length-delimited.
 constexpr uint32_t kEventsTag = 1 << 3 | 2;
 
-std::string PrefixText(const weir_prefix& prefix) {
-  std::array<char, INET6_ADDRSTRLEN> text = {};
-  inet_ntop(prefix.family == 4 ? AF_INET : AF_INET6, prefix.bytes, text.data(),
-            text.size());
-  return absl::StrCat(text.data(), "/", static_cast<int>(prefix.length));
+void AddExtras(const EventExtras& extras, v1::Event* out) {
+  if (!extras.binary.empty()) out->set_binary(extras.binary);
+  if (!extras.any_type_url.empty()) {
+    out->mutable_proto()->set_type_url(extras.any_type_url);
+    out->mutable_proto()->set_value(extras.any_value);
+  }
+  out->set_data_schema(extras.data_schema);
+  out->set_traceparent(extras.traceparent);
+  out->mutable_caused_by()->Add(extras.caused_by.begin(),
+                                extras.caused_by.end());
 }
 
 void AppendFrame(const v1::Event& event, std::string* out) {
@@ -53,6 +54,7 @@ void ProtoEventCodec::AppendFramed(const Event& event, absl::string_view id,
     (*proto.mutable_labels())[key] = value;
   }
   if (!event.json.empty()) proto.set_json(event.json);
+  if (event.extras != nullptr) AddExtras(*event.extras, &proto);
   for (const weir_prefix& prefix : event.prefixes) {
     proto.add_prefixes(PrefixText(prefix));
   }

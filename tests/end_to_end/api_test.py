@@ -147,9 +147,10 @@ config:
         events = [e for m in messages for e in m.get("events", [])]
         self.assertEqual(int(events[0]["seq"]), 1)
 
-    def test_later_methods_are_unimplemented(self):
+    def test_not_everybody_may_publish(self):
         done = self.curl("weir.v1.EventService/Publish", ok=False)
-        self.assertIn("unimplemented", done.stderr)
+        self.assertIn("publisher", self.assert_error(
+            done, "permission_denied", "ROLE_REQUIRED"))
 
 
 class ResumeTest(harness.EndToEnd):

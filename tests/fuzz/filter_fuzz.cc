@@ -13,8 +13,8 @@
 #include "host/broker/event_keys.h"
 #include "host/broker/faults.h"
 #include "host/broker/filter.h"
-#include "host/broker/prefix_set.h"
 #include "host/control/event_filter.h"
+#include "host/pipeline/prefix_text.h"
 
 namespace {
 

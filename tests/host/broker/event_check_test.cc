@@ -8,8 +8,8 @@
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "host/broker/prefix_set.h"
 #include "host/pipeline/event.h"
+#include "host/pipeline/prefix_text.h"
 #include "host/status/error_info.h"
 #include "tests/support/status_matchers.h"
 

@@ -212,6 +212,8 @@ const std::vector<Row>& Rows() {
        "Default 60 s"},
       {"limits.grpc_memory_bytes", "256MiB", "ApiLimits.grpc_memory_bytes",
        "Default 256 MiB"},
+      {"limits.publish_limit_per_second", "20000",
+       "ApiLimits.publish_limit_per_second", "Default 20000"},
   };
   return *rows;
 }

@@ -17,6 +17,7 @@
 #include "host/broker/broker.h"
 #include "host/rpc/access.h"
 #include "host/rpc/proto_event_codec.h"
+#include "host/rpc/publisher.h"
 #include "host/rpc/rpc_counter.h"
 #include "host/rpc/server.h"
 #include "host/sync/system_clock.h"
@@ -49,8 +50,15 @@ std::vector<uint64_t> UpTo(uint64_t last) {
 // A log that runs on the real clock, and a client of it.
 class Node {
  public:
-  explicit Node(const BrokerOptions& options = {})
-      : broker_(options, kEpoch, codec_, clock_) {
+  // `publish_per_second` 0: nobody may publish.
+  explicit Node(const BrokerOptions& options = {},
+                Role loopback_role = Role::kSubscriber,
+                uint32_t publish_per_second = 0)
+      : broker_(options, kEpoch, codec_, clock_),
+        access_({.loopback_role = loopback_role}),
+        publisher_(broker_, clock_, publish_per_second),
+        service_(broker_, access_, "1.2.3",
+                 publish_per_second == 0 ? nullptr : &publisher_) {
     broker_.Start();
     ServerOptions server_options;
     server_options.listeners.push_back({.tcp = "127.0.0.1:0"});
@@ -93,14 +101,21 @@ class Node {
     return pages;
   }
 
+  grpc::Status Publish(const v1::PublishRequest& request,
+                       v1::PublishResponse* response) {
+    grpc::ClientContext context;
+    return stub_->Publish(&context, request, response);
+  }
+
   Broker& broker() { return broker_; }
 
  private:
   const SystemClock clock_;
   const ProtoEventCodec codec_;
   Broker broker_;
-  const Access access_{{.loopback_role = Role::kSubscriber}};
-  EventService service_{broker_, access_, "1.2.3"};
+  const Access access_;
+  Publisher publisher_;
+  EventService service_;
   RpcCounter counter_;
   std::unique_ptr<Server> server_;
   std::unique_ptr<v1::EventService::Stub> stub_;
@@ -284,6 +299,217 @@ TEST(ReadEventsTest, AHostThatStopsSaysSo) {
   const grpc::Status refused = node.Read(FromEarliest(2), &page);
   EXPECT_EQ(refused.error_code(), grpc::StatusCode::UNAVAILABLE);
   EXPECT_EQ(InfoOf(refused).reason(), "SERVER_DRAINING");
+}
+
+class PublishTest : public testing::Test {
+ protected:
+  static v1::PublishRequest Accepted(int n) {
+    v1::PublishRequest request;
+    request.set_durability(v1::PublishRequest::DURABILITY_ACCEPTED);
+    for (int i = 0; i < n; ++i) {
+      v1::Event& event = *request.add_events();
+      event.set_type("test.ping");
+      event.set_source("publishers/me");
+      event.set_json(absl::StrCat("{\"n\":", i, "}"));
+    }
+    return request;
+  }
+
+  // Refused for what `spoil` does to the second of three events, and nothing
+  // of the request is in the log.
+  google::rpc::ErrorInfo Refused(const std::function<void(v1::Event*)>& spoil) {
+    v1::PublishRequest request = Accepted(3);
+    spoil(request.mutable_events(1));
+    v1::PublishResponse response;
+    const grpc::Status status = node_.Publish(request, &response);
+    EXPECT_FALSE(status.ok());
+    EXPECT_EQ(node_.broker().Stats().latest_seq, 0u);
+    google::rpc::ErrorInfo info = InfoOf(status);
+    EXPECT_EQ(info.metadata().at("index"), "1") << status.error_message();
+    return info;
+  }
+
+  Node node_{{}, Role::kPublisher, 20'000};
+  v1::PublishResponse response_;
+};
+
+TEST_F(PublishTest, AppendsInOrderAndGivesTheIds) {
+  ASSERT_TRUE(node_.Publish(Accepted(3), &response_).ok());
+  ASSERT_EQ(response_.ids_size(), 3);
+  EXPECT_EQ(response_.ids(0), Id(1));
+  EXPECT_EQ(response_.ids(2), Id(3));
+  v1::ReadEventsResponse page;
+  ASSERT_TRUE(node_.Read(FromEarliest(0), &page).ok());
+  ASSERT_EQ(page.events_size(), 3);
+  EXPECT_EQ(page.events(1).json(), "{\"n\":1}");
+  EXPECT_EQ(page.events(1).source(), "publishers/me");
+  EXPECT_EQ(page.events(1).severity(), v1::SEVERITY_INFO);
+}
+
+TEST_F(PublishTest, KeepsEveryFieldAsItWasGiven) {
+  v1::PublishRequest request = Accepted(1);
+  v1::Event& event = *request.mutable_events(0);
+  event.mutable_event_time()->set_seconds(1'700'000'000);
+  event.set_subject("192.0.2.0/24");
+  event.set_severity(v1::SEVERITY_WARNING);
+  (*event.mutable_labels())["k"] = "v";
+  event.set_data_schema("ping.v1");
+  event.set_traceparent(
+      "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01");
+  event.add_caused_by(Id(7));
+  event.add_prefixes("192.0.2.0/24");
+  event.add_prefixes("2001:db8::/32");
+  event.add_as_numbers(64496);
+  request.mutable_events()->Add()->CopyFrom(event);
+  request.mutable_events(1)->set_binary(std::string("\0\xff", 2));
+  request.mutable_events()->Add()->CopyFrom(event);
+  request.mutable_events(2)->mutable_proto()->set_type_url("a/b.C");
+  request.mutable_events(2)->mutable_proto()->set_value("\x08\x01");
+  ASSERT_TRUE(node_.Publish(request, &response_).ok());
+  v1::ReadEventsResponse page;
+  ASSERT_TRUE(node_.Read(FromEarliest(0), &page).ok());
+  ASSERT_EQ(page.events_size(), 3);
+  for (int i = 0; i < 3; ++i) {
+    v1::Event read = page.events(i);
+    EXPECT_EQ(read.id(), response_.ids(i));
+    EXPECT_TRUE(read.has_append_time());
+    read.clear_id();
+    read.clear_seq();
+    read.clear_append_time();
+    EXPECT_EQ(read.SerializeAsString(), request.events(i).SerializeAsString());
+  }
+}
+
+TEST_F(PublishTest, NamesThePublisherWhoNamesNone) {
+  v1::PublishRequest request = Accepted(1);
+  request.mutable_events(0)->clear_source();
+  ASSERT_TRUE(node_.Publish(request, &response_).ok());
+  v1::ReadEventsResponse page;
+  ASSERT_TRUE(node_.Read(FromEarliest(0), &page).ok());
+  EXPECT_EQ(page.events(0).source(), "publishers/127.0.0.1");
+}
+
+TEST_F(PublishTest, TakesAllOrNoneAndNamesTheFirstAtFault) {
+  const std::vector<std::pair<std::string, std::function<void(v1::Event*)>>>
+      faults = {
+          {"id", [](v1::Event* e) { e->set_id(Id(1)); }},
+          {"seq", [](v1::Event* e) { e->set_seq(1); }},
+          {"append_time", [](v1::Event* e) { e->mutable_append_time(); }},
+          {"type", [](v1::Event* e) { e->set_type("weir.plugin.loss"); }},
+          {"type", [](v1::Event* e) { e->set_type("Ping!"); }},
+          {"type", [](v1::Event* e) { e->clear_type(); }},
+          {"source", [](v1::Event* e) { e->set_source("host"); }},
+          {"source", [](v1::Event* e) { e->set_source("publishers/"); }},
+          {"severity",
+           [](v1::Event* e) { e->set_severity(static_cast<v1::Severity>(7)); }},
+          {"event_time",
+           [](v1::Event* e) { e->mutable_event_time()->set_nanos(-1); }},
+          {"json", [](v1::Event* e) { e->set_json("{} {}"); }},
+          {"prefixes[0]", [](v1::Event* e) { e->add_prefixes("192.0.2.0"); }},
+          {"prefixes[0]",
+           [](v1::Event* e) { e->add_prefixes("192.0.2.1/24"); }},
+          {"labels[]", [](v1::Event* e) { (*e->mutable_labels())[""] = "v"; }},
+          {"caused_by[0]", [](v1::Event* e) { e->add_caused_by("me"); }},
+          {"data_schema",
+           [](v1::Event* e) { e->set_data_schema(std::string(257, 'x')); }},
+          {"traceparent",
+           [](v1::Event* e) { e->set_traceparent(std::string(129, 'x')); }},
+      };
+  for (const auto& [field, spoil] : faults) {
+    const google::rpc::ErrorInfo info = Refused(spoil);
+    EXPECT_EQ(info.reason(), "EVENT_INVALID") << field;
+    EXPECT_EQ(info.metadata().at("field"), field);
+  }
+}
+
+TEST_F(PublishTest, RefusesWhatIsTooLargeWithTheLimit) {
+  const google::rpc::ErrorInfo info = Refused(
+      [](v1::Event* event) { event->set_binary(std::string(256 << 10, 'x')); });
+  EXPECT_EQ(info.reason(), "EVENT_TOO_LARGE");
+  EXPECT_EQ(info.metadata().at("limit"), "262144");
+  EXPECT_GT(info.metadata().at("size"), "262144");
+}
+
+TEST_F(PublishTest, ARequestHasOneToAThousandEvents) {
+  for (const int n : {0, 1001}) {
+    const grpc::Status status = node_.Publish(Accepted(n), &response_);
+    EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+    EXPECT_EQ(InfoOf(status).reason(), "INVALID_FIELD");
+    EXPECT_EQ(InfoOf(status).metadata().at("field"), "events");
+  }
+  ASSERT_TRUE(node_.Publish(Accepted(1000), &response_).ok());
+  EXPECT_EQ(response_.ids(999), Id(1000));
+}
+
+TEST_F(PublishTest, ARepeatGetsTheFirstAnswerAndAppendsNothing) {
+  v1::PublishRequest request = Accepted(2);
+  request.set_request_id("4b7f3f0e-2d0a-4a55-9b0e-2f1f3f8f1a11");
+  for (int i = 0; i < 3; ++i) {
+    ASSERT_TRUE(node_.Publish(request, &response_).ok());
+    EXPECT_EQ(response_.ids(1), Id(2));
+  }
+  EXPECT_EQ(node_.broker().Stats().latest_seq, 2u);
+  request.set_request_id("4b7f3f0e-2d0a-4a55-9b0e-2f1f3f8f1a12");
+  ASSERT_TRUE(node_.Publish(request, &response_).ok());
+  EXPECT_EQ(response_.ids(1), Id(4));
+}
+
+TEST_F(PublishTest, AFailureMayBeRepeatedUnderItsRequestId) {
+  v1::PublishRequest request = Accepted(1);
+  request.set_request_id("4b7f3f0e-2d0a-4a55-9b0e-2f1f3f8f1a11");
+  request.mutable_events(0)->set_type("");
+  EXPECT_FALSE(node_.Publish(request, &response_).ok());
+  request.mutable_events(0)->set_type("test.ping");
+  EXPECT_TRUE(node_.Publish(request, &response_).ok());
+}
+
+TEST_F(PublishTest, WithoutAJournalThereIsNoJournaledEvent) {
+  v1::PublishRequest request = Accepted(1);
+  request.clear_durability();
+  const grpc::Status status = node_.Publish(request, &response_);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::UNAVAILABLE);
+  EXPECT_EQ(InfoOf(status).reason(), "JOURNAL_UNAVAILABLE");
+  EXPECT_THAT(InfoOf(status).metadata().at("detail"), HasSubstr("memory"));
+  EXPECT_EQ(node_.broker().Stats().latest_seq, 0u);
+}
+
+TEST_F(PublishTest, IsOffUnlessItIsSwitchedOn) {
+  Node node({}, Role::kPublisher, 0);
+  const grpc::Status status = node.Publish(Accepted(1), &response_);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::FAILED_PRECONDITION);
+  EXPECT_EQ(InfoOf(status).reason(), "PUBLISH_DISABLED");
+}
+
+TEST_F(PublishTest, NeedsItsRole) {
+  for (const Role role : {Role::kSubscriber, Role::kOperator}) {
+    Node node({}, role, 100);
+    const grpc::Status status = node.Publish(Accepted(1), &response_);
+    EXPECT_EQ(status.error_code(), grpc::StatusCode::PERMISSION_DENIED);
+    EXPECT_EQ(InfoOf(status).reason(), "ROLE_REQUIRED");
+    EXPECT_EQ(InfoOf(status).metadata().at("role"), "publisher");
+  }
+}
+
+TEST_F(PublishTest, HasARateAboveWhichItSaysWhenToComeBack) {
+  Node node({}, Role::kPublisher, 1);  // And a burst of 1,000.
+  ASSERT_TRUE(node.Publish(Accepted(990), &response_).ok());
+  const grpc::Status status = node.Publish(Accepted(500), &response_);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::RESOURCE_EXHAUSTED);
+  EXPECT_EQ(InfoOf(status).reason(), "RATE_LIMITED");
+  EXPECT_EQ(InfoOf(status).metadata().at("limit"), "1");
+  google::rpc::Status details;
+  ASSERT_TRUE(details.ParseFromString(status.error_details()));
+  google::rpc::RetryInfo retry;
+  ASSERT_TRUE(details.details(1).UnpackTo(&retry));
+  EXPECT_GT(retry.retry_delay().seconds(), 400);
+  EXPECT_EQ(node.broker().Stats().latest_seq, 990u);
+}
+
+TEST_F(PublishTest, AClosedLogTakesNothing) {
+  node_.broker().Close();
+  const grpc::Status status = node_.Publish(Accepted(1), &response_);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::UNAVAILABLE);
+  EXPECT_EQ(InfoOf(status).reason(), "SERVER_DRAINING");
 }
 
 }  // namespace

@@ -181,14 +181,6 @@ TEST_F(RpcTest, SubscribeRefusesANegativeHeartbeatByName) {
   EXPECT_EQ(InfoOf(status).metadata().at("field"), "heartbeat_interval");
 }
 
-TEST_F(RpcTest, MethodsOfLaterVersionsAreUnimplemented) {
-  const auto stub = v1::EventService::NewStub(channel_);
-  grpc::ClientContext context;
-  v1::PublishResponse response;
-  EXPECT_EQ(stub->Publish(&context, {}, &response).error_code(),
-            grpc::StatusCode::UNIMPLEMENTED);
-}
-
 TEST_F(RpcTest, ListsInPages) {
   const auto stub = v1::SourceService::NewStub(channel_);
   v1::ListSourcesRequest request;
