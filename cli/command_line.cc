@@ -25,6 +25,7 @@
 #include "cli/sources_command.h"
 #include "cli/start_position.h"
 #include "cli/stats_command.h"
+#include "cli/subscription_options.h"
 #include "cli/subscriptions_command.h"
 #include "cli/watch_command.h"
 
@@ -156,6 +157,8 @@ struct Arguments {
   StatsArguments stats;
   WatchArguments watch;
   CreateSubscriptionArguments create;
+  UpdateSubscriptionArguments update;
+  SeekSubscriptionArguments seek;
   ConsumeArguments consume;
   PluginChange plugin;
   PluginNewArguments plugin_new;
@@ -389,18 +392,16 @@ class Parser {
     Add(app, "list", "All subscriptions (the default)", list);
     AddWithName(app, "get", "All about one subscription", [this] {
       return RunSubscriptionsGet(arguments_.name, session_);
-    });
+    })->alias("show");
     CLI::App* create =
         AddWithName(app, "create", "Make a subscription", [this] {
           arguments_.create.name = arguments_.name;
           return RunSubscriptionsCreate(arguments_.create, session_);
         });
     AddFrom(create, &arguments_.create.start);
-    AddFilter(create, &arguments_.create.filter);
-    create
-        ->add_option("--max-unacked", arguments_.create.max_unacked_events,
-                     "Events that may wait for acknowledgement")
-        ->type_name("N");
+    AddFilter(create, &arguments_.create.settings.filter);
+    AddSettingsOptions(create, &arguments_.create.settings);
+    AddUpdateAndSeek(app);
     AddWithName(app, "delete", "Remove a subscription", [this] {
       return RunSubscriptionsDelete(arguments_.name, session_);
     });
@@ -414,6 +415,30 @@ class Parser {
     consume->add_flag("--auto-ack", arguments_.consume.auto_ack,
                       "Let the server acknowledge what it sends");
     AddFollow(consume, &arguments_.consume.follow);
+  }
+
+  void AddUpdateAndSeek(CLI::App* parent) {
+    UpdateSubscriptionArguments& changed = arguments_.update;
+    CLI::App* update =
+        AddWithName(parent, "update", "Change a subscription", [this] {
+          arguments_.update.name = arguments_.name;
+          return RunSubscriptionsUpdate(arguments_.update, session_);
+        });
+    AddFilter(update, &changed.settings.filter);
+    AddSettingsOptions(update, &changed.settings);
+    update->add_flag("--all-events", changed.all_events,
+                     "Remove the filter it has");
+    update
+        ->add_option("--etag", changed.etag,
+                     "Only if it is still as weir subscriptions get showed it")
+        ->type_name("ETAG");
+    CLI::App* seek =
+        AddWithName(parent, "seek", "Move what is acknowledged", [this] {
+          arguments_.seek.name = arguments_.name;
+          return RunSubscriptionsSeek(arguments_.seek, session_);
+        });
+    AddFrom(seek, &arguments_.seek.start);
+    seek->get_option("--from")->required();
   }
 
   // What is wrong, and what to do about it.

@@ -4,6 +4,7 @@
 #include <optional>
 #include <utility>
 
+#include "absl/time/time.h"
 #include "cli/call_report.h"
 #include "cli/details.h"
 #include "cli/escape.h"
@@ -42,10 +43,64 @@ void Print(const Subscription& subscription, Session& session) {
           {"not acknowledged", Thousands(subscription.unacked_events())},
           {"consumer", subscription.attached_client()},
           {"gaps", Thousands(subscription.gap_count())},
+          {"expires", subscription.has_expire_time()
+                          ? absl::FormatTime("%Y-%m-%d %H:%M:%S",
+                                             ToTime(subscription.expire_time()),
+                                             session.time_zone)
+                          : ""},
+          {"etag", subscription.etag()},
           {"filters",
            Thousands(static_cast<uint64_t>(subscription.filters_size()))},
       },
       session.out);
+}
+
+// Puts what is set into `subscription`; returns which fields that were.
+google::protobuf::FieldMask SetSettings(const SubscriptionSettings& settings,
+                                        Subscription* subscription) {
+  google::protobuf::FieldMask mask;
+  if (std::optional<weir::v1::EventFilter> filter = ToFilter(settings.filter)) {
+    *subscription->add_filters() = *std::move(filter);
+    mask.add_paths("filters");
+  }
+  if (settings.display_name.has_value()) {
+    subscription->set_display_name(*settings.display_name);
+    mask.add_paths("display_name");
+  }
+  if (settings.max_unacked_events.has_value()) {
+    subscription->set_max_unacked_events(*settings.max_unacked_events);
+    mask.add_paths("max_unacked_events");
+  }
+  if (settings.gap_policy.has_value()) {
+    subscription->set_gap_policy(*settings.gap_policy);
+    mask.add_paths("gap_policy");
+  }
+  if (settings.idle_ttl.has_value()) {
+    const absl::Duration ttl = *settings.idle_ttl;
+    const int64_t seconds = absl::ToInt64Seconds(ttl);
+    subscription->mutable_idle_ttl()->set_seconds(seconds);
+    subscription->mutable_idle_ttl()->set_nanos(static_cast<int32_t>(
+        absl::ToInt64Nanoseconds(ttl - absl::Seconds(seconds))));
+    mask.add_paths("idle_ttl");
+  }
+  if (settings.labels.has_value()) {
+    subscription->mutable_labels()->insert(settings.labels->begin(),
+                                           settings.labels->end());
+    mask.add_paths("labels");
+  }
+  return mask;
+}
+
+// Shows the subscription that one call answered with, or why there is none.
+template <typename Method, typename Request>
+int CallAndPrint(Method method, const Request& request, Session& session) {
+  const auto stub = SubscriptionService::NewStub(session.Connect());
+  Subscription subscription;
+  const grpc::Status status =
+      session.Call(*stub, method, request, &subscription);
+  if (!status.ok()) return ReportFailure(status, session);
+  Print(subscription, session);
+  return kDone;
 }
 
 }  // namespace
@@ -84,37 +139,48 @@ int RunSubscriptionsList(Session& session) {
 }
 
 int RunSubscriptionsGet(const std::string& name, Session& session) {
-  const auto stub = SubscriptionService::NewStub(session.Connect());
   weir::v1::GetSubscriptionRequest request;
   request.set_name(ResourceName(kCollection, name));
-  Subscription subscription;
-  const grpc::Status status =
-      session.Call(*stub, &SubscriptionService::Stub::GetSubscription, request,
-                   &subscription);
-  if (!status.ok()) return ReportFailure(status, session);
-  Print(subscription, session);
-  return kDone;
+  return CallAndPrint(&SubscriptionService::Stub::GetSubscription, request,
+                      session);
 }
 
 int RunSubscriptionsCreate(const CreateSubscriptionArguments& arguments,
                            Session& session) {
-  const auto stub = SubscriptionService::NewStub(session.Connect());
   weir::v1::CreateSubscriptionRequest request;
   request.set_subscription_id(ShortName(kCollection, arguments.name));
   *request.mutable_start() = arguments.start;
-  request.mutable_subscription()->set_max_unacked_events(
-      arguments.max_unacked_events);
-  if (std::optional<weir::v1::EventFilter> filter =
-          ToFilter(arguments.filter)) {
-    *request.mutable_subscription()->add_filters() = *std::move(filter);
+  SetSettings(arguments.settings, request.mutable_subscription());
+  return CallAndPrint(&SubscriptionService::Stub::CreateSubscription, request,
+                      session);
+}
+
+int RunSubscriptionsUpdate(const UpdateSubscriptionArguments& arguments,
+                           Session& session) {
+  weir::v1::UpdateSubscriptionRequest request;
+  *request.mutable_update_mask() =
+      SetSettings(arguments.settings, request.mutable_subscription());
+  if (arguments.all_events) request.mutable_update_mask()->add_paths("filters");
+  // An empty mask would mean everything, and set it all to the defaults.
+  if (request.update_mask().paths().empty()) {
+    session.err << "weir: nothing to change was named; see weir subscriptions "
+                   "update --help\n";
+    return kUsageError;
   }
-  Subscription subscription;
-  const grpc::Status status =
-      session.Call(*stub, &SubscriptionService::Stub::CreateSubscription,
-                   request, &subscription);
-  if (!status.ok()) return ReportFailure(status, session);
-  Print(subscription, session);
-  return kDone;
+  request.mutable_subscription()->set_name(
+      ResourceName(kCollection, arguments.name));
+  request.mutable_subscription()->set_etag(arguments.etag);
+  return CallAndPrint(&SubscriptionService::Stub::UpdateSubscription, request,
+                      session);
+}
+
+int RunSubscriptionsSeek(const SeekSubscriptionArguments& arguments,
+                         Session& session) {
+  weir::v1::SeekSubscriptionRequest request;
+  request.set_name(ResourceName(kCollection, arguments.name));
+  *request.mutable_start() = arguments.start;
+  return CallAndPrint(&SubscriptionService::Stub::SeekSubscription, request,
+                      session);
 }
 
 int RunSubscriptionsDelete(const std::string& name, Session& session) {

@@ -116,9 +116,10 @@ class Broker final : public EventSink, public EventLog, public EventPublisher {
                                   std::function<void()> on_detach)
       ABSL_LOCKS_EXCLUDED(mu_);
 
-  // Adds what is wrong with `filters` to `faults`, as Open does.
-  void CheckFilters(const std::vector<EventFilter>& filters, Faults* faults) {
-    filter_classes_.Get(filters, faults);
+  // Returns the class of `filters`; null, and the faults, as Open has them.
+  std::shared_ptr<const FilterClass> FilterOf(
+      const std::vector<EventFilter>& filters, Faults* faults) {
+    return filter_classes_.Get(filters, faults);
   }
 
   const LogSource& log() const { return log_; }

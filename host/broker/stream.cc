@@ -28,6 +28,7 @@ Stream::Stream(const StreamEnvironment& environment, StreamSetup setup)
       setup_(std::move(setup)),
       start_(setup_.start.cursor),
       head_at_open_(environment_.log.bounds().latest),
+      filter_(setup_.filter),
       start_gap_(setup_.start.gap) {
   progress_.cursor = start_;
   progress_.heartbeat_at_ns = HeartbeatAfter(environment_.clock.MonotonicNs());
@@ -77,6 +78,7 @@ bool Stream::Say(int64_t now_ns, StreamItem* item) {
   if (progress_.ended) return false;
   const StreamLink::Command command = setup_.link->command();
   if (!command.end.ok()) return SayEnd(command.end, item);
+  if (command.filter != nullptr) filter_ = command.filter;
   if (!said_hello_) return SayHello(item);
   if (command.drain.has_value()) {
     return SayRest(now_ns, item) || SayDrain(*command.drain, item);
@@ -289,9 +291,9 @@ void Stream::ScanChunk(const LogSource::View& view, uint64_t goal,
       static_cast<uint32_t>(progress_.cursor + 1 - chunk.first());
   const auto end = static_cast<uint32_t>(
       std::min<uint64_t>(view.n, goal + 1 - chunk.first()));
-  const bool all = setup_.filter->matches_everything();
+  const bool all = filter_->matches_everything();
   const Chunk::MatchMask mask =
-      all ? Chunk::MatchMask{} : chunk.Match(*setup_.filter, view.n);
+      all ? Chunk::MatchMask{} : chunk.Match(*filter_, view.n);
   bool in_run = false;
   for (uint32_t i = begin; i < end; ++i) {
     if (!all && ((mask[i / 64] >> (i % 64)) & 1) == 0) {

@@ -135,6 +135,7 @@ class Stream final : public EventStream {
   const uint64_t head_at_open_;  // The newest event when the stream opened.
 
   // Of the thread that calls Next and OnWritten.
+  std::shared_ptr<const FilterClass> filter_;
   StreamProgress progress_;
   std::optional<StartPoint::Gap> start_gap_;
   bool said_hello_ = false;

@@ -52,6 +52,11 @@ void StreamLink::Drain(absl::Duration retry_after) {
   Poke();
 }
 
+void StreamLink::SetFilter(std::shared_ptr<const FilterClass> filter) {
+  MutexLock lock(&mu_);
+  command_.filter = std::move(filter);
+}
+
 void StreamLink::Poke() {
   {
     MutexLock lock(&mu_);

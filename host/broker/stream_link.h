@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <thread>
@@ -11,6 +12,7 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "host/broker/alarm.h"
+#include "host/broker/filter.h"
 #include "host/sync/mutex.h"
 
 namespace weir {
@@ -37,8 +39,9 @@ struct StreamProgress {
 class StreamLink {
  public:
   struct Command {
-    absl::Status end;                     // Not OK = say this end.
-    std::optional<absl::Duration> drain;  // Announce a drain, then end.
+    absl::Status end;                           // Not OK = say this end.
+    std::optional<absl::Duration> drain;        // Announce a drain, then end.
+    std::shared_ptr<const FilterClass> filter;  // Not null = the filter now.
   };
 
   // `number` and the texts are for statistics. `alarm` must outlive the link.
@@ -55,6 +58,9 @@ class StreamLink {
   // For whoever has something to tell it. The first end counts.
   void End(absl::Status status) ABSL_LOCKS_EXCLUDED(mu_);
   void Drain(absl::Duration retry_after) ABSL_LOCKS_EXCLUDED(mu_);
+  // From the stream's cursor on. Call Poke if it may have something to say now.
+  void SetFilter(std::shared_ptr<const FilterClass> filter)
+      ABSL_LOCKS_EXCLUDED(mu_);
   // Has the listener called soon, whatever the progress says.
   void Poke() ABSL_LOCKS_EXCLUDED(mu_);
 

@@ -12,6 +12,19 @@ void SubscriptionCursor::Attach(uint64_t lease) {
   state_.lease = lease;
 }
 
+void SubscriptionCursor::Seek(uint64_t seq) {
+  MutexLock lock(&mu_);
+  unacked_.clear();
+  state_.unacked_events = 0;
+  state_.acked = state_.delivered = seq;
+  state_.lease = 0;
+}
+
+void SubscriptionCursor::SetMaxUnacked(uint64_t max_unacked_events) {
+  MutexLock lock(&mu_);
+  max_unacked_events_ = max_unacked_events;
+}
+
 uint64_t SubscriptionCursor::Room(uint64_t lease) const {
   MutexLock lock(&mu_);
   if (lease != state_.lease) return 0;

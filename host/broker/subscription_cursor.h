@@ -28,7 +28,7 @@ class SubscriptionCursor {
     uint64_t delivered = 0;  // Position that the present lease was told.
     uint64_t unacked_events = 0;
     uint64_t gaps = 0, missed_events = 0;
-    uint64_t lease = 0;  // 0 = never attached.
+    uint64_t lease = 0;  // 0 = none is valid.
   };
   enum class Ack { kDone, kStaleLease, kBeyondDelivered };
 
@@ -40,6 +40,12 @@ class SubscriptionCursor {
   // Begins `lease`, a number that was never used: delivery starts over after
   // what is done.
   void Attach(uint64_t lease) ABSL_LOCKS_EXCLUDED(mu_);
+
+  // Moves what is done to `seq`, forward or back. All leases are stale then.
+  void Seek(uint64_t seq) ABSL_LOCKS_EXCLUDED(mu_);
+
+  // From now on. What is delivered already stays so.
+  void SetMaxUnacked(uint64_t max_unacked_events) ABSL_LOCKS_EXCLUDED(mu_);
 
   // How many more events may be delivered; 0 for a stale lease.
   uint64_t Room(uint64_t lease) const ABSL_LOCKS_EXCLUDED(mu_);
@@ -56,9 +62,8 @@ class SubscriptionCursor {
   State state() const ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
-  const uint64_t max_unacked_events_;
-
   mutable Mutex mu_;
+  uint64_t max_unacked_events_ ABSL_GUARDED_BY(mu_);
   State state_ ABSL_GUARDED_BY(mu_);
   std::deque<Run> unacked_ ABSL_GUARDED_BY(mu_);  // Oldest first.
 };

@@ -4,37 +4,20 @@
 #include <optional>
 #include <utility>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/strip.h"
-#include "host/broker/event_check.h"
 #include "host/broker/faults.h"
+#include "host/broker/filter.h"
 #include "host/broker/replay_id.h"
 #include "host/broker/start_position.h"
+#include "host/broker/subscription_settings.h"
 #include "host/status/error_info.h"
 
 namespace weir {
 namespace {
 
-// The bounds and defaults of weir.v1.Subscription.
-constexpr uint64_t kDefaultUnackedEvents = 10'000;
-constexpr uint64_t kMaxUnackedEvents = 1'000'000;
-constexpr absl::Duration kDefaultIdleTtl = absl::Hours(7 * 24);
-constexpr size_t kMaxIdBytes = 63;
-constexpr size_t kMaxDisplayNameBytes = 128;
-
 constexpr absl::Duration kRetryCreate = absl::Minutes(1);
 constexpr absl::string_view kNamePrefix = "subscriptions/";
-
-// [a-z]([a-z0-9-]{0,61}[a-z0-9])?
-bool IsId(absl::string_view id) {
-  return !id.empty() && id.size() <= kMaxIdBytes &&
-         absl::ascii_islower(id[0]) && id.back() != '-' &&
-         std::all_of(id.begin(), id.end(), [](unsigned char c) {
-           return absl::ascii_islower(c) || absl::ascii_isdigit(c) || c == '-';
-         });
-}
 
 absl::Status Error(absl::StatusCode code, absl::string_view reason,
                    absl::string_view message, absl::string_view name,
@@ -45,69 +28,14 @@ absl::Status Error(absl::StatusCode code, absl::string_view reason,
       {.reason = std::string(reason), .metadata = std::move(metadata)});
 }
 
-void CheckSettings(absl::string_view id, const Subscription& settings,
-                   Faults* faults) {
-  if (!IsId(id)) {
-    const std::string value = absl::Utf8SafeCHexEscape(id.substr(0, 64));
-    faults->Add(
-        "INVALID_FIELD", "subscription_id",
-        absl::StrCat("\"", value, "\" is not [a-z]([a-z0-9-]{0,61}[a-z0-9])?"),
-        {{"value", value}});
-  }
-  const auto check = [&](bool good, absl::string_view field, uint64_t value,
-                         uint64_t limit) {
-    if (good) return;
-    faults->Add("INVALID_FIELD", absl::StrCat("subscription.", field),
-                absl::StrCat(value, "; the limit is ", limit),
-                {{"limit", absl::StrCat(limit)}});
-  };
-  check(settings.display_name.size() <= kMaxDisplayNameBytes, "display_name",
-        settings.display_name.size(), kMaxDisplayNameBytes);
-  check(settings.labels.size() <= kMaxLabels, "labels", settings.labels.size(),
-        kMaxLabels);
-  check(settings.max_unacked_events <= kMaxUnackedEvents, "max_unacked_events",
-        settings.max_unacked_events, kMaxUnackedEvents);
-  if (settings.idle_ttl.value_or(kDefaultIdleTtl) < absl::ZeroDuration()) {
-    const std::string value = absl::FormatDuration(*settings.idle_ttl);
-    faults->Add("INVALID_FIELD", "subscription.idle_ttl",
-                absl::StrCat(value, " is negative; 0 means for ever"),
-                {{"value", value}});
-  }
-}
-
-// Over what can be set: changes when any of it does. FNV-1a, which is the same
-// on every machine, for ever.
-std::string EtagOf(const Subscription& s) {
-  uint64_t hash = 14695981039346656037u;
-  const auto add = [&](const auto& value) {
-    for (const unsigned char c : absl::StrCat(value)) {
-      hash = (hash ^ c) * 1099511628211u;
-    }
-    hash = (hash ^ 0xff) * 1099511628211u;  // Ends a value: no UTF-8 has it.
-  };
-  const auto add_all = [&](const auto& values) {
-    add(values.size());
-    for (const auto& value : values) add(value);
-  };
-  add(s.display_name);
-  for (const EventFilter& filter : s.filters) {
-    add_all(filter.types);
-    add_all(filter.sources);
-    add_all(filter.subject_regexes);
-    add(filter.min_severity);
-    for (const auto& [key, value] : filter.labels) {
-      add_all(std::vector{key, value});
-    }
-    add_all(filter.json_regexes);
-    add_all(filter.prefixes);
-    add(static_cast<int>(filter.prefix_match));
-    add_all(filter.as_numbers);
-  }
-  add(s.max_unacked_events);
-  add(static_cast<int>(s.gap_policy));
-  add(absl::ToInt64Nanoseconds(s.idle_ttl.value_or(kDefaultIdleTtl)));
-  for (const auto& [key, value] : s.labels) add_all(std::vector{key, value});
-  return absl::StrCat("\"", absl::Hex(hash, absl::kZeroPad16), "\"");
+// Whoever writes an etag means the settings that it read.
+absl::Status CheckEtag(const Subscription& settings, absl::string_view etag) {
+  if (etag.empty() || etag == settings.etag) return absl::OkStatus();
+  return Error(absl::StatusCode::kAborted, "ETAG_MISMATCH",
+               absl::StrCat("is now ", settings.etag, ", not ",
+                            absl::Utf8SafeCHexEscape(etag.substr(0, 64)),
+                            "; read it again"),
+               settings.name, {{"etag", settings.etag}});
 }
 
 }  // namespace
@@ -116,31 +44,39 @@ SubscriptionStore::SubscriptionStore(Broker& broker, const Clock& clock,
                                      size_t max_subscriptions)
     : broker_(broker), clock_(clock), max_subscriptions_(max_subscriptions) {}
 
-absl::StatusOr<SubscriptionStore::Record> SubscriptionStore::MakeRecord(
-    absl::string_view id, Subscription settings, const StartPosition& start) {
-  Faults faults;
-  CheckSettings(id, settings, &faults);
-  const std::optional<ReplayId> after = CheckStart(start, &faults);
-  broker_.CheckFilters(settings.filters, &faults);
-  if (!faults.empty()) return faults.ToStatus();
+absl::StatusOr<uint64_t> SubscriptionStore::Find(
+    const StartPosition& start, const std::optional<ReplayId>& after,
+    GapPolicy policy) const {
   absl::StatusOr<StartPoint> found =
-      FindStart(start, after, settings.gap_policy, broker_.log());
+      FindStart(start, after, policy, broker_.log());
   // Nobody is listening who could be told of a hole of unknown size.
   if (found.ok() && found->gap.has_value()) {
     found = FindStart(start, after, GapPolicy::kFail, broker_.log());
   }
   if (!found.ok()) return found.status();
+  return found->cursor;
+}
+
+absl::StatusOr<SubscriptionStore::Record> SubscriptionStore::MakeRecord(
+    absl::string_view id, Subscription settings, const StartPosition& start) {
+  Faults faults;
+  CheckSubscriptionId(id, &faults);
+  CheckSettings(settings, &faults);
+  const std::optional<ReplayId> after = CheckStart(start, &faults);
+  broker_.FilterOf(settings.filters, &faults);
+  if (!faults.empty()) return faults.ToStatus();
+  const absl::StatusOr<uint64_t> found =
+      Find(start, after, settings.gap_policy);
+  if (!found.ok()) return found.status();
 
   Record record;
   record.settings = std::move(settings);
   record.settings.name = absl::StrCat(kNamePrefix, id);
-  if (record.settings.max_unacked_events == 0) {
-    record.settings.max_unacked_events = kDefaultUnackedEvents;
-  }
+  SetDefaults(&record.settings);
   record.settings.create_time = record.settings.update_time = clock_.Now();
   record.settings.etag = EtagOf(record.settings);
   record.cursor = std::make_shared<SubscriptionCursor>(
-      found->cursor, record.settings.max_unacked_events);
+      *found, record.settings.max_unacked_events);
   record.last_use_time = clock_.Now();
   return record;
 }
@@ -198,6 +134,63 @@ std::vector<Subscription> SubscriptionStore::List() const {
   return all;
 }
 
+absl::StatusOr<Subscription> SubscriptionStore::Update(
+    absl::string_view name, Subscription settings, SubscriptionFields fields,
+    absl::string_view etag) {
+  Faults faults;
+  // Of what is not named nothing counts, so nothing can be wrong with it.
+  Subscription changed;
+  Change(settings, fields, &changed);
+  CheckSettings(changed, &faults);
+  const std::shared_ptr<const FilterClass> filter =
+      broker_.FilterOf(changed.filters, &faults);
+  MutexLock lock(&mu_);
+  ForgetOldLocked();
+  const absl::StatusOr<Record*> found = FindLocked(name);
+  if (!found.ok()) return found.status();
+  if (!faults.empty()) return faults.ToStatus();
+  Record& record = **found;
+  if (absl::Status status = CheckEtag(record.settings, etag); !status.ok()) {
+    return status;
+  }
+  Change(settings, fields, &record.settings);
+  SetDefaults(&record.settings);
+  record.settings.update_time = clock_.Now();
+  record.settings.etag = EtagOf(record.settings);
+  record.cursor->SetMaxUnacked(record.settings.max_unacked_events);
+  if (record.attached != nullptr) {
+    if (fields.filters) record.attached->SetFilter(filter);
+    record.attached->Poke();  // There may be more room now.
+  }
+  return DescribeLocked(record);
+}
+
+absl::StatusOr<Subscription> SubscriptionStore::Seek(
+    absl::string_view name, const StartPosition& start) {
+  Faults faults;
+  const std::optional<ReplayId> after = CheckStart(start, &faults);
+  MutexLock lock(&mu_);
+  ForgetOldLocked();
+  const absl::StatusOr<Record*> found = FindLocked(name);
+  if (!found.ok()) return found.status();
+  if (!faults.empty()) return faults.ToStatus();
+  Record& record = **found;
+  const absl::StatusOr<uint64_t> seq =
+      Find(start, after, record.settings.gap_policy);
+  if (!seq.ok()) return seq.status();
+  // In this order: what the old consumer is still given does not count.
+  record.cursor->Seek(*seq);
+  if (record.attached != nullptr) {
+    record.attached->End(Error(absl::StatusCode::kAborted, "LEASE_LOST",
+                               "its position was moved; consume again", name));
+    // Whoever consumes next need not wait until the old one is gone.
+    record.attached = nullptr;
+    record.attached_lease = 0;
+  }
+  record.last_use_time = clock_.Now();
+  return DescribeLocked(record);
+}
+
 absl::Status SubscriptionStore::Delete(absl::string_view name,
                                        absl::string_view etag,
                                        bool allow_missing) {
@@ -206,12 +199,8 @@ absl::Status SubscriptionStore::Delete(absl::string_view name,
   const absl::StatusOr<Record*> found = FindLocked(name);
   if (!found.ok()) return allow_missing ? absl::OkStatus() : found.status();
   const Record& record = **found;
-  if (!etag.empty() && etag != record.settings.etag) {
-    return Error(absl::StatusCode::kAborted, "ETAG_MISMATCH",
-                 absl::StrCat("is now ", record.settings.etag, ", not ",
-                              absl::Utf8SafeCHexEscape(etag.substr(0, 64)),
-                              "; read it again"),
-                 name, {{"etag", record.settings.etag}});
+  if (absl::Status status = CheckEtag(record.settings, etag); !status.ok()) {
+    return status;
   }
   if (record.attached != nullptr) {
     record.attached->End(Error(absl::StatusCode::kNotFound,

@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,6 +16,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "host/broker/broker.h"
+#include "host/broker/replay_id.h"
 #include "host/broker/stream_link.h"
 #include "host/broker/subscription_cursor.h"
 #include "host/control/event_stream.h"
@@ -53,6 +55,14 @@ class SubscriptionStore final : public Subscriptions {
   absl::StatusOr<Subscription> Get(absl::string_view name) const override
       ABSL_LOCKS_EXCLUDED(mu_);
   std::vector<Subscription> List() const override ABSL_LOCKS_EXCLUDED(mu_);
+  absl::StatusOr<Subscription> Update(absl::string_view name,
+                                      Subscription settings,
+                                      SubscriptionFields fields,
+                                      absl::string_view etag) override
+      ABSL_LOCKS_EXCLUDED(mu_);
+  absl::StatusOr<Subscription> Seek(absl::string_view name,
+                                    const StartPosition& start) override
+      ABSL_LOCKS_EXCLUDED(mu_);
   absl::Status Delete(absl::string_view name, absl::string_view etag,
                       bool allow_missing) override ABSL_LOCKS_EXCLUDED(mu_);
   absl::StatusOr<std::unique_ptr<EventStream>> Consume(
@@ -78,6 +88,11 @@ class SubscriptionStore final : public Subscriptions {
   };
   using Records = std::map<std::string, Record, std::less<>>;
 
+  // The position that a subscription has after it is set to `start`. `after`
+  // is what CheckStart returned.
+  absl::StatusOr<uint64_t> Find(const StartPosition& start,
+                                const std::optional<ReplayId>& after,
+                                GapPolicy policy) const;
   // Checks everything that can be checked by itself and finds `start`.
   absl::StatusOr<Record> MakeRecord(absl::string_view id, Subscription settings,
                                     const StartPosition& start);

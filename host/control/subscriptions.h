@@ -43,6 +43,12 @@ struct Subscription {
   std::string etag;
 };
 
+// Which of what can be set is meant.
+struct SubscriptionFields {
+  bool display_name = false, filters = false, max_unacked_events = false,
+       gap_policy = false, idle_ttl = false, labels = false;
+};
+
 struct ConsumeOptions {
   std::string name;
   BatchOptions batch;
@@ -72,6 +78,20 @@ class Subscriptions {
 
   // All of them, by name.
   virtual std::vector<Subscription> List() const = 0;
+
+  // Sets `fields` to what `settings` has, and keeps the cursors. An attached
+  // consumer stays, and gets what passes the new filters from where it is. With
+  // an `etag` that is not that of now nothing is set (ETAG_MISMATCH).
+  virtual absl::StatusOr<Subscription> Update(absl::string_view name,
+                                              Subscription settings,
+                                              SubscriptionFields fields,
+                                              absl::string_view etag) = 0;
+
+  // Moves the ack cursor, forward or back. Ends a running Consume with Aborted
+  // / LEASE_LOST; its lease is stale at once, and the place free for the next
+  // consumer.
+  virtual absl::StatusOr<Subscription> Seek(absl::string_view name,
+                                            const StartPosition& start) = 0;
 
   // Ends a running Consume with NotFound / SUBSCRIPTION_DELETED.
   virtual absl::Status Delete(absl::string_view name, absl::string_view etag,

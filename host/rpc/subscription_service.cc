@@ -1,16 +1,23 @@
 #include "host/rpc/subscription_service.h"
 
+#include <algorithm>
+#include <array>
 #include <functional>
+#include <map>
 #include <memory>
+#include <string>
 #include <utility>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
 #include "host/rpc/paging.h"
 #include "host/rpc/proto_time.h"
 #include "host/rpc/raw_request.h"
 #include "host/rpc/stream_convert.h"
 #include "host/rpc/stream_reactor.h"
 #include "host/rpc/to_grpc.h"
+#include "host/status/error_info.h"
 
 namespace weir {
 namespace {
@@ -62,6 +69,50 @@ absl::StatusOr<Subscription> SettingsFromProto(const v1::Subscription& proto) {
   return settings;
 }
 
+absl::Status InvalidField(const std::string& field, const std::string& fault,
+                          std::map<std::string, std::string> metadata = {}) {
+  metadata["field"] = field;
+  return MakeError(absl::StatusCode::kInvalidArgument,
+                   absl::StrCat(field, ": ", fault),
+                   {.reason = "INVALID_FIELD",
+                    .metadata = std::move(metadata),
+                    .field_violations = {{field, fault}}});
+}
+
+// An empty mask means all that can be set.
+absl::StatusOr<SubscriptionFields> FieldsFromProto(
+    const google::protobuf::FieldMask& mask) {
+  SubscriptionFields fields;
+  const std::array<std::pair<absl::string_view, bool*>, 6> known = {{
+      {"display_name", &fields.display_name},
+      {"filters", &fields.filters},
+      {"max_unacked_events", &fields.max_unacked_events},
+      {"gap_policy", &fields.gap_policy},
+      {"idle_ttl", &fields.idle_ttl},
+      {"labels", &fields.labels},
+  }};
+  for (const std::string& path : mask.paths()) {
+    const auto at =
+        std::find_if(known.begin(), known.end(),
+                     [&](const auto& field) { return field.first == path; });
+    if (at != known.end()) {
+      *at->second = true;
+      continue;
+    }
+    const std::string value = absl::Utf8SafeCHexEscape(path.substr(0, 64));
+    return InvalidField(
+        "update_mask",
+        absl::StrCat("\"", value,
+                     "\" cannot be set; display_name, filters, "
+                     "max_unacked_events, gap_policy, idle_ttl and labels can"),
+        {{"value", value}});
+  }
+  if (mask.paths().empty()) {
+    for (const auto& field : known) *field.second = true;
+  }
+  return fields;
+}
+
 absl::Status Take(absl::StatusOr<Subscription> result, v1::Subscription* out) {
   if (result.ok()) ToProto(*result, out);
   return result.status();
@@ -106,6 +157,38 @@ grpc::ServerUnaryReactor* SubscriptionService::ListSubscriptions(
   }
   response->set_next_page_token(page->next_page_token);
   return Finish(context, absl::OkStatus());
+}
+
+grpc::ServerUnaryReactor* SubscriptionService::UpdateSubscription(
+    grpc::CallbackServerContext* context,
+    const v1::UpdateSubscriptionRequest* request, v1::Subscription* response) {
+  absl::Status status = access_.Require(context->peer(), Role::kSubscriber);
+  if (!status.ok()) return Finish(context, status);
+  const auto fields = FieldsFromProto(request->update_mask());
+  if (!fields.ok()) return Finish(context, fields.status());
+  auto settings = SettingsFromProto(request->subscription());
+  if (!settings.ok()) return Finish(context, settings.status());
+  return Finish(context,
+                Take(subscriptions_.Update(request->subscription().name(),
+                                           *std::move(settings), *fields,
+                                           request->subscription().etag()),
+                     response));
+}
+
+grpc::ServerUnaryReactor* SubscriptionService::SeekSubscription(
+    grpc::CallbackServerContext* context,
+    const v1::SeekSubscriptionRequest* request, v1::Subscription* response) {
+  absl::Status status = access_.Require(context->peer(), Role::kSubscriber);
+  if (!status.ok()) return Finish(context, status);
+  if (request->start().position_case() == v1::StartPosition::POSITION_NOT_SET) {
+    return Finish(
+        context,
+        InvalidField("start", "is not set; say where to, such as latest"));
+  }
+  return Finish(context,
+                Take(subscriptions_.Seek(request->name(),
+                                         StartFromProto(request->start())),
+                     response));
 }
 
 grpc::ServerUnaryReactor* SubscriptionService::DeleteSubscription(

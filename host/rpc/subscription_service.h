@@ -9,8 +9,8 @@
 
 namespace weir {
 
-// weir.v1.SubscriptionService: Create, Get, List, Delete, Consume, Acknowledge.
-// UpdateSubscription and SeekSubscription answer UNIMPLEMENTED. Thread-safe.
+// weir.v1.SubscriptionService. Consume is raw, because a response is mostly
+// bytes that the log has already. Thread-safe.
 class SubscriptionService final
     : public v1::SubscriptionService::WithRawCallbackMethod_Consume<
           v1::SubscriptionService::CallbackService> {
@@ -34,6 +34,14 @@ class SubscriptionService final
       grpc::CallbackServerContext* context,
       const v1::ListSubscriptionsRequest* request,
       v1::ListSubscriptionsResponse* response) override;
+  grpc::ServerUnaryReactor* UpdateSubscription(
+      grpc::CallbackServerContext* context,
+      const v1::UpdateSubscriptionRequest* request,
+      v1::Subscription* response) override;
+  grpc::ServerUnaryReactor* SeekSubscription(
+      grpc::CallbackServerContext* context,
+      const v1::SeekSubscriptionRequest* request,
+      v1::Subscription* response) override;
   grpc::ServerUnaryReactor* DeleteSubscription(
       grpc::CallbackServerContext* context,
       const v1::DeleteSubscriptionRequest* request,

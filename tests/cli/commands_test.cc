@@ -333,6 +333,57 @@ TEST_F(CommandsTest, SubscriptionsAreMadeShownAndRemoved) {
   EXPECT_THAT(server_.subscriptions(), IsEmpty());
 }
 
+TEST_F(CommandsTest, SubscriptionsAreChangedInWhatIsNamed) {
+  Output({"subscriptions", "create", "noc", "--type", "hijack.*", "--label",
+          "team=noc", "--idle-ttl", "12h", "--gap-policy", "fail"});
+  weir::v1::Subscription made = server_.subscriptions()[0];
+  EXPECT_EQ(made.labels().at("team"), "noc");
+  EXPECT_EQ(made.idle_ttl().seconds(), 12 * 3600);
+  EXPECT_EQ(made.gap_policy(), weir::v1::GAP_POLICY_FAIL);
+
+  Output({"subscriptions", "update", "noc", "--max-unacked", "5",
+          "--display-name", "the NOC"});
+  weir::v1::Subscription changed = server_.subscriptions()[0];
+  EXPECT_EQ(changed.max_unacked_events(), 5u);
+  EXPECT_EQ(changed.display_name(), "the NOC");
+  EXPECT_EQ(changed.filters(0).types(0), "hijack.*");
+  EXPECT_EQ(changed.labels().at("team"), "noc");
+
+  Output({"subscriptions", "update", "noc", "--all-events"});
+  EXPECT_EQ(server_.subscriptions()[0].filters_size(), 0);
+  EXPECT_EQ(server_.subscriptions()[0].max_unacked_events(), 5u);
+}
+
+TEST_F(CommandsTest, AnUpdateOfNothingIsNotOneOfEverything) {
+  Output({"subscriptions", "create", "noc", "--max-unacked", "7"});
+  EXPECT_EQ(Run({"subscriptions", "update", "noc"}), cli::kUsageError);
+  EXPECT_THAT(err_.str(), HasSubstr("nothing to change"));
+  EXPECT_EQ(server_.subscriptions()[0].max_unacked_events(), 7u);
+}
+
+TEST_F(CommandsTest, SubscriptionsAreMoved) {
+  server_.Append();
+  server_.Append();
+  Output({"subscriptions", "create", "noc", "--from", "earliest"});
+  EXPECT_THAT(Output({"subscriptions", "seek", "noc", "--from", "latest"}),
+              HasSubstr("6f1c-2"));
+  EXPECT_EQ(server_.subscriptions()[0].ack_cursor(), "6f1c-2");
+  EXPECT_EQ(Run({"subscriptions", "seek", "noc"}), cli::kUsageError);
+}
+
+TEST_F(CommandsTest, RefusesSettingsThatCannotBe) {
+  for (const std::vector<std::string>& wrong :
+       std::vector<std::vector<std::string>>{{"--gap-policy", "ignore"},
+                                             {"--idle-ttl", "soon"},
+                                             {"--label", "novalue"}}) {
+    std::vector<std::string> arguments = {"subscriptions", "create", "noc"};
+    arguments.insert(arguments.end(), wrong.begin(), wrong.end());
+    EXPECT_EQ(Run(arguments), cli::kUsageError) << wrong[0];
+    EXPECT_THAT(err_.str(), HasSubstr(wrong[1]));
+  }
+  EXPECT_THAT(server_.subscriptions(), IsEmpty());
+}
+
 TEST_F(CommandsTest, SaysWhatIsNotThereAndWhereToLook) {
   EXPECT_EQ(Run({"plugins", "get", "x"}), cli::kRefused);
   EXPECT_EQ(err_.str(),

@@ -10,6 +10,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "google/protobuf/util/field_mask_util.h"
 #include "google/rpc/error_details.pb.h"
 
 namespace weir {
@@ -320,6 +321,28 @@ class FakeWeirServer::Subscriptions final
     return grpc::Status::OK;
   }
 
+  grpc::Status UpdateSubscription(
+      grpc::ServerContext*, const weir::v1::UpdateSubscriptionRequest* request,
+      weir::v1::Subscription* subscription) override {
+    return Change(request->subscription().name(), subscription,
+                  [&](weir::v1::Subscription* kept) {
+                    google::protobuf::util::FieldMaskUtil::MergeOptions options;
+                    options.set_replace_repeated_fields(true);
+                    google::protobuf::util::FieldMaskUtil::MergeMessageTo(
+                        request->subscription(), request->update_mask(),
+                        options, kept);
+                  });
+  }
+
+  grpc::Status SeekSubscription(
+      grpc::ServerContext*, const weir::v1::SeekSubscriptionRequest* request,
+      weir::v1::Subscription* subscription) override {
+    const uint64_t seq = server_.StartSeq(request->start());
+    return Change(
+        request->name(), subscription,
+        [&](weir::v1::Subscription* kept) { kept->set_ack_cursor(Id(seq)); });
+  }
+
   grpc::Status DeleteSubscription(
       grpc::ServerContext*, const weir::v1::DeleteSubscriptionRequest* request,
       weir::v1::DeleteSubscriptionResponse*) override {
@@ -360,6 +383,20 @@ class FakeWeirServer::Subscriptions final
   }
 
  private:
+  template <typename Changes>
+  grpc::Status Change(const std::string& name,
+                      weir::v1::Subscription* subscription,
+                      const Changes& changes) {
+    client::MutexLock lock(&server_.mu_);
+    for (weir::v1::Subscription& kept : server_.subscriptions_) {
+      if (kept.name() != name) continue;
+      changes(&kept);
+      *subscription = kept;
+      return grpc::Status::OK;
+    }
+    return grpc::Status(grpc::StatusCode::NOT_FOUND, name);
+  }
+
   FakeWeirServer& server_;
 };
 

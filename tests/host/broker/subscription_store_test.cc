@@ -296,6 +296,150 @@ TEST_F(SubscriptionStoreTest, CountsGapsAndSaysThatItsPositionIsGone) {
   EXPECT_EQ(Noc().missed_events, 8);
 }
 
+TEST_F(SubscriptionStoreTest, AnUpdateSetsWhatItNamesAndKeepsTheCursors) {
+  Publish(5);
+  Subscription settings;
+  settings.display_name = "before";
+  settings.labels = {{"team", "noc"}};
+  ASSERT_THAT(Create("noc", settings), IsOk());
+  Drain(*Consume());
+  const Subscription before = Noc();
+  clock_.Advance(absl::Minutes(1));
+
+  Subscription change;
+  change.display_name = "after";
+  change.max_unacked_events = 5'000'000;  // Not named, so not looked at.
+  const auto updated =
+      store_.Update(kNoc, change, {.display_name = true}, before.etag);
+  ASSERT_THAT(updated, IsOk());
+  EXPECT_EQ(updated->display_name, "after");
+  EXPECT_EQ(updated->labels, settings.labels);
+  EXPECT_EQ(updated->max_unacked_events, 10'000);
+  EXPECT_EQ(updated->ack_cursor, before.ack_cursor);
+  EXPECT_EQ(updated->create_time, before.create_time);
+  EXPECT_EQ(updated->update_time, clock_.Now());
+  EXPECT_NE(updated->etag, before.etag);
+  EXPECT_EQ(Noc().display_name, "after");
+}
+
+TEST_F(SubscriptionStoreTest, AnUpdateOfWhatWasChangedMeanwhileIsRefused) {
+  ASSERT_THAT(Create("noc"), IsOk());
+  const std::string old = Noc().etag;
+  Subscription change;
+  change.display_name = "one";
+  ASSERT_THAT(store_.Update(kNoc, change, {.display_name = true}, old), IsOk());
+  change.display_name = "two";
+  const auto refused = store_.Update(kNoc, change, {.display_name = true}, old);
+  EXPECT_EQ(refused.status().code(), absl::StatusCode::kAborted);
+  EXPECT_EQ(InfoOf(refused.status()).reason, "ETAG_MISMATCH");
+  EXPECT_THAT(
+      InfoOf(refused.status()).metadata,
+      UnorderedElementsAre(Pair("name", kNoc), Pair("etag", Noc().etag)));
+  EXPECT_EQ(Noc().display_name, "one");
+}
+
+TEST_F(SubscriptionStoreTest, AnUpdateThatIsWrongChangesNothing) {
+  ASSERT_THAT(Create("noc"), IsOk());
+  const std::string before = Noc().etag;
+  Subscription change;
+  change.max_unacked_events = 1'000'001;
+  change.filters.emplace_back().subject_regexes = {"("};
+  const auto refused = store_.Update(
+      kNoc, change, {.filters = true, .max_unacked_events = true}, "");
+  EXPECT_EQ(refused.status().code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(InfoOf(refused.status()).field_violations.size(), 2);
+  EXPECT_EQ(Noc().etag, before);
+  EXPECT_EQ(InfoOf(store_.Update("subscriptions/none", change, {}, "").status())
+                .reason,
+            "SUBSCRIPTION_NOT_FOUND");
+}
+
+TEST_F(SubscriptionStoreTest, NewFiltersHoldFromWhereTheConsumerIs) {
+  Publish(2, "a.b");
+  ASSERT_THAT(Create("noc"), IsOk());
+  const auto stream = Consume();
+  Drain(*stream);
+  Subscription change;
+  change.filters.emplace_back().types = {"c.d"};
+  ASSERT_THAT(store_.Update(kNoc, change, {.filters = true}, ""), IsOk());
+  Publish(2, "a.b");
+  Publish(1, "c.d");
+  Pass(absl::Milliseconds(10));
+  EXPECT_THAT(SeqsIn(Drain(*stream)), ElementsAre(5));
+}
+
+TEST_F(SubscriptionStoreTest, AWiderWindowLetsABlockedConsumerGoOn) {
+  Publish(10);
+  Subscription settings;
+  settings.max_unacked_events = 4;
+  ASSERT_THAT(Create("noc", settings), IsOk());
+  const auto stream = Consume();
+  EXPECT_THAT(SeqsIn(Drain(*stream)), ElementsAre(1, 2, 3, 4));
+  settings.max_unacked_events = 6;
+  ASSERT_THAT(store_.Update(kNoc, settings, {.max_unacked_events = true}, ""),
+              IsOk());
+  broker_.Tick();
+  EXPECT_EQ(calls_, 1) << "it may go on";
+  EXPECT_THAT(SeqsIn(Drain(*stream)), ElementsAre(5, 6));
+}
+
+TEST_F(SubscriptionStoreTest, SeekMovesItForwardAndBack) {
+  Publish(10);
+  ASSERT_THAT(Create("noc"), IsOk());
+  StartPosition start;
+  start.kind = kLatest;
+  EXPECT_EQ(store_.Seek(kNoc, start)->ack_cursor, Id(10));
+  start.kind = kAfterId;
+  start.after_id = Id(7);
+  const auto moved = store_.Seek(kNoc, start);
+  ASSERT_THAT(moved, IsOk());
+  EXPECT_EQ(moved->ack_cursor, Id(7));
+  EXPECT_EQ(moved->backlog_events, 3);
+  EXPECT_THAT(SeqsIn(Drain(*Consume())), ElementsAre(8, 9, 10));
+}
+
+TEST_F(SubscriptionStoreTest, SeekEndsTheConsumerAndItsLease) {
+  Publish(10);
+  ASSERT_THAT(Create("noc"), IsOk());
+  auto old = Consume();
+  Drain(*old);
+  const std::string lease = Lease();
+  StartPosition start;
+  start.kind = kEarliest;
+  ASSERT_THAT(store_.Seek(kNoc, start), IsOk());
+  EXPECT_EQ(Noc().unacked_events, 0);
+  EXPECT_EQ(Noc().state, State::kIdle);
+
+  const auto acked = store_.Acknowledge(kNoc, Id(10), lease);
+  EXPECT_EQ(InfoOf(acked.status()).reason, "LEASE_LOST");
+  EXPECT_EQ(Noc().ack_cursor, Id(0)) << "the stale lease moved nothing";
+  // The place is free at once, though the old stream is not gone yet.
+  const auto next = Consume();
+  const auto items = Drain(*old);
+  ASSERT_THAT(KindsOf(items), ElementsAre(kEnd));
+  EXPECT_EQ(items[0].end.code(), absl::StatusCode::kAborted);
+  EXPECT_EQ(InfoOf(items[0].end).reason, "LEASE_LOST");
+  old = nullptr;
+  EXPECT_EQ(Noc().attached_client, "192.0.2.1 worker");
+  EXPECT_THAT(SeqsIn(Drain(*next)), SizeIs(10));
+}
+
+TEST_F(SubscriptionStoreTest, RefusesToSeekToWhereNothingIs) {
+  Publish(3);
+  ASSERT_THAT(Create("noc"), IsOk());
+  StartPosition start;
+  start.kind = kAfterId;
+  start.after_id = "nonsense";
+  EXPECT_EQ(InfoOf(store_.Seek(kNoc, start).status()).reason,
+            "INVALID_REPLAY_ID");
+  start.after_id = "aaaaaaaa-1";
+  EXPECT_EQ(InfoOf(store_.Seek(kNoc, start).status()).reason,
+            "REPLAY_EPOCH_MISMATCH");
+  EXPECT_EQ(InfoOf(store_.Seek("subscriptions/none", start).status()).reason,
+            "SUBSCRIPTION_NOT_FOUND");
+  EXPECT_EQ(Noc().ack_cursor, Id(0));
+}
+
 TEST_F(SubscriptionStoreTest, DeletesWhatItIsToldToAndEndsItsConsumer) {
   ASSERT_THAT(Create("noc"), IsOk());
   const auto stream = Consume();
