@@ -22,7 +22,9 @@ enum Reason : size_t { kFull, kRate, kUndeclaredType, kTooLarge, kInvalid };
 // As the host cuts them.
 constexpr uint64_t kMaxLineBytes = 8 * 1024;
 
-RunnerServices& Self(void* ctx) { return *static_cast<RunnerServices*>(ctx); }
+RunnerServices& Self(void* ctx) {
+  return *static_cast<RunnerServices*>(static_cast<InstanceServices*>(ctx));
+}
 
 int64_t Ns(clockid_t clock) {
   timespec now = {};
@@ -39,13 +41,19 @@ weir_str ToStr(const ChildChannel::Name* names,
 }  // namespace
 
 RunnerServices::RunnerServices(ChildChannel& channel, int notify_fd)
-    : channel_(channel),
+    : InstanceServices(channel.limits, channel.words, Clock()),
+      channel_(channel),
       notify_fd_(notify_fd),
-      table_{sizeof(weir_host), WEIR_ABI_MAJOR, WEIR_ABI_MINOR, this,
+      table_{sizeof(weir_host), WEIR_ABI_MAJOR, WEIR_ABI_MINOR, ctx(),
              &GetExt,           &Log,           &NowNs},
       ring_(channel.ring, channel.emit_ring_events),
       emit_bucket_(channel.emit_limit_per_second, channel.emit_limit_per_second,
                    Ns(CLOCK_MONOTONIC)) {}
+
+const SystemClock& RunnerServices::Clock() {
+  static const SystemClock clock;
+  return clock;
+}
 
 void RunnerServices::Declare(
     const std::optional<std::vector<std::string>>& kinds) {
@@ -53,7 +61,7 @@ void RunnerServices::Declare(
   kinds_ = kinds;
 }
 
-const void* RunnerServices::GetExt(void*, const char* id) {
+const void* RunnerServices::GetExt(void* ctx, const char* id) {
   static constexpr weir_ext_emit kEmit = {sizeof(weir_ext_emit),
                                           kMaxPluginEventBytes, &Emit};
   static constexpr weir_ext_names kNames = {sizeof(weir_ext_names), 0,
@@ -61,7 +69,7 @@ const void* RunnerServices::GetExt(void*, const char* id) {
   if (id == nullptr) return nullptr;
   if (std::strcmp(id, WEIR_EXT_EMIT) == 0) return &kEmit;
   if (std::strcmp(id, WEIR_EXT_NAMES) == 0) return &kNames;
-  return nullptr;
+  return Self(ctx).FindExt(id);
 }
 
 int64_t RunnerServices::NowNs(void*) { return Ns(CLOCK_REALTIME); }

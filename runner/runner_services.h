@@ -11,21 +11,22 @@
 #include "absl/base/thread_annotations.h"
 #include "host/plugin/child_channel.h"
 #include "host/plugin/child_ring.h"
+#include "host/plugin/instance_services.h"
 #include "host/sync/mutex.h"
+#include "host/sync/system_clock.h"
 #include "host/sync/token_bucket.h"
 #include "weir/plugin_abi.h"
 
 namespace weir {
 
-// What a plugin in a child is lent: a weir_host with weir.emit/1 and
-// weir.names/1, as PluginHostServices is for one in the host. What the plugin
-// says goes into the ring of the channel, and the host checks it again there;
-// it is checked here, too, so that the plugin gets the same answers. The one
-// difference: that `json` is no JSON is found by the host alone, and is counted
-// there.
+// What a plugin in a child is lent, as InProcessServices is for one in the
+// host. What the plugin says goes into the ring of the channel, and the host
+// checks it again there; it is checked here, too, so that the plugin gets the
+// same answers. The one difference: that `json` is no JSON is found by the host
+// alone, and is counted there.
 //
 // Thread-safe.
-class RunnerServices {
+class RunnerServices final : public InstanceServices {
  public:
   // `channel` must outlive it. `notify_fd` is an eventfd.
   RunnerServices(ChildChannel& channel, int notify_fd);
@@ -55,6 +56,8 @@ class RunnerServices {
   bool IsDeclared(const std::string& kind) const ABSL_LOCKS_EXCLUDED(mu_);
   bool TakeToken() ABSL_LOCKS_EXCLUDED(mu_);
   bool Push(ChildRecord kind, const std::string& body);
+
+  static const SystemClock& Clock();
 
   ChildChannel& channel_;
   const int notify_fd_;

@@ -81,6 +81,9 @@ void Worker::Execute(ChildCommand command, uint32_t count) {
     case ChildCommand::kDestroy:
       instance_->Destroy();
       return;
+    case ChildCommand::kTick:
+      channel_.number = instance_->Tick() ? 1 : 0;
+      return;
   }
 }
 
@@ -114,7 +117,9 @@ absl::Status Worker::Load() {
         "building"));
   }
   const absl::StatusOr<weir_plugin> table = EnterPlugin(library_);
-  if (table.ok()) instance_.emplace(*table, services_.table());
+  if (table.ok()) {
+    instance_.emplace(*table, services_.table(), services_.watch());
+  }
   return table.status();
 }
 
@@ -130,6 +135,7 @@ void Worker::Fail(const absl::Status& status) {
 // than any that an event may have.
 void Worker::Describe() {
   channel_.max_batch = instance_->max_batch();
+  channel_.tick_interval_ns = instance_->tick_interval_ns();
   channel_.declares = instance_->declared().has_value() ? 1 : 0;
   uint32_t at = 0;
   for (const std::string& kind :

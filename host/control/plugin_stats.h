@@ -20,6 +20,8 @@ struct PluginStats {
   std::map<std::string, uint64_t> events_rejected;
   uint64_t log_lines = 0;
   uint64_t log_lines_suppressed = 0;
+  uint64_t ticks = 0;
+  uint64_t tick_errors = 0;  // Of these.
   uint64_t memory_bytes = 0;     // Resident, of its child; 0: not known.
   double child_cpu_seconds = 0;  // Of its children; part of the handler's.
   uint64_t restarts = 0;         // Automatic.

@@ -137,7 +137,10 @@ absl::StatusOr<int64_t> Instance::CreateAndAsk() {
   for (size_t type = 0; !abandoned() && type < place_->types.size(); ++type) {
     answers_.push_back(Ask(static_cast<uint16_t>(type)));
   }
-  Guarded([&] { tick_interval_ = handler_->TickInterval(); });
+  Guarded([&] {
+    // So that a moment in the future is always a number.
+    tick_interval_ = std::min(handler_->TickInterval(), absl::Hours(24 * 365));
+  });
   next_tick_ns_ =
       place_->clock.MonotonicNs() + absl::ToInt64Nanoseconds(tick_interval_);
   return requested;

@@ -8,6 +8,8 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "host/control/sandbox_profile.h"
+#include "host/plugin/call_watch.h"
+#include "host/plugin/host_words.h"
 
 namespace weir {
 
@@ -19,6 +21,7 @@ enum class ChildCommand : uint32_t {
   kRun,          // `run`: the messages.
   kReconfigure,  // `request`: the new configuration.
   kDestroy,      // The last one; the child ends after it.
+  kTick,
 };
 
 // A message of a run: where its weir_msg lies. The pointers in it are turned
@@ -94,6 +97,7 @@ struct ChildChannel {
   int32_t host_pid;
   SandboxProfile sandbox;
   char data_dir[kMaxPath];  // Absolute, terminated; "": there is none.
+  CallLimits limits;
 
   // The host's words.
   alignas(64) std::atomic<uint32_t> turn;
@@ -101,6 +105,7 @@ struct ChildChannel {
   ChildCommand command;
   uint32_t count;  // Messages in `run`, or bytes in `request`.
   std::atomic<uint32_t> n_types, n_sources;
+  HostWords words;
   ChildDescriptor run[kMaxRun];
 
   // The child's words.
@@ -110,7 +115,8 @@ struct ChildChannel {
   uint32_t declares;      // kCreate: whether `answer` has kinds.
   uint32_t max_batch;     // kCreate.
   uint32_t answer_bytes;  // Of `answer`: an error's text, or {uint32_t, text}*.
-  int64_t number;         // kCapacity; kWants: 1 or 0.
+  int64_t number;         // kCapacity; kWants, kTick: 1 or 0.
+  int64_t tick_interval_ns;  // kCreate; 0: it has no ticks.
   std::atomic<int32_t> worker_tid;
   std::atomic<uint64_t> rejected[kReasons];  // Events the child did not take.
   std::atomic<uint64_t> suppressed;          // Log lines without room.
@@ -145,6 +151,7 @@ inline constexpr uint64_t kChildLayout = [] {
            uint64_t{sizeof(ChildCrash)},
            uint64_t{offsetof(ChildChannel, turn)},
            uint64_t{offsetof(ChildChannel, run)},
+           uint64_t{offsetof(ChildChannel, words)},
            uint64_t{offsetof(ChildChannel, answered)},
            uint64_t{offsetof(ChildChannel, number)},
            uint64_t{offsetof(ChildChannel, inflight)},

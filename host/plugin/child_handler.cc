@@ -13,6 +13,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "host/plugin/child_lending.h"
+#include "host/plugin/plugin_instance.h"
 #include "host/sync/system_clock.h"
 
 namespace weir {
@@ -125,6 +126,12 @@ absl::Status ChildHandler::StartChild() {
               options_.data_dir.size());
   channel.emit_ring_events = options_.emit_ring_events;
   channel.emit_limit_per_second = options_.emit_limit_per_second;
+  channel.limits = {
+      .create_ns = absl::ToInt64Nanoseconds(options_.create_deadline),
+      .ask_ns = absl::ToInt64Nanoseconds(options_.ask_deadline),
+      .soft_ns = absl::ToInt64Nanoseconds(options_.soft_deadline),
+      .hard_ns = absl::ToInt64Nanoseconds(options_.hard_deadline),
+      .destroy_ns = absl::ToInt64Nanoseconds(options_.destroy_deadline)};
   if (arena_ != nullptr) {
     channel.host_arena = reinterpret_cast<uintptr_t>(arena_->base());
     channel.arena_bytes = arena_->size();
@@ -161,6 +168,10 @@ absl::Status ChildHandler::ReadCreated() {
   if (code != 0) return absl::FailedPreconditionError(answer);
   // Pieces of the plugin's own size, so that `head` counts in each of them.
   if (max_batch > 0) max_run_ = std::min(max_batch, ChildChannel::kMaxRun);
+  if (const int64_t ns = ReadOnce(channel.tick_interval_ns); ns > 0) {
+    tick_interval_ =
+        absl::Nanoseconds(std::max(ns, PluginInstance::kMinTickNs));
+  }
   if (declares) services_->Declare(ReadKinds(answer));
   return absl::OkStatus();
 }
@@ -217,6 +228,25 @@ absl::Status ChildHandler::Reconfigure(absl::string_view config_json) {
           ? absl::StatusCode::kUnimplemented
           : absl::StatusCode::kFailedPrecondition,
       CopyOnce(channel.answer, size));
+}
+
+// However long it takes: whoever watches over messages watches over ticks.
+bool ChildHandler::Tick() {
+  if (!Ask(ChildCommand::kTick, 0, absl::InfiniteDuration())) {
+    AwaitEnd(absl::InfiniteDuration());
+    return false;
+  }
+  services_->CountTick(ReadOnce((*channel_)->number) != 0);
+  return true;
+}
+
+void ChildHandler::TellLosses(const Losses& losses) {
+  (*channel_)->words.Tell(losses);
+}
+
+void ChildHandler::AskToStop(bool stop) {
+  if (!channel_.has_value()) return;  // Create came to nothing.
+  (*channel_)->words.stop.store(stop ? 1 : 0, std::memory_order_relaxed);
 }
 
 void ChildHandler::Destroy() {

@@ -16,6 +16,7 @@
 #include "absl/types/span.h"
 #include "host/control/sandbox_profile.h"
 #include "host/pipeline/handler.h"
+#include "host/pipeline/losses.h"
 #include "host/pipeline/message.h"
 #include "host/pipeline/name_table.h"
 #include "host/pipeline/shared_arena.h"
@@ -45,6 +46,9 @@ struct ChildHandlerOptions {
   // Of `services`, so that the plugin is told, too, when it is over it.
   uint32_t emit_limit_per_second = 20'000;
   absl::Duration create_deadline = absl::Seconds(10);
+  // What the plugin is told of its messages; whoever drives it enforces them.
+  absl::Duration soft_deadline = absl::Seconds(1);
+  absl::Duration hard_deadline = absl::Seconds(10);
   absl::Duration ask_deadline = absl::Seconds(1);  // Capacity; each type.
   absl::Duration reconfigure_deadline = absl::Seconds(5);
   absl::Duration destroy_deadline = absl::Seconds(5);
@@ -94,8 +98,12 @@ class ChildHandler final : public Handler, private ChildListener {
                             std::atomic<uint32_t>& errors) override;
   // One that does not answer in time is killed.
   absl::Status Reconfigure(absl::string_view config_json) override;
+  absl::Duration TickInterval() override { return tick_interval_; }
+  bool Tick() override;
+  void TellLosses(const Losses& losses) override;
   // A child that does not end within destroy_deadline is killed.
   void Destroy() override;
+  void AskToStop(bool stop) override;
   // Lets the child report where it is, and ends it 200 ms later. Returns false
   // if there is none.
   bool Kill(absl::string_view cause) override ABSL_LOCKS_EXCLUDED(mu_);
@@ -167,6 +175,7 @@ class ChildHandler final : public Handler, private ChildListener {
   uint32_t max_run_ = ChildChannel::kMaxRun;
   uint32_t n_types_ = 0;
   uint32_t n_sources_ = 0;
+  absl::Duration tick_interval_;
 
   std::atomic<bool> ended_{true};  // There is no child; with release.
   std::atomic<bool> corrupt_{false};

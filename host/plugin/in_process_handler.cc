@@ -7,11 +7,13 @@ namespace weir {
 InProcessHandler::InProcessHandler(const weir_plugin& table,
                                    std::shared_ptr<const void> code,
                                    std::shared_ptr<PluginHostServices> services,
-                                   std::string config_json)
+                                   std::string config_json,
+                                   const CallLimits& limits)
     : code_(std::move(code)),
       services_(std::move(services)),
       config_json_(std::move(config_json)),
-      instance_(table, services_->table()) {}
+      lent_(services_, limits),
+      instance_(table, lent_.table(), lent_.watch()) {}
 
 absl::Status InProcessHandler::Create() {
   absl::Status created = instance_.Create(config_json_);
@@ -38,6 +40,23 @@ RunOutcome InProcessHandler::HandleMessages(
 
 absl::Status InProcessHandler::Reconfigure(absl::string_view config_json) {
   return instance_.Reconfigure(config_json);
+}
+
+absl::Duration InProcessHandler::TickInterval() {
+  return absl::Nanoseconds(instance_.tick_interval_ns());
+}
+
+bool InProcessHandler::Tick() {
+  services_->CountTick(instance_.Tick());
+  return true;
+}
+
+void InProcessHandler::TellLosses(const Losses& losses) {
+  lent_.words().Tell(losses);
+}
+
+void InProcessHandler::AskToStop(bool stop) {
+  lent_.words().stop.store(stop ? 1 : 0, std::memory_order_relaxed);
 }
 
 void InProcessHandler::Destroy() { instance_.Destroy(); }

@@ -9,9 +9,13 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "host/pipeline/handler.h"
+#include "host/pipeline/losses.h"
 #include "host/pipeline/message.h"
+#include "host/plugin/call_watch.h"
+#include "host/plugin/in_process_services.h"
 #include "host/plugin/plugin_host_services.h"
 #include "host/plugin/plugin_instance.h"
 #include "weir/plugin_abi.h"
@@ -27,10 +31,11 @@ class InProcessHandler final : public Handler {
  public:
   // `table` is the plugin's, checked by CopyPluginTable. `code` is what its
   // functions lie in; it and `services` are held until the handler is gone.
-  // `config_json` is one JSON object, for the plugin to understand.
+  // `config_json` is one JSON object, for the plugin to understand. `limits` is
+  // what the plugin is told that its calls may take.
   InProcessHandler(const weir_plugin& table, std::shared_ptr<const void> code,
                    std::shared_ptr<PluginHostServices> services,
-                   std::string config_json);
+                   std::string config_json, const CallLimits& limits = {});
 
   // Returns FailedPrecondition with what the plugin said. Holds the plugin to
   // the kinds of event that it declares.
@@ -41,12 +46,17 @@ class InProcessHandler final : public Handler {
                             std::atomic<uint32_t>& done,
                             std::atomic<uint32_t>& errors) override;
   absl::Status Reconfigure(absl::string_view config_json) override;
+  absl::Duration TickInterval() override;
+  bool Tick() override;
+  void TellLosses(const Losses& losses) override;
   void Destroy() override;
+  void AskToStop(bool stop) override;
 
  private:
   const std::shared_ptr<const void> code_;
   const std::shared_ptr<PluginHostServices> services_;
   const std::string config_json_;
+  InProcessServices lent_;
   PluginInstance instance_;
   std::vector<const weir_msg*> views_;  // Of the messages in hand.
 };

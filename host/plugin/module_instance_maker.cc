@@ -9,6 +9,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "host/control/sandbox_profile.h"
+#include "host/pipeline/handler_slot.h"
+#include "host/plugin/call_watch.h"
 #include "host/plugin/child_handler.h"
 #include "host/plugin/data_dir.h"
 #include "host/plugin/in_process_handler.h"
@@ -80,9 +82,10 @@ absl::StatusOr<MadeInstance> ModuleInstanceMaker::Make(
   if (!run_copy.ok()) return run_copy.status();
 
   MadeInstance made;
+  const PluginSlotOptions& options = spec.options;
   const std::string version(report->note.version);
   const uint32_t abi_version = report->note.abi_major;
-  if (spec.options.isolation == PluginStatus::Isolation::kChild) {
+  if (options.isolation == PluginStatus::Isolation::kChild) {
     made = InChild(spec, *std::move(run_copy), *std::move(data_dir),
                    std::move(services));
   } else {
@@ -98,7 +101,13 @@ absl::StatusOr<MadeInstance> ModuleInstanceMaker::Make(
     made.why_pinned = (*code)->WhyPinned();
     const weir_plugin table = (*code)->table();
     made.handler = std::make_shared<InProcessHandler>(
-        table, *std::move(code), std::move(services), spec.config_json);
+        table, *std::move(code), std::move(services), spec.config_json,
+        CallLimits{
+            .create_ns = absl::ToInt64Nanoseconds(options.create_deadline),
+            .ask_ns = absl::ToInt64Nanoseconds(options.create_deadline),
+            .soft_ns = absl::ToInt64Nanoseconds(options.soft_deadline),
+            .hard_ns = absl::ToInt64Nanoseconds(options.hard_deadline),
+            .destroy_ns = absl::ToInt64Nanoseconds(HandlerSlot::kGrace)});
   }
   made.isolation = spec.options.isolation;
   made.sha256 = module->sha256;
@@ -131,7 +140,9 @@ MadeInstance ModuleInstanceMaker::InChild(
           .data_dir = std::move(data_dir),
           .emit_ring_events = options.emit_ring_events,
           .emit_limit_per_second = options.emit_limit_per_second,
-          .create_deadline = options.create_deadline},
+          .create_deadline = options.create_deadline,
+          .soft_deadline = options.soft_deadline,
+          .hard_deadline = options.hard_deadline},
       parts_, std::move(services));
   MadeInstance made;
   made.pid = [child] { return child->handler().pid(); };

@@ -64,7 +64,9 @@ PluginHostServices::Counts PluginHostServices::counts() const {
   Counts counts = {.emitted = emitted_,
                    .last_rejection_ns = last_rejection_ns_,
                    .log_lines = log_lines_,
-                   .log_lines_suppressed = suppressed_};
+                   .log_lines_suppressed = suppressed_,
+                   .ticks = ticks_,
+                   .tick_errors = tick_errors_};
   for (size_t i = 0; i < rejected_.size(); ++i) {
     counts.rejected[kRejectionNames[i]] = rejected_[i];
   }
@@ -131,6 +133,12 @@ void PluginHostServices::CountSuppressed(uint64_t n) {
   MutexLock lock(&mu_);
   suppressed_ += n;
   suppressed_since_ += n;
+}
+
+void PluginHostServices::CountTick(bool ok) {
+  MutexLock lock(&mu_);
+  ++ticks_;
+  tick_errors_ += ok ? 0 : 1;
 }
 
 weir_status PluginHostServices::Reject(Rejection why) {

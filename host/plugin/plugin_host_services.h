@@ -51,8 +51,13 @@ class PluginHostServices {
   PluginHostServices(const PluginHostServices&) = delete;
   PluginHostServices& operator=(const PluginHostServices&) = delete;
 
-  // What the plugin's `create` is given.
+  // What an instance is lent of it.
   const weir_host* table() const { return &table_; }
+
+  const Clock& clock() const { return clock_; }
+
+  // Counts a tick that was made, and whether it returned an error.
+  void CountTick(bool ok) ABSL_LOCKS_EXCLUDED(mu_);
 
   // Refuses all kinds but these, from now on.
   void Declare(std::vector<std::string> kinds) ABSL_LOCKS_EXCLUDED(mu_);
@@ -71,6 +76,8 @@ class PluginHostServices {
     int64_t last_rejection_ns = 0;             // Monotonic; 0: there was none.
     uint64_t log_lines = 0;
     uint64_t log_lines_suppressed = 0;
+    uint64_t ticks = 0;
+    uint64_t tick_errors = 0;  // Of these.
   };
   Counts counts() const ABSL_LOCKS_EXCLUDED(mu_);
 
@@ -106,6 +113,8 @@ class PluginHostServices {
   int64_t last_rejection_ns_ ABSL_GUARDED_BY(mu_) = 0;
   uint64_t log_lines_ ABSL_GUARDED_BY(mu_) = 0;
   uint64_t suppressed_ ABSL_GUARDED_BY(mu_) = 0;
+  uint64_t ticks_ ABSL_GUARDED_BY(mu_) = 0;
+  uint64_t tick_errors_ ABSL_GUARDED_BY(mu_) = 0;
   // Of those, since the last line that was written.
   uint64_t suppressed_since_ ABSL_GUARDED_BY(mu_) = 0;
 };

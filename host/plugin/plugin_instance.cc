@@ -63,6 +63,8 @@ absl::Status PluginInstance::Create(absl::string_view config_json) {
   std::array<char, kMaxErrorBytes> text = {};
   weir_err err = {sizeof(weir_err), text.size(), text.data(), 0};
   std::string what;
+  watch_.BindThread();
+  const Call call(watch_, watch_.limits().create_ns);
   const weir_status status = Guarded<weir_status>(WEIR_EXCEPTION, &what, [&] {
     return table_.create(host_, {config_json.data(), config_json.size()},
                          &self_, &err);
@@ -81,6 +83,7 @@ absl::Status PluginInstance::Reconfigure(absl::string_view config_json) {
   std::array<char, kMaxErrorBytes> text = {};
   weir_err err = {sizeof(weir_err), text.size(), text.data(), 0};
   std::string what;
+  const Call call(watch_, watch_.limits().create_ns);
   const weir_status status = Guarded<weir_status>(WEIR_EXCEPTION, &what, [&] {
     return config_.reconfigure(self_, {config_json.data(), config_json.size()},
                                &err);
@@ -104,6 +107,7 @@ void PluginInstance::AskForExtensions() {
   }
   AskForKinds();
   AskForConfig();
+  AskForTimer();
 }
 
 void PluginInstance::AskForConfig() {
@@ -115,6 +119,21 @@ void PluginInstance::AskForConfig() {
     return;
   }
   config_ = *config;
+}
+
+void PluginInstance::AskForTimer() {
+  const auto* const timer = static_cast<const weir_ext_timer*>(
+      Guarded<const void*>(nullptr, nullptr, [&] {
+        return table_.get_ext(self_, WEIR_EXT_TIMER);
+      }));
+  if (timer == nullptr || timer->struct_size < sizeof(weir_ext_timer) ||
+      timer->interval_ns == nullptr || timer->tick == nullptr) {
+    return;
+  }
+  timer_ = *timer;
+  const int64_t interval_ns =
+      Guarded<int64_t>(0, nullptr, [&] { return timer_.interval_ns(self_); });
+  if (interval_ns > 0) tick_interval_ns_ = std::max(interval_ns, kMinTickNs);
 }
 
 void PluginInstance::AskForKinds() {
@@ -135,11 +154,13 @@ void PluginInstance::AskForKinds() {
 }
 
 int64_t PluginInstance::QueueCapacity() {
+  const Call call(watch_, watch_.limits().ask_ns);
   return Guarded<int64_t>(WEIR_EXCEPTION, nullptr,
                           [&] { return table_.queue_capacity(self_); });
 }
 
 bool PluginInstance::WantsMessage(absl::string_view type) {
+  const Call call(watch_, watch_.limits().ask_ns);
   return Guarded<int32_t>(WEIR_EXCEPTION, nullptr, [&] {
            return table_.wants_message(self_, {type.data(), type.size()});
          }) > 0;
@@ -149,6 +170,12 @@ void PluginInstance::HandleMessages(absl::Span<const weir_msg* const> views,
                                     const RunLedger& ledger) {
   const auto count = static_cast<uint32_t>(views.size());
   uint32_t at = 0;
+  if (watch_.used()) {
+    for (; at < count; ++at) {
+      const Call call(watch_, watch_.limits().soft_ns, watch_.limits().hard_ns);
+      HandleOne(views[at], at, ledger);
+    }
+  }
   while (at < count && batch_.handle_messages != nullptr) {
     const uint32_t end = at + std::min(count - at, batch_.max_batch);
     at += HandleBatch(views.subspan(at, end - at), at, ledger);
@@ -194,7 +221,14 @@ void PluginInstance::HandleOne(const weir_msg* view, uint32_t index,
   Finish(ledger, index, status == WEIR_OK);
 }
 
+bool PluginInstance::Tick() {
+  const Call call(watch_, watch_.limits().soft_ns, watch_.limits().hard_ns);
+  return Guarded<weir_status>(WEIR_EXCEPTION, nullptr,
+                              [&] { return timer_.tick(self_); }) == WEIR_OK;
+}
+
 void PluginInstance::Destroy() {
+  const Call call(watch_, watch_.limits().destroy_ns);
   Guarded<int>(0, nullptr, [&] {
     table_.destroy(self_);
     return 0;

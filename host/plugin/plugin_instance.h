@@ -10,7 +10,9 @@
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
+#include "host/plugin/call_watch.h"
 #include "weir/plugin_abi.h"
+#include "weir/plugin_services.h"
 
 namespace weir {
 
@@ -42,9 +44,14 @@ struct RunLedger {
 // Not thread-safe: all calls come from one thread, Create first.
 class PluginInstance {
  public:
-  // `table` was checked by CopyPluginTable. `host` must outlive the instance.
-  PluginInstance(const weir_plugin& table, const weir_host* host)
-      : table_(table), host_(host) {}
+  // A tick is not called more often than this.
+  static constexpr int64_t kMinTickNs = 10'000'000;
+
+  // `table` was checked by CopyPluginTable. `host` and `watch`, which is told
+  // of each call, must outlive the instance.
+  PluginInstance(const weir_plugin& table, const weir_host* host,
+                 CallWatch& watch)
+      : table_(table), host_(host), watch_(watch) {}
 
   PluginInstance(const PluginInstance&) = delete;
   PluginInstance& operator=(const PluginInstance&) = delete;
@@ -71,30 +78,56 @@ class PluginInstance {
   // Unimplemented if it takes this one only at its creation.
   absl::Status Reconfigure(absl::string_view config_json);
 
+  // From one tick to the next, kMinTickNs at least; 0: it has none. After
+  // Create.
+  int64_t tick_interval_ns() const { return tick_interval_ns_; }
+
   int64_t QueueCapacity();
   bool WantsMessage(absl::string_view type);
 
   // Handles `views` in order and keeps `ledger`. Uses weir.batch/1 if the
-  // plugin has it. A batch ends where a message fails: that one is counted, and
-  // the rest go in one by one.
+  // plugin has it, unless it wants to know the time of each. A batch ends where
+  // a message fails: that one is counted, and the rest go in one by one.
   void HandleMessages(absl::Span<const weir_msg* const> views,
                       const RunLedger& ledger);
+
+  // Returns whether it came to its end without an error.
+  bool Tick();
 
   void Destroy();
 
  private:
+  // A call of the plugin, for as long as the object lives.
+  class Call {
+   public:
+    Call(CallWatch& watch, int64_t hard_ns) : Call(watch, hard_ns, hard_ns) {}
+    Call(CallWatch& watch, int64_t soft_ns, int64_t hard_ns) : watch_(watch) {
+      watch_.Begin(soft_ns, hard_ns);
+    }
+    ~Call() { watch_.End(); }
+    Call(const Call&) = delete;
+    Call& operator=(const Call&) = delete;
+
+   private:
+    CallWatch& watch_;
+  };
+
   uint32_t HandleBatch(absl::Span<const weir_msg* const> views, uint32_t begin,
                        const RunLedger& ledger);
   void HandleOne(const weir_msg* view, uint32_t index, const RunLedger& ledger);
   void AskForExtensions();
   void AskForKinds();
   void AskForConfig();
+  void AskForTimer();
 
   const weir_plugin table_;
   const weir_host* const host_;
+  CallWatch& watch_;
   void* self_ = nullptr;
   weir_ext_batch batch_ = {};    // All zero: it has none.
   weir_ext_config config_ = {};  // The same.
+  weir_ext_timer timer_ = {};    // The same.
+  int64_t tick_interval_ns_ = 0;
   std::optional<std::vector<std::string>> declared_;
 };
 

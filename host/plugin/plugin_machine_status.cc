@@ -79,6 +79,8 @@ PluginStats PluginMachine::stats() const {
   stats.events_rejected = std::move(counts.rejected);
   stats.log_lines = counts.log_lines;
   stats.log_lines_suppressed = counts.log_lines_suppressed;
+  stats.ticks = counts.ticks;
+  stats.tick_errors = counts.tick_errors;
   return stats;
 }
 

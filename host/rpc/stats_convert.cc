@@ -109,6 +109,8 @@ void ToProto(const PluginStats& stats, v1::PluginStats* out) {
   Copy(stats.events_rejected, out->mutable_events_rejected());
   out->set_log_lines(stats.log_lines);
   out->set_log_lines_suppressed(stats.log_lines_suppressed);
+  out->set_ticks(stats.ticks);
+  out->set_tick_errors(stats.tick_errors);
   out->set_memory_bytes(stats.memory_bytes);
   out->set_restarts(stats.restarts);
   out->set_crashes(stats.crashes);

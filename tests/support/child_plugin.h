@@ -133,6 +133,9 @@ class ChildPlugins {
   NameTable& types() { return types_; }
   HeardFromPlugin& heard() { return heard_; }
   PluginHostServices& services() { return *services_; }
+  const std::shared_ptr<PluginHostServices>& shared_services() const {
+    return services_;
+  }
 
  private:
   const Clock& clock_;

@@ -40,6 +40,7 @@ def constants_of(text):
 def main():
     print("#include <stddef.h>\n#include <stdio.h>\n"
           '#include "weir/message_fields.h"\n#include "weir/plugin_abi.h"\n'
+          '#include "weir/plugin_services.h"\n'
           "int main(void) {")
     for path in sys.argv[1:]:
         with open(path, encoding="ascii") as file:

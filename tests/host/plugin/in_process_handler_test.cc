@@ -13,6 +13,7 @@
 #include "tests/fakes/fake_clock.h"
 #include "tests/fakes/fake_event_sink.h"
 #include "tests/support/status_matchers.h"
+#include "weir/plugin_services.h"
 
 namespace weir {
 namespace {
@@ -26,13 +27,25 @@ struct Script {
   bool batches = true;
   uint32_t max_batch = 256;
   bool keeps_done = true;
+  const weir_host* host = nullptr;  // Whose deadline it asks for in create.
+  FakeClock* clock = nullptr;       // Each message takes 3 s of it.
+  std::vector<int64_t> seconds_left;
   std::vector<uint64_t> handled;
   std::vector<uint32_t> batches_seen;
 };
 Script* script = nullptr;
 
-weir_status Create(const weir_host*, weir_str config, void** self,
+const weir_ext_deadline* Deadline(const weir_host* host) {
+  return static_cast<const weir_ext_deadline*>(
+      host->get_ext(host->ctx, WEIR_EXT_DEADLINE));
+}
+
+weir_status Create(const weir_host* host, weir_str config, void** self,
                    weir_err* err) {
+  if (script->clock != nullptr) {
+    script->host = host;
+    Deadline(host);
+  }
   const std::string text(config.data, config.len);
   if (text == "throw") throw std::runtime_error("peers[3]: not a number");
   if (text == "throw int") throw 42;
@@ -59,6 +72,12 @@ weir_status Handle(void*, const weir_msg* message) {
   if (script->throws_at.count(message->seq) > 0) throw 42;
   if (script->errors_at.count(message->seq) > 0) return WEIR_ERR;
   script->handled.push_back(message->seq);
+  if (script->clock != nullptr) {
+    script->clock->Advance(absl::Seconds(3));
+    script->seconds_left.push_back(
+        Deadline(script->host)->time_left_ns(script->host->ctx) /
+        1'000'000'000);
+  }
   return WEIR_OK;
 }
 weir_status HandleBatch(void* self, const weir_msg* const* messages, uint32_t n,
@@ -191,6 +210,14 @@ TEST_F(InProcessHandlerTest, CountsABatchThatKeptNoCount) {
   HandleAll(5);
   EXPECT_EQ(done_, 5u);
   EXPECT_EQ(errors_, 0u);
+}
+
+TEST_F(InProcessHandlerTest, TellsAPluginThatAsksWhatIsLeftForEachMessage) {
+  script_.clock = &clock_;
+  HandleAll(3);
+  EXPECT_THAT(script_.seconds_left, ElementsAre(7, 7, 7));
+  EXPECT_THAT(script_.batches_seen, testing::IsEmpty());
+  EXPECT_EQ(done_, 3u);
 }
 
 }  // namespace
