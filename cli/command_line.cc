@@ -22,6 +22,7 @@
 #include "cli/plugin_new_command.h"
 #include "cli/plugin_options.h"
 #include "cli/plugins_command.h"
+#include "cli/poison_command.h"
 #include "cli/sources_command.h"
 #include "cli/start_position.h"
 #include "cli/stats_command.h"
@@ -162,6 +163,7 @@ struct Arguments {
   ConsumeArguments consume;
   PluginChange plugin;
   PluginNewArguments plugin_new;
+  std::string payload_file;
   std::string name;
   std::string reason;
 };
@@ -330,6 +332,29 @@ class Parser {
                   "Restart high-water marks and distributions; - is all",
                   &RunPluginsResetStats),
         &arguments_.plugin);
+    AddPoison(app);
+  }
+
+  void AddPoison(CLI::App* plugins) {
+    const Command list = [this] {
+      return RunPoisonList(arguments_.name, session_);
+    };
+    CLI::App* app =
+        Add(plugins, "poison", "The messages that plugins died of", list);
+    Add(app, "list", "All, or those of one plugin (the default)", list)
+        ->add_option("plugin", arguments_.name, "Short or full name")
+        ->type_name("PLUGIN");
+    CLI::App* get =
+        Add(app, "get", "All about one message, with its payload", [this] {
+          return RunPoisonGet(arguments_.name, arguments_.payload_file,
+                              session_);
+        });
+    get->add_option("name", arguments_.name, "As the list has it: counts/7")
+        ->required()
+        ->type_name("NAME");
+    get->add_option("--payload-file", arguments_.payload_file,
+                    "Write the payload there, and do not show it")
+        ->type_name("FILE");
   }
 
   // A command that changes the plugin that it names.

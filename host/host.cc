@@ -34,6 +34,7 @@
 #include "host/plugin/module_store.h"
 #include "host/plugin/plugin_folder.h"
 #include "host/plugin/plugin_set.h"
+#include "host/plugin/poison_store.h"
 #include "host/plugin/sandbox_support.h"
 #include "host/plugin/state_store.h"
 #include "host/plugins_from_config.h"
@@ -87,6 +88,7 @@ absl::Status CheckStateDir(const std::string& path) {
 // What plugins need of the host, and what may be refused.
 struct PluginParts {
   std::unique_ptr<StateStore> states;
+  std::unique_ptr<PoisonStore> poisons;  // Null: it cannot be kept.
   std::unique_ptr<ModuleStore> modules;
   std::unique_ptr<ChildSupervisor> supervisor;
   std::unique_ptr<SharedArena> arena;  // Null: the system has no memory for it.
@@ -99,6 +101,16 @@ absl::StatusOr<PluginParts> MakePluginParts(const std::string& state_dir,
   auto states = StateStore::Open(absl::StrCat(state_dir, "/plugins.db"));
   if (!states.ok()) return states.status();
   parts.states = *std::move(states);
+  std::string moved_away;
+  auto poisons =
+      PoisonStore::Open(absl::StrCat(state_dir, "/poison.db"), &moved_away);
+  if (!moved_away.empty()) LogError("host", moved_away);
+  if (poisons.ok()) {
+    parts.poisons = *std::move(poisons);
+  } else {
+    LogError("host",
+             "poison messages are not kept: ", poisons.status().message());
+  }
   auto modules = ModuleStore::Open(state_dir);
   if (!modules.ok()) return modules.status();
   parts.modules = *std::move(modules);
@@ -166,7 +178,8 @@ class Host::Rooms {
                   [this](absl::string_view id, const DesiredState& state) {
                     return parts_.states->Write(id, state);
                   },
-                  [this](absl::string_view id) { ForgetPlugin(id); }},
+                  [this](absl::string_view id) { ForgetPlugin(id); },
+                  parts_.poisons.get()},
                  [this](const std::string& id, const std::string& module) {
                    return FindPlugin(id, module);
                  }),
@@ -344,6 +357,10 @@ class Host::Rooms {
     if (!forgotten.ok()) {
       LogError(absl::StrCat("plugins/", id), forgotten.message());
     }
+    if (parts_.poisons == nullptr) return;
+    const std::string name = absl::StrCat("plugins/", id);
+    const absl::Status poisons = parts_.poisons->Forget(name);
+    if (!poisons.ok()) LogError(name, poisons.message());
   }
 
   // "plugins/..." of those whose full queue holds a source up now.

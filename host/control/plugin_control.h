@@ -6,9 +6,11 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "host/control/plugin_operation.h"
 #include "host/control/plugin_stats.h"
 #include "host/control/plugin_status.h"
+#include "host/control/poison_message.h"
 
 namespace weir {
 
@@ -42,6 +44,16 @@ class PluginControl {
   // All slots by name, those that were refused too.
   virtual std::vector<PluginStatus> List() const = 0;
   virtual std::vector<PluginStats> Stats() const = 0;
+
+  // What is kept of the messages that `parent`, "plugins/counts" or "plugins/-"
+  // for all, died of: newest first, and without their bytes. Waits for a disk.
+  // Returns NotFound PLUGIN_NOT_FOUND, and Unavailable or DataLoss if what is
+  // kept cannot be read.
+  virtual absl::StatusOr<std::vector<PoisonMessage>> ListPoison(
+      absl::string_view parent) const = 0;
+  // The whole one. Returns NotFound POISON_MESSAGE_NOT_FOUND, and as above.
+  virtual absl::StatusOr<PoisonMessage> GetPoison(absl::string_view plugin,
+                                                  uint64_t number) const = 0;
 
   // Messages dropped over all handlers, also those that are gone. Monotonic.
   virtual uint64_t total_dropped() const = 0;

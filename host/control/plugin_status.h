@@ -77,6 +77,7 @@ struct PluginStatus {
   absl::Time update_time = absl::InfinitePast();
   absl::Time next_restart_time = absl::InfinitePast();  // FAILED, if pending.
   uint32_t restart_count = 0;
+  uint32_t poison_count = 0;    // Kept poison messages.
   int32_t pid = 0;              // Of the child; 0: none.
   std::string previous_sha256;  // What a rollback would load; empty: nothing.
   std::vector<std::string> wanted_message_types;

@@ -564,6 +564,13 @@ Books HandlerQueue::books() const {
   return BooksLocked();
 }
 
+std::optional<MessageCopy> HandlerQueue::InFlight() const {
+  MutexLock lock(&mu_);
+  const uint32_t done = ProgressLocked().done;
+  if (busy_ == nullptr || done >= busy_->taken_) return std::nullopt;
+  return CopyMessage(*busy_->messages_[busy_->begin_ + done]);
+}
+
 HandlerQueue::Snapshot HandlerQueue::Read(int64_t now_ns) const {
   MutexLock lock(&mu_);
   Snapshot snapshot;

@@ -19,6 +19,7 @@
 #include "host/pipeline/handler_slot.h"
 #include "host/pipeline/losses.h"
 #include "host/pipeline/message.h"
+#include "host/pipeline/message_copy.h"
 #include "host/pipeline/slab_pool.h"
 #include "host/sync/clock.h"
 #include "host/sync/mutex.h"
@@ -215,6 +216,9 @@ class HandlerQueue {
   Books CloseBooks() ABSL_LOCKS_EXCLUDED(mu_);
 
   Books books() const ABSL_LOCKS_EXCLUDED(mu_);
+  // A copy of the message that is in the worker's hands, made under the lock:
+  // as long as the run is not settled, the queue's hold keeps the message.
+  std::optional<MessageCopy> InFlight() const ABSL_LOCKS_EXCLUDED(mu_);
   Snapshot Read(int64_t now_ns) const ABSL_LOCKS_EXCLUDED(mu_);
   uint32_t capacity() const ABSL_LOCKS_EXCLUDED(mu_);
 

@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/base/thread_annotations.h"
@@ -22,6 +23,7 @@
 #include "host/pipeline/handler_slot.h"
 #include "host/pipeline/handler_stats.h"
 #include "host/pipeline/message.h"
+#include "host/pipeline/message_copy.h"
 #include "host/pipeline/name_table.h"
 #include "host/pipeline/slab_pool.h"
 #include "host/sync/clock.h"
@@ -78,6 +80,9 @@ class Slot final : public HandlerSlot {
   uint64_t Discard() override { return place_->queue.Discard(); }
   void ResetStats() override;
   HandlerStats Stats() override ABSL_LOCKS_EXCLUDED(mu_);
+  std::optional<MessageCopy> InFlight() override {
+    return place_->queue.InFlight();
+  }
 
   // Drops from now on what is offered, lets the handler finish until `drain` is
   // over, discards the rest and ends all instances. Returns how many messages

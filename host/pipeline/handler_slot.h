@@ -4,12 +4,14 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "host/pipeline/handler.h"
 #include "host/pipeline/handler_stats.h"
+#include "host/pipeline/message_copy.h"
 
 namespace weir {
 
@@ -94,6 +96,10 @@ class HandlerSlot {
   virtual void ResetStats() = 0;
 
   virtual HandlerStats Stats() = 0;
+
+  // A copy of the message that is in an instance's hands; nullopt if there is
+  // none.
+  virtual std::optional<MessageCopy> InFlight() = 0;
 };
 
 }  // namespace weir

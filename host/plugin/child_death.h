@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "absl/strings/string_view.h"
+#include "host/pipeline/message_copy.h"
 #include "host/plugin/child_channel.h"
 
 namespace weir {
@@ -23,8 +24,8 @@ struct ChildDeath {
   // not tell, as after SIGKILL. What the plugin wrote there itself is no proof
   // of anything.
   std::vector<std::string> frames;
-  // Of the message that was in its hands, if there was one.
-  std::optional<uint64_t> seq;
+  // The message that was in its hands, if there was one.
+  std::optional<MessageCopy> message;
 };
 
 // Reads how a child ended from what waitpid said of it, and from its own

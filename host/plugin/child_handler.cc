@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "host/pipeline/message_copy.h"
 #include "host/plugin/child_lending.h"
 #include "host/plugin/plugin_instance.h"
 #include "host/sync/system_clock.h"
@@ -291,7 +292,7 @@ RunOutcome ChildHandler::HandleMessages(
     const bool lost_one = LostOne(lent);
     MutexLock lock(&mu_);
     if (lost_one && death_.has_value()) {
-      death_->seq = messages[at + lent.head]->view.seq;
+      death_->message = CopyMessage(*messages[at + lent.head]);
     }
     return {.alive = false, .lost_one = lost_one};
   }

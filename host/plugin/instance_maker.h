@@ -12,6 +12,7 @@
 #include "absl/strings/string_view.h"
 #include "host/control/plugin_status.h"
 #include "host/pipeline/handler.h"
+#include "host/pipeline/message_copy.h"
 #include "host/plugin/plugin_host_services.h"
 #include "host/plugin/plugin_slot.h"
 
@@ -19,9 +20,10 @@ namespace weir {
 
 // How an instance of a plugin came to its end by itself. A value.
 struct InstanceDeath {
-  std::string cause;            // "SIGSEGV", "exit status 3", "hard deadline"
-  std::optional<uint64_t> seq;  // Of the message in its hands.
-  std::vector<std::string> frames;  // "x.so+0x1f3a", innermost first.
+  std::string cause;  // "SIGSEGV", "exit status 3", "hard deadline"
+  std::optional<MessageCopy> message;  // That was in its hands.
+  std::vector<std::string> frames;     // See SymbolizedStack.
+  std::string own_frame;
 };
 
 // A plugin's code, ready to be created. A value; the handler is not created

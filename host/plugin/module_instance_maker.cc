@@ -17,6 +17,7 @@
 #include "host/plugin/module_check.h"
 #include "host/plugin/probe_module.h"
 #include "host/plugin/shared_object.h"
+#include "host/plugin/symbolize.h"
 #include "host/status/annotate.h"
 
 namespace weir {
@@ -42,6 +43,7 @@ class ChildAndFile {
   ChildAndFile& operator=(const ChildAndFile&) = delete;
 
   ChildHandler& handler() { return handler_; }
+  const std::string& file() const { return file_; }
 
  private:
   const std::string file_;
@@ -149,8 +151,9 @@ MadeInstance ModuleInstanceMaker::InChild(
   made.death = [child]() -> std::optional<InstanceDeath> {
     std::optional<ChildDeath> death = child->handler().death();
     if (!death.has_value()) return std::nullopt;
-    return InstanceDeath{std::move(death->cause), death->seq,
-                         std::move(death->frames)};
+    SymbolizedStack stack = Symbolize(child->file(), std::move(death->frames));
+    return InstanceDeath{std::move(death->cause), std::move(death->message),
+                         std::move(stack.frames), std::move(stack.own_frame)};
   };
   made.cpu_seconds = [child] { return child->handler().usage().cpu_seconds; };
   made.rss_bytes = [child] { return child->handler().usage().rss_bytes; };

@@ -72,9 +72,8 @@ Event PluginHungEvent(const PluginStatus& status, absl::Duration busy_for) {
   return event;
 }
 
-Event PluginCrashedEvent(const PluginStatus& status, absl::string_view cause,
-                         std::optional<uint64_t> seq,
-                         const std::vector<std::string>& frames,
+Event PluginCrashedEvent(const PluginStatus& status, const InstanceDeath& death,
+                         const std::optional<PoisonMessage>& poison,
                          uint64_t queued) {
   Event event;
   event.type = "weir.plugin.crashed";
@@ -83,11 +82,16 @@ Event PluginCrashedEvent(const PluginStatus& status, absl::string_view cause,
   event.severity = Severity::kError;
   event.json = absl::StrCat(
       "{\"plugin\":", ToJsonString(status.name),
-      ",\"cause\":", ToJsonString(cause), ",\"generation\":", status.generation,
-      ",\"sha256\":", ToJsonString(status.sha256),
-      ",\"message_sequence\":", seq.has_value() ? absl::StrCat(*seq) : "null",
+      ",\"cause\":", ToJsonString(death.cause),
+      ",\"generation\":", status.generation,
+      ",\"sha256\":", ToJsonString(status.sha256), ",\"message_sequence\":",
+      poison.has_value() ? absl::StrCat(poison->message.seq) : "null",
+      ",\"message_type\":",
+      poison.has_value() ? ToJsonString(poison->type) : "null",
+      ",\"fingerprint\":",
+      poison.has_value() ? ToJsonString(poison->fingerprint) : "null",
       ",\"queued_messages\":", queued, ",\"frames\":[",
-      absl::StrJoin(frames, ",",
+      absl::StrJoin(death.frames, ",",
                     [](std::string* out, const std::string& frame) {
                       out->append(ToJsonString(frame));
                     }),

@@ -3,13 +3,13 @@
 
 #include <cstdint>
 #include <optional>
-#include <string>
-#include <vector>
 
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "host/control/plugin_status.h"
+#include "host/control/poison_message.h"
 #include "host/pipeline/event.h"
+#include "host/plugin/instance_maker.h"
 
 namespace weir {
 
@@ -23,11 +23,10 @@ Event PluginStateEvent(const PluginStatus& status);
 // weir.plugin.hung, WARNING: the plugin has been in one message for `busy_for`.
 Event PluginHungEvent(const PluginStatus& status, absl::Duration busy_for);
 
-// weir.plugin.crashed, ERROR: an instance died. `queued` messages wait for the
-// next one.
-Event PluginCrashedEvent(const PluginStatus& status, absl::string_view cause,
-                         std::optional<uint64_t> seq,
-                         const std::vector<std::string>& frames,
+// weir.plugin.crashed, ERROR: an instance died, and of what message, if it had
+// one. `queued` messages wait for the next one.
+Event PluginCrashedEvent(const PluginStatus& status, const InstanceDeath& death,
+                         const std::optional<PoisonMessage>& poison,
                          uint64_t queued);
 
 }  // namespace weir

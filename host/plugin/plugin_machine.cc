@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 #include "host/plugin/plugin_events.h"
 
@@ -83,7 +84,13 @@ PluginMachine::PluginMachine(PluginSlotSpec spec,
       slot_(MakeSlot(surroundings.registry, spec)),
       spec_(std::move(spec)),
       restarts_(spec_.options.max_crashes, spec_.options.seed),
-      status_(FirstStatus(spec_)) {}
+      status_(FirstStatus(spec_)) {
+  if (around_.poisons == nullptr) return;
+  const uint32_t poison_count =
+      around_.poisons->Count(absl::StrCat("plugins/", spec_.id));
+  MutexLock lock(&mu_);
+  status_.poison_count = poison_count;
+}
 
 PluginMachine::~PluginMachine() {
   EndPrevious();
@@ -205,6 +212,12 @@ void PluginMachine::Adopt(Running next) {
 void PluginMachine::EndCurrent() {
   if (!current_.has_value()) return;
   slot_->End(current_->instance);
+  if (current_->made.death && reported_generation_ != current_->generation) {
+    // One that had to be killed in its message, to come to an end.
+    if (const auto death = current_->made.death(); death.has_value()) {
+      KeepPoison(PoisonOf(*death));
+    }
+  }
   {
     MutexLock lock(&mu_);
     if (cpu_seconds_) ended_cpu_seconds_ += cpu_seconds_();
@@ -235,21 +248,34 @@ void PluginMachine::InstanceGone(uint64_t generation) {
     ++crashes_;
   }
   const InstanceDeath told = death.value_or(InstanceDeath{.cause = "died"});
+  reported_generation_ = generation;
+  const std::optional<PoisonMessage> poison = PoisonOf(told);
+  // The next instance first, then the disk.
+  const absl::Cleanup keep = [&] { KeepPoison(poison); };
   const absl::Time started = current_->since;
   const uint64_t queued = slot_->Stats().books.queued;
-  Publish(
-      PluginCrashedEvent(status(), told.cause, told.seq, told.frames, queued));
+  Publish(PluginCrashedEvent(status(), told, poison, queued));
   if (previous_.has_value()) {
     return FallBack(absl::StrCat("rolled back: ", told.cause, " on probation"),
                     kSupervisor);
   }
   EndCurrent();
-  OnCrash(told.cause, started);
+  OnCrash(told.cause, started,
+          poison.has_value() ? poison->fingerprint : std::string());
 }
 
 // Decides what comes after a crash, or a start that came to none.
-void PluginMachine::OnCrash(const std::string& cause, absl::Time started) {
+void PluginMachine::OnCrash(const std::string& cause, absl::Time started,
+                            const std::string& fingerprint) {
   const absl::Time now = around_.clock.Now();
+  if (!fingerprint.empty() && restarts_.IsSameMessageAgain(fingerprint, now)) {
+    return Quarantine(
+        absl::StrCat(RestartPolicy::kSameMessage,
+                     " crashes of messages with one fingerprint, ", fingerprint,
+                     ", the last: ", cause,
+                     "; ListPoisonMessages has the message"),
+        kSupervisor);
+  }
   const auto delay = restarts_.OnCrash(started, now);
   if (!delay.has_value()) {
     return Quarantine(absl::StrCat(restarts_.Crashes(now),
@@ -318,15 +344,20 @@ void PluginMachine::Hang(absl::Duration busy_for) {
   }
   if (current_->made.handler->Kill("hard deadline")) return;
   const absl::Time started = current_->since;
-  Publish(PluginCrashedEvent(status(), "hard deadline", std::nullopt, {},
-                             slot_->Stats().books.queued));
+  const InstanceDeath death = {.cause = "hard deadline",
+                               .message = slot_->InFlight()};
+  reported_generation_ = current_->generation;
+  const std::optional<PoisonMessage> poison = PoisonOf(death);
+  const absl::Cleanup keep = [&] { KeepPoison(poison); };
+  Publish(
+      PluginCrashedEvent(status(), death, poison, slot_->Stats().books.queued));
   if (previous_.has_value()) {
     return FallBack("rolled back: hard deadline on probation", kSupervisor);
   }
   EndCurrent();
   OnCrash(absl::StrCat("in one message for ", absl::FormatDuration(busy_for),
                        ", longer than its hard deadline; abandoned"),
-          started);
+          started, poison.has_value() ? poison->fingerprint : std::string());
 }
 
 // Gives the turn back to the instance that waits for the end of the probation.

@@ -16,6 +16,7 @@
 #include "host/control/plugin_operation.h"
 #include "host/control/plugin_stats.h"
 #include "host/control/plugin_status.h"
+#include "host/control/poison_message.h"
 #include "host/pipeline/event.h"
 #include "host/pipeline/event_sink.h"
 #include "host/pipeline/handler_registry.h"
@@ -27,6 +28,7 @@
 #include "host/plugin/instance_maker.h"
 #include "host/plugin/plugin_host_services.h"
 #include "host/plugin/plugin_slot.h"
+#include "host/plugin/poison_keeper.h"
 #include "host/plugin/restart_policy.h"
 #include "host/sync/clock.h"
 #include "host/sync/mutex.h"
@@ -47,6 +49,7 @@ struct PluginSurroundings {
   std::function<absl::Status(absl::string_view id, const DesiredState&)> keep;
   // Forgets it, with the slot.
   std::function<void(absl::string_view id)> forget;
+  PoisonKeeper* poisons = nullptr;  // Null: what they die of is not kept.
 };
 
 // The states of one plugin's slot, and what leads from one to another:
@@ -134,7 +137,12 @@ class PluginMachine {
   absl::StatusOr<Running> Prepare(const PluginSlotSpec& spec,
                                   absl::string_view sha256);
   void Restart();
-  void OnCrash(const std::string& cause, absl::Time started);
+  // `fingerprint` of the message that it died of; empty: it had none.
+  void OnCrash(const std::string& cause, absl::Time started,
+               const std::string& fingerprint = "");
+  std::optional<PoisonMessage> PoisonOf(const InstanceDeath& death) const;
+  void KeepPoison(const std::optional<PoisonMessage>& poison)
+      ABSL_LOCKS_EXCLUDED(mu_);
   void Hang(absl::Duration busy_for);
   uint64_t Stop(absl::Duration drain);
   void Quarantine(const std::string& reason, const std::string& actor);
@@ -164,6 +172,7 @@ class PluginMachine {
   bool hung_ = false;               // And told.
   uint64_t killed_generation_ = 0;  // At its hard deadline; its end comes.
   uint64_t last_generation_ = 0;
+  uint64_t reported_generation_ = 0;  // Whose death was told.
   DesiredState desired_;
 
   mutable Mutex mu_;

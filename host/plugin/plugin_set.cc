@@ -10,6 +10,23 @@
 #include "host/status/error_info.h"
 
 namespace weir {
+namespace {
+
+absl::Status NoSuch(absl::string_view name) {
+  return MakeError(absl::StatusCode::kNotFound,
+                   absl::StrCat("no plugin is called \"", name,
+                                "\"; ListPlugins names them"),
+                   {.reason = "PLUGIN_NOT_FOUND",
+                    .metadata = {{"name", std::string(name)}}});
+}
+
+absl::Status NotKept() {
+  return absl::UnavailableError(
+      "poison messages are not kept: their file could not be opened when the "
+      "host started; its log says why");
+}
+
+}  // namespace
 
 PluginSet::PluginSet(PluginSurroundings surroundings, FindSpec find_spec)
     : surroundings_(std::move(surroundings)),
@@ -103,12 +120,7 @@ void PluginSet::Do(PluginOperation operation, Reply reply) {
   operation.name = absl::StrCat("plugins/", id);
   std::shared_ptr<PluginLife> life = Find(id);
   if (life == nullptr && operation.kind != Kind::kLoad) {
-    return reply(
-        MakeError(absl::StatusCode::kNotFound,
-                  absl::StrCat("no plugin is called \"", operation.name,
-                               "\"; ListPlugins names them"),
-                  {.reason = "PLUGIN_NOT_FOUND",
-                   .metadata = {{"name", operation.name}}}));
+    return reply(NoSuch(operation.name));
   }
   std::optional<PluginSlotSpec> fresh;
   if (operation.kind == Kind::kLoad || operation.kind == Kind::kUpgrade) {
@@ -205,6 +217,27 @@ std::vector<PluginStatus> PluginSet::List() const {
   std::vector<PluginStatus> list;
   for (const auto& life : lives()) list.push_back(life->status());
   return list;
+}
+
+absl::StatusOr<std::vector<PoisonMessage>> PluginSet::ListPoison(
+    absl::string_view parent) const {
+  const absl::string_view id = absl::StripPrefix(parent, "plugins/");
+  if (id != "-" && Find(std::string(id)) == nullptr) return NoSuch(parent);
+  if (surroundings_.poisons == nullptr) return NotKept();
+  return surroundings_.poisons->List(parent);
+}
+
+absl::StatusOr<PoisonMessage> PluginSet::GetPoison(absl::string_view plugin,
+                                                   uint64_t number) const {
+  if (surroundings_.poisons == nullptr) return NotKept();
+  absl::StatusOr<PoisonMessage> poison =
+      surroundings_.poisons->Get(plugin, number);
+  if (!absl::IsNotFound(poison.status())) return poison;
+  return MakeError(
+      absl::StatusCode::kNotFound, poison.status().message(),
+      {.reason = "POISON_MESSAGE_NOT_FOUND",
+       .metadata = {
+           {"name", absl::StrCat(plugin, "/poisonMessages/", number)}}});
 }
 
 std::vector<PluginStats> PluginSet::Stats() const {

@@ -14,6 +14,7 @@
 #include "host/control/plugin_operation.h"
 #include "host/control/plugin_stats.h"
 #include "host/control/plugin_status.h"
+#include "host/control/poison_message.h"
 #include "host/plugin/desired_state.h"
 #include "host/plugin/folder_plan.h"
 #include "host/plugin/plugin_life.h"
@@ -68,6 +69,10 @@ class PluginSet final : public PluginControl {
       ABSL_LOCKS_EXCLUDED(mu_);
   std::vector<PluginStatus> List() const override ABSL_LOCKS_EXCLUDED(mu_);
   std::vector<PluginStats> Stats() const override ABSL_LOCKS_EXCLUDED(mu_);
+  absl::StatusOr<std::vector<PoisonMessage>> ListPoison(
+      absl::string_view parent) const override ABSL_LOCKS_EXCLUDED(mu_);
+  absl::StatusOr<PoisonMessage> GetPoison(absl::string_view plugin,
+                                          uint64_t number) const override;
   uint64_t total_dropped() const override {
     return surroundings_.registry.total_dropped();
   }

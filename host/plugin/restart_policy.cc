@@ -16,8 +16,21 @@ std::optional<absl::Duration> RestartPolicy::OnCrash(absl::Time started,
   return absl::Trunc(delay * factor(random_), absl::Milliseconds(1));
 }
 
+bool RestartPolicy::IsSameMessageAgain(const std::string& fingerprint,
+                                       absl::Time now) {
+  if (max_crashes_ == 0) return false;
+  std::erase_if(by_fingerprint_, [&](const auto& entry) {
+    return entry.second.back() < now - kSameMessageWindow;
+  });
+  std::deque<absl::Time>& deaths = by_fingerprint_[fingerprint];
+  deaths.push_back(now);
+  while (deaths.front() < now - kSameMessageWindow) deaths.pop_front();
+  return deaths.size() >= kSameMessage;
+}
+
 void RestartPolicy::Reset() {
   crashes_.clear();
+  by_fingerprint_.clear();
   next_ = absl::ZeroDuration();
 }
 

@@ -1,10 +1,13 @@
 #ifndef WEIR_HOST_PLUGIN_RESTART_POLICY_H_
 #define WEIR_HOST_PLUGIN_RESTART_POLICY_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <optional>
 #include <random>
+#include <string>
 
 #include "absl/time/time.h"
 
@@ -28,6 +31,11 @@ class RestartPolicy {
   // Crashes are counted over this time.
   static constexpr absl::Duration kWindow = absl::Minutes(10);
 
+  // So many deaths with one fingerprint in this time are too many, however few
+  // there are in all.
+  static constexpr size_t kSameMessage = 3;
+  static constexpr absl::Duration kSameMessageWindow = absl::Hours(1);
+
   // `max_crashes` in kWindow are suffered; 0: any number. Equal seeds, equal
   // delays.
   RestartPolicy(uint32_t max_crashes, uint64_t seed)
@@ -36,6 +44,12 @@ class RestartPolicy {
   // It died at `now`, having lived since `started`. Returns how long to wait,
   // or nullopt if that was one crash too many.
   std::optional<absl::Duration> OnCrash(absl::Time started, absl::Time now);
+
+  // It died of a message with `fingerprint` at `now`. Returns whether that was
+  // the kSameMessage-th one in kSameMessageWindow: the defect is known, and the
+  // next such message will do the same. Never, if any number of crashes is
+  // suffered.
+  bool IsSameMessageAgain(const std::string& fingerprint, absl::Time now);
 
   // Forgets everything: an operator took it in hand.
   void Reset();
@@ -47,6 +61,7 @@ class RestartPolicy {
   const uint32_t max_crashes_;
   std::mt19937_64 random_;
   std::deque<absl::Time> crashes_;
+  std::map<std::string, std::deque<absl::Time>> by_fingerprint_;
   absl::Duration next_ = absl::ZeroDuration();
 };
 

@@ -12,6 +12,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
+#include "host/plugin/sql_statement.h"
 #include "host/status/annotate.h"
 
 namespace weir {
@@ -108,54 +109,6 @@ absl::Status CheckDirectory(const std::string& path) {
                           " must exist and be writable for the host's user"));
 }
 
-// One SQL statement. What is bound must live until the last Step.
-class Statement {
- public:
-  Statement(sqlite3* database, const char* sql) {
-    prepared_ = sqlite3_prepare_v2(database, sql, -1, &statement_, nullptr);
-  }
-  ~Statement() { sqlite3_finalize(statement_); }
-
-  Statement(const Statement&) = delete;
-  Statement& operator=(const Statement&) = delete;
-
-  // Binds the next parameter.
-  void Bind(absl::string_view text) {
-    // A null pointer would be a NULL.
-    sqlite3_bind_text64(statement_, ++parameter_,
-                        text.empty() ? "" : text.data(), text.size(),
-                        SQLITE_STATIC, SQLITE_UTF8);
-  }
-  void Bind(int64_t number) {
-    sqlite3_bind_int64(statement_, ++parameter_, number);
-  }
-
-  // Returns SQLITE_ROW, SQLITE_DONE or an error.
-  int Step() {
-    return prepared_ == SQLITE_OK ? sqlite3_step(statement_) : prepared_;
-  }
-
-  // Of the row, by its column.
-  bool IsNull(int column) const {
-    return sqlite3_column_type(statement_, column) == SQLITE_NULL;
-  }
-  int64_t Number(int column) const {
-    return sqlite3_column_int64(statement_, column);
-  }
-  std::string Text(int column) const {
-    // The bytes first would be those of another encoding.
-    const unsigned char* text = sqlite3_column_text(statement_, column);
-    const auto length =
-        static_cast<size_t>(sqlite3_column_bytes(statement_, column));
-    return std::string(reinterpret_cast<const char*>(text), length);
-  }
-
- private:
-  sqlite3_stmt* statement_ = nullptr;
-  int prepared_;
-  int parameter_ = 0;
-};
-
 // Brings `database` into the mode in which what is written stays written, for
 // this process alone; the order matters, since a journal in shared memory is
 // one that others may open.
@@ -168,7 +121,7 @@ absl::Status SetUp(sqlite3* database, const std::string& path) {
                    nullptr, nullptr) != SQLITE_OK) {
     return Fault(database, path);
   }
-  Statement journal(database, "PRAGMA journal_mode = WAL");
+  SqlStatement journal(database, "PRAGMA journal_mode = WAL");
   if (journal.Step() != SQLITE_ROW) return Fault(database, path);
   if (journal.Text(0) != "wal") {
     return absl::UnavailableError(absl::StrCat(
@@ -183,7 +136,7 @@ absl::Status SetUp(sqlite3* database, const std::string& path) {
 }
 
 absl::Status CheckPages(sqlite3* database, const std::string& path) {
-  Statement check(database, "PRAGMA integrity_check(1)");
+  SqlStatement check(database, "PRAGMA integrity_check(1)");
   if (check.Step() != SQLITE_ROW) return Fault(database, path);
   const std::string found = check.Text(0);
   return found == "ok" ? absl::OkStatus() : Damaged(path, found);
@@ -191,9 +144,10 @@ absl::Status CheckPages(sqlite3* database, const std::string& path) {
 
 // Makes the tables in a new file; checks in another that it is ours.
 absl::Status CheckSchema(sqlite3* database, const std::string& path) {
-  Statement count(database,
-                  "SELECT count(*), coalesce(sum(name = 'schema_version'), 0) "
-                  "FROM sqlite_schema");
+  SqlStatement count(
+      database,
+      "SELECT count(*), coalesce(sum(name = 'schema_version'), 0) "
+      "FROM sqlite_schema");
   if (count.Step() != SQLITE_ROW) return Fault(database, path);
   if (count.Number(0) == 0) {
     // A reader in the way of the writer.
@@ -210,7 +164,7 @@ absl::Status CheckSchema(sqlite3* database, const std::string& path) {
                      ": a database of something else; give the host a "
                      "state_dir of its own"));
   }
-  Statement version(database, "SELECT max(version) FROM schema_version");
+  SqlStatement version(database, "SELECT max(version) FROM schema_version");
   if (version.Step() != SQLITE_ROW) return Fault(database, path);
   if (version.Number(0) > StateStore::kSchemaVersion) {
     return absl::FailedPreconditionError(absl::StrCat(
@@ -222,12 +176,12 @@ absl::Status CheckSchema(sqlite3* database, const std::string& path) {
     return Damaged(path, absl::StrCat("schema ", version.Number(0)));
   }
   // That its tables have our columns.
-  const int code = Statement(database, kReadAll).Step();
+  const int code = SqlStatement(database, kReadAll).Step();
   if (code != SQLITE_ROW && code != SQLITE_DONE) return Fault(database, path);
   return absl::OkStatus();
 }
 
-DesiredState StateOf(const Statement& row) {
+DesiredState StateOf(const SqlStatement& row) {
   DesiredState state;
   state.desired = row.Number(1) != 0 ? DesiredState::Desired::kLoaded
                                      : DesiredState::Desired::kStopped;
@@ -276,7 +230,7 @@ absl::StatusOr<std::unique_ptr<StateStore>> StateStore::Open(
 
 absl::StatusOr<std::map<std::string, DesiredState>> StateStore::ReadAll() {
   MutexLock lock(&mu_);
-  Statement rows(database_.get(), kReadAll);
+  SqlStatement rows(database_.get(), kReadAll);
   std::map<std::string, DesiredState> states;
   int code = rows.Step();
   for (; code == SQLITE_ROW; code = rows.Step()) {
@@ -289,7 +243,7 @@ absl::StatusOr<std::map<std::string, DesiredState>> StateStore::ReadAll() {
 absl::Status StateStore::Write(absl::string_view id,
                                const DesiredState& state) {
   MutexLock lock(&mu_);
-  Statement write(database_.get(), kWrite);
+  SqlStatement write(database_.get(), kWrite);
   write.Bind(id);
   write.Bind(int64_t{state.desired == DesiredState::Desired::kLoaded});
   write.Bind(int64_t{state.paused});
@@ -310,7 +264,7 @@ absl::Status StateStore::Write(absl::string_view id,
 
 absl::Status StateStore::Forget(absl::string_view id) {
   MutexLock lock(&mu_);
-  Statement forget(database_.get(), "DELETE FROM plugin WHERE id = ?");
+  SqlStatement forget(database_.get(), "DELETE FROM plugin WHERE id = ?");
   forget.Bind(id);
   if (forget.Step() == SQLITE_DONE) return absl::OkStatus();
   return Annotate(Fault(database_.get(), path_),

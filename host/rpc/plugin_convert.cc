@@ -266,6 +266,7 @@ void ToProto(const PluginStatus& plugin, v1::Plugin* out) {
   SetTime(plugin.next_restart_time,
           [&] { return out->mutable_next_restart_time(); });
   out->set_restart_count(plugin.restart_count);
+  out->set_poison_count(plugin.poison_count);
   out->set_pid(plugin.pid);
   out->set_etag(plugin.etag);
   for (const std::string& type : plugin.wanted_message_types) {

@@ -16,8 +16,8 @@
 
 namespace weir {
 
-// weir.v1.PluginService, less CheckPlugin, UpdatePluginConfig and the methods
-// of poison messages, which answer UNIMPLEMENTED.
+// weir.v1.PluginService, less CheckPlugin, UpdatePluginConfig and
+// ReplayPoisonMessage, which answer UNIMPLEMENTED.
 //
 // What changes a plugin takes as long as a plugin takes: such a call ends when
 // PluginControl replies, and no thread of gRPC's waits meanwhile. A client that
@@ -72,6 +72,14 @@ class PluginService final : public v1::PluginService::CallbackService {
   grpc::ServerUnaryReactor* ReleasePlugin(
       grpc::CallbackServerContext* context,
       const v1::ReleasePluginRequest* request, v1::Plugin* response) override;
+  grpc::ServerUnaryReactor* ListPoisonMessages(
+      grpc::CallbackServerContext* context,
+      const v1::ListPoisonMessagesRequest* request,
+      v1::ListPoisonMessagesResponse* response) override;
+  grpc::ServerUnaryReactor* GetPoisonMessage(
+      grpc::CallbackServerContext* context,
+      const v1::GetPoisonMessageRequest* request,
+      v1::PoisonMessage* response) override;
   grpc::ServerUnaryReactor* ResetPluginStats(
       grpc::CallbackServerContext* context,
       const v1::ResetPluginStatsRequest* request,

@@ -80,10 +80,34 @@ class PluginLifeTest(harness.EndToEnd):
         details = json.loads(crashed[0]["json"])
         self.assertEqual(details["cause"], "SIGSEGV")
         self.assertEqual(details["message_sequence"], 1000)
-        self.assertIn("segv", details["frames"][0])
+        self.assertRegex(details["frames"][0], r"segv_on_seq|segv-on-seq")
+        # What it died of is kept, also when the host is not stopped but killed.
+        harness.until(lambda: self.plugin(host, "segv-on-seq")
+                      .get("poison_count") == 1, "the message is kept")
         # The other never noticed.
         counts = self.await_all(host, "counts", MESSAGES)
         self.assertEqual(int(counts["processed_ok"]), int(counts["enqueued"]))
+        host.stop(signal.SIGKILL)
+        host = self.start_host(self.dir / "weir.yaml")
+        self.assertEqual(self.plugin(host, "segv-on-seq")["poison_count"], 1)
+        poisons = self.weir(host, "--json", "plugins", "poison", "list",
+                            "segv-on-seq")
+        self.assertEqual(len(poisons), 1)
+        poison = json.loads(poisons[0])
+        self.assertEqual(poison["fingerprint"], details["fingerprint"])
+        self.assertEqual(int(poison["message_sequence"]), 1000)
+        self.assertEqual(poison["source"], "sources/ris")
+        self.assertEqual(poison["cause"], "SIGSEGV")
+        self.assertRegex(poison["frames"][0], r" (Act|HandleMessage)\+0x")
+        short = poison["name"].replace("plugins/", "").replace(
+            "poisonMessages/", "")
+        payload = self.dir / "payload"
+        self.weir(host, "plugins", "poison", "get", short, "--payload-file",
+                  str(payload))
+        # As received: a line of RIS Live.
+        self.assertEqual(json.loads(payload.read_bytes())["type"],
+                         "ris_message")
+        self.assertEqual(payload.stat().st_size, int(poison["payload_bytes"]))
 
     def test_what_crashes_always_is_quarantined_until_another_build_comes(self):
         self.put("tests/fixtures/ctor_aborts.so", "bad",

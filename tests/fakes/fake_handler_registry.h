@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -21,6 +22,7 @@
 #include "host/pipeline/handler_slot.h"
 #include "host/pipeline/handler_stats.h"
 #include "host/pipeline/message.h"
+#include "host/pipeline/message_copy.h"
 #include "host/sync/mutex.h"
 
 namespace weir {
@@ -110,6 +112,11 @@ class FakeHandlerSlot final : public HandlerSlot {
     return stats_;
   }
 
+  std::optional<MessageCopy> InFlight() override {
+    MutexLock lock(&mu_);
+    return in_flight_;
+  }
+
   // Hands `messages` to whoever has the turn, and keeps its books.
   void Dispatch(absl::Span<const Message* const> messages) {
     std::shared_ptr<Handler> handler;
@@ -139,6 +146,11 @@ class FakeHandlerSlot final : public HandlerSlot {
     on_gone();
   }
 
+  // What the instance has in its hands.
+  void set_in_flight(std::optional<MessageCopy> message) {
+    MutexLock lock(&mu_);
+    in_flight_ = std::move(message);
+  }
   // Changes what Stats answers.
   void Change(const std::function<void(HandlerStats&)>& change) {
     MutexLock lock(&mu_);
@@ -180,6 +192,7 @@ class FakeHandlerSlot final : public HandlerSlot {
   const HandlerOptions options_;
   mutable Mutex mu_;
   HandlerStats stats_ ABSL_GUARDED_BY(mu_);
+  std::optional<MessageCopy> in_flight_ ABSL_GUARDED_BY(mu_);
   std::map<uint64_t, Instance> instances_ ABSL_GUARDED_BY(mu_);
   uint64_t last_ ABSL_GUARDED_BY(mu_) = 0;
   uint64_t turn_ ABSL_GUARDED_BY(mu_) = 0;

@@ -14,6 +14,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "host/pipeline/handler.h"
+#include "host/pipeline/message_copy.h"
+#include "host/pipeline/name_table.h"
 #include "host/plugin/instance_maker.h"
 #include "host/plugin/plugin_host_services.h"
 #include "host/plugin/plugin_slot.h"
@@ -46,7 +48,12 @@ class FakeInstanceMaker final : public InstanceMaker {
       made.death = [this, generation]() -> std::optional<InstanceDeath> {
         MutexLock lock(&mu_);
         if (generation != dead_) return std::nullopt;
-        return InstanceDeath{"SIGSEGV", 7, {"x.so+0x1"}};
+        MessageCopy message;
+        message.type_id = death_type_;
+        message.seq = 7;
+        message.payload_bytes = 100;
+        return InstanceDeath{
+            "SIGSEGV", std::move(message), {"x.so+0x1 Act+0x1"}, "Act"};
       };
     }
     return made;
@@ -75,6 +82,11 @@ class FakeInstanceMaker final : public InstanceMaker {
     MutexLock lock(&mu_);
     dead_ = generation;
   }
+  // The type of the message that one dies of.
+  void set_death_type(uint16_t type) {
+    MutexLock lock(&mu_);
+    death_type_ = type;
+  }
   // "<generation> <digest or nothing>" of each that was asked for.
   std::vector<std::string> asked() const {
     MutexLock lock(&mu_);
@@ -88,6 +100,7 @@ class FakeInstanceMaker final : public InstanceMaker {
   FakeHandlerScript script_ ABSL_GUARDED_BY(mu_);
   bool in_child_ ABSL_GUARDED_BY(mu_) = false;
   uint64_t dead_ ABSL_GUARDED_BY(mu_) = 0;
+  uint16_t death_type_ ABSL_GUARDED_BY(mu_) = kTypeUpdate;
   std::vector<std::string> asked_ ABSL_GUARDED_BY(mu_);
   const std::shared_ptr<FakeHandlerRecord> record_ =
       std::make_shared<FakeHandlerRecord>();

@@ -8,11 +8,14 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "host/control/plugin_control.h"
 #include "host/control/plugin_operation.h"
 #include "host/control/plugin_stats.h"
 #include "host/control/plugin_status.h"
+#include "host/control/poison_message.h"
 #include "host/sync/mutex.h"
 
 namespace weir {
@@ -34,6 +37,28 @@ class FakePluginControl final : public PluginControl {
     return stats;
   }
   uint64_t total_dropped() const override { return 3; }
+  absl::StatusOr<std::vector<PoisonMessage>> ListPoison(
+      absl::string_view parent) const override {
+    std::vector<PoisonMessage> list;
+    for (const PoisonMessage& poison : poisons_) {
+      if (parent == "plugins/-" || parent == poison.plugin) {
+        list.push_back(poison);
+      }
+    }
+    return list;
+  }
+  absl::StatusOr<PoisonMessage> GetPoison(absl::string_view plugin,
+                                          uint64_t number) const override {
+    for (const PoisonMessage& poison : poisons_) {
+      if (poison.plugin == plugin && poison.number == number) return poison;
+    }
+    return absl::NotFoundError("no such poison message");
+  }
+
+  // What is kept, newest first. Before any call that asks for it.
+  void set_poisons(std::vector<PoisonMessage> poisons) {
+    poisons_ = std::move(poisons);
+  }
 
   void Do(PluginOperation operation, Reply reply) override
       ABSL_LOCKS_EXCLUDED(mu_) {
@@ -90,6 +115,7 @@ class FakePluginControl final : public PluginControl {
 
  private:
   const std::vector<PluginStatus> plugins_;
+  std::vector<PoisonMessage> poisons_;
 
   mutable Mutex mu_;
   CondVar changed_;

@@ -115,9 +115,9 @@ class ChildCommitTest : public testing::TestWithParam<const char*> {
       }
       ASSERT_TRUE(handler->death().has_value());
       EXPECT_EQ(handler->death()->cause, "SIGKILL");
-      EXPECT_EQ(handler->death()->seq.has_value(), outcome.lost_one);
+      EXPECT_EQ(handler->death()->message.has_value(), outcome.lost_one);
       if (!outcome.lost_one) return;
-      EXPECT_EQ(handler->death()->seq, next);
+      EXPECT_EQ(handler->death()->message->seq, next);
       books.lost[next++] = true;
       return;
     }

@@ -209,7 +209,9 @@ TEST_P(ChildHandlerTest, LosesOneMessageToACrashAndTellsWhichAndWhere) {
     ASSERT_TRUE(death.has_value());
     EXPECT_EQ(death->cause, c.cause);
     EXPECT_EQ(death->signal, c.signal);
-    EXPECT_EQ(death->seq, 3u);
+    ASSERT_TRUE(death->message.has_value());
+    EXPECT_EQ(death->message->seq, 3u);
+    EXPECT_EQ(death->message->payload(), "{\"a\": 1}");
     if (c.reports) {
       EXPECT_THAT(death->frames,
                   Contains(StartsWith(absl::StrCat(c.fixture, ".so+0x"))));
@@ -247,7 +249,8 @@ TEST_P(ChildHandlerTest, EndsACallThatHangsWhenItIsTold) {
   EXPECT_EQ(done_, 2u);
   ASSERT_TRUE(handler->death().has_value());
   EXPECT_EQ(handler->death()->cause, "hard deadline");
-  EXPECT_EQ(handler->death()->seq, 3u);
+  ASSERT_TRUE(handler->death()->message.has_value());
+  EXPECT_EQ(handler->death()->message->seq, 3u);
   EXPECT_THAT(handler->death()->frames, Contains(StartsWith("hang_spin.so+")));
   EXPECT_FALSE(handler->Kill("again")) << "there is nobody left";
 }
@@ -274,7 +277,7 @@ TEST_P(ChildHandlerTest, TellsOfAChildThatDiesBetweenRuns) {
   EXPECT_FALSE(outcome.alive);
   EXPECT_FALSE(outcome.lost_one);
   EXPECT_EQ(handler->death()->cause, "SIGKILL");
-  EXPECT_EQ(handler->death()->seq, std::nullopt);
+  EXPECT_FALSE(handler->death()->message.has_value());
   EXPECT_FALSE(handler->WantsMessage("UPDATE"));
   EXPECT_EQ(handler->QueueCapacity(), 0);
 }

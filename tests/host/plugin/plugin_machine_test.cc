@@ -16,6 +16,7 @@
 #include "tests/fakes/fake_event_sink.h"
 #include "tests/fakes/fake_handler_registry.h"
 #include "tests/fakes/fake_instance_maker.h"
+#include "tests/fakes/fake_poison_keeper.h"
 
 namespace weir {
 namespace {
@@ -51,7 +52,7 @@ class PluginMachineTest : public testing::Test {
               kept_ = state;
               return absl::OkStatus();
             },
-            [](absl::string_view) {}},
+            [](absl::string_view) {}, &poisons_},
         [this](uint64_t generation) { gone_.push_back(generation); });
     machine_->Begin(desired);
   }
@@ -83,6 +84,7 @@ class PluginMachineTest : public testing::Test {
   FakeEventSink sink_;
   FakeHandlerRegistry registry_;
   FakeInstanceMaker maker_;
+  FakePoisonKeeper poisons_;
   NameTable types_, sources_;
   PluginSlotSpec spec_;
   DesiredState kept_;
@@ -109,7 +111,7 @@ TEST_F(PluginMachineTest, RestartsAPluginThatCrashedAtOnceWithTheSameCode) {
   ASSERT_EQ(crashes.size(), 1u);
   EXPECT_THAT(crashes[0], HasSubstr(R"("cause":"SIGSEGV")"));
   EXPECT_THAT(crashes[0], HasSubstr(R"("message_sequence":7)"));
-  EXPECT_THAT(crashes[0], HasSubstr(R"("frames":["x.so+0x1"])"));
+  EXPECT_THAT(crashes[0], HasSubstr(R"("frames":["x.so+0x1 Act+0x1"])"));
 }
 
 TEST_F(PluginMachineTest, WaitsBeforeTheSecondRestartAndQueuesMeanwhile) {
@@ -130,10 +132,82 @@ TEST_F(PluginMachineTest, WaitsBeforeTheSecondRestartAndQueuesMeanwhile) {
   EXPECT_EQ(machine_->next_due(), absl::InfiniteFuture());
 }
 
+TEST_F(PluginMachineTest, KeepsTheMessageThatItDiedOf) {
+  maker_.set_in_child(true);
+  Make();
+  EXPECT_EQ(machine_->status().poison_count, 0u);
+  Crash();
+  EXPECT_EQ(state(), State::kRunning);
+  EXPECT_EQ(machine_->status().poison_count, 1u);
+  const auto poison = poisons_.Get("plugins/x", 1);
+  ASSERT_TRUE(poison.ok());
+  EXPECT_EQ(poison->plugin_sha256, "aa");
+  EXPECT_EQ(poison->generation, 1u);
+  EXPECT_EQ(poison->type, "UPDATE");
+  EXPECT_EQ(poison->source, "sources/OTHER");
+  EXPECT_EQ(poison->cause, "SIGSEGV");
+  EXPECT_EQ(poison->message.seq, 7u);
+  EXPECT_THAT(poison->frames, ElementsAre("x.so+0x1 Act+0x1"));
+  machine_.reset();
+  Make();
+  EXPECT_EQ(machine_->status().poison_count, 1u) << "also the next time";
+}
+
+TEST_F(PluginMachineTest, KeepsTheMessageOfAHangThatItCanOnlyAbandon) {
+  Make();
+  MessageCopy message;
+  message.type_id = kTypeState;
+  message.seq = 12;
+  slot().set_in_flight(message);
+  slot().Change([](HandlerStats& stats) { stats.busy_for = absl::Hours(1); });
+  machine_->Watch();
+  const auto poison = poisons_.Get("plugins/x", 1);
+  ASSERT_TRUE(poison.ok());
+  EXPECT_EQ(poison->type, "STATE");
+  EXPECT_EQ(poison->message.seq, 12u);
+  EXPECT_EQ(poison->cause, "hard deadline");
+}
+
+TEST_F(PluginMachineTest, QuarantinesAtTheThirdDeathOfLikeMessages) {
+  maker_.set_in_child(true);
+  spec_.options.max_crashes = 50;
+  Make();
+  for (int i = 0; i < 2; ++i) {
+    Crash();
+    clock_.Advance(absl::Minutes(20));
+    machine_->Due();
+    EXPECT_EQ(state(), State::kRunning);
+  }
+  Crash();
+  EXPECT_EQ(state(), State::kQuarantined);
+  EXPECT_THAT(machine_->status().error,
+              HasSubstr("3 crashes of messages with one fingerprint, " +
+                        poisons_.Get("plugins/x", 1)->fingerprint));
+  EXPECT_EQ(machine_->status().poison_count, 3u);
+
+  ASSERT_TRUE(Do(Kind::kRelease).ok());
+  ASSERT_TRUE(Do(Kind::kLoad).ok());
+  Crash();
+  EXPECT_EQ(state(), State::kRunning) << "an operator begins the count anew";
+}
+
+TEST_F(PluginMachineTest, NeverQuarantinesWhatMayCrashAnyNumberOfTimes) {
+  maker_.set_in_child(true);
+  spec_.options.max_crashes = 0;
+  Make();
+  for (int i = 0; i < 10; ++i) {
+    Crash();
+    clock_.Advance(absl::Minutes(1));
+    machine_->Due();
+    EXPECT_EQ(state(), State::kRunning);
+  }
+}
+
 TEST_F(PluginMachineTest, QuarantinesWhatCrashesTooOftenAndKeepsThat) {
   maker_.set_in_child(true);
   Make();
   for (int i = 0; i < 4; ++i) {
+    maker_.set_death_type(static_cast<uint16_t>(kTypeUpdate + i));
     Crash();
     clock_.Advance(absl::Seconds(1));
     machine_->Due();

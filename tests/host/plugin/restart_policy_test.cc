@@ -81,5 +81,22 @@ TEST(RestartPolicyTest, DrawsEqualDelaysOfEqualSeeds) {
   EXPECT_NE(of_a, of_c);
 }
 
+TEST(RestartPolicyTest, KnowsTheThirdDeathOfLikeMessagesWithinAnHour) {
+  const absl::Time begin = absl::UnixEpoch();
+  RestartPolicy policy(5, 1);
+  EXPECT_FALSE(policy.IsSameMessageAgain("a", begin));
+  EXPECT_FALSE(policy.IsSameMessageAgain("b", begin));
+  EXPECT_FALSE(policy.IsSameMessageAgain("a", begin + absl::Minutes(30)));
+  EXPECT_FALSE(policy.IsSameMessageAgain("a", begin + absl::Minutes(61)))
+      << "the first is long ago";
+  EXPECT_TRUE(policy.IsSameMessageAgain("a", begin + absl::Minutes(62)));
+  policy.Reset();
+  EXPECT_FALSE(policy.IsSameMessageAgain("a", begin + absl::Minutes(63)));
+  RestartPolicy patient(0, 1);
+  for (int i = 0; i < 10; ++i) {
+    EXPECT_FALSE(patient.IsSameMessageAgain("a", begin));
+  }
+}
+
 }  // namespace
 }  // namespace weir

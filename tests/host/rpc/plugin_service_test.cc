@@ -598,5 +598,92 @@ TEST_F(PluginServiceTest, WhatIsNotServedYetIsUnimplemented) {
       grpc::StatusCode::UNIMPLEMENTED);
 }
 
+PoisonMessage PoisonNumber(uint64_t number, int64_t at_s) {
+  PoisonMessage poison;
+  poison.number = number;
+  poison.plugin = "plugins/counts";
+  poison.plugin_sha256 = kSha256;
+  poison.generation = 4;
+  poison.source = "sources/ris";
+  poison.type = "UPDATE";
+  poison.first_time = absl::FromUnixSeconds(1);
+  poison.last_time = absl::FromUnixSeconds(at_s);
+  poison.count = 2;
+  poison.fingerprint = "0123456789abcdef";
+  poison.cause = "SIGSEGV";
+  poison.frames = {"counts.so+0x1 Act+0x1"};
+  poison.message.seq = 77;
+  poison.message.payload_bytes = 70'000;
+  poison.message.bytes = std::string(70'000, 'x') + "decoded";
+  return poison;
+}
+
+TEST_F(PluginServiceTest, ShowsAPoisonMessageWithTheBeginOfItsPayload) {
+  plugins_.set_poisons({PoisonNumber(7, 100)});
+  v1::GetPoisonMessageRequest request;
+  request.set_name("plugins/counts/poisonMessages/7");
+  v1::PoisonMessage poison;
+  grpc::ClientContext context;
+  const grpc::Status status =
+      stub_->GetPoisonMessage(&context, request, &poison);
+  ASSERT_TRUE(status.ok()) << status.error_message();
+  EXPECT_EQ(poison.name(), request.name());
+  EXPECT_EQ(poison.plugin_sha256(), kSha256);
+  EXPECT_EQ(poison.generation(), 4u);
+  EXPECT_EQ(poison.source(), "sources/ris");
+  EXPECT_EQ(poison.message_sequence(), 77u);
+  EXPECT_EQ(poison.message_type(), "UPDATE");
+  EXPECT_EQ(poison.first_time().seconds(), 1);
+  EXPECT_EQ(poison.last_time().seconds(), 100);
+  EXPECT_EQ(poison.count(), 2u);
+  EXPECT_EQ(poison.fingerprint(), "0123456789abcdef");
+  EXPECT_EQ(poison.cause(), "SIGSEGV");
+  EXPECT_THAT(poison.frames(), ElementsAre("counts.so+0x1 Act+0x1"));
+  EXPECT_EQ(poison.payload_bytes(), 70'000u);
+  EXPECT_EQ(poison.payload(), std::string(64 << 10, 'x'));
+}
+
+TEST_F(PluginServiceTest, RefusesAPoisonNameThatIsNone) {
+  for (const char* name :
+       {"", "plugins/counts", "plugins//poisonMessages/7", "counts/7",
+        "plugins/counts/poisonMessages/x", "plugins/counts/poisonMessages/"}) {
+    v1::GetPoisonMessageRequest request;
+    request.set_name(name);
+    v1::PoisonMessage poison;
+    grpc::ClientContext context;
+    EXPECT_EQ(stub_->GetPoisonMessage(&context, request, &poison).error_code(),
+              grpc::StatusCode::INVALID_ARGUMENT)
+        << name;
+  }
+}
+
+TEST_F(PluginServiceTest, ListsPoisonMessagesPageByPageNewestFirst) {
+  plugins_.set_poisons(
+      {PoisonNumber(3, 300), PoisonNumber(9, 200), PoisonNumber(5, 200)});
+  v1::ListPoisonMessagesRequest request;
+  request.set_parent("plugins/-");
+  request.set_page_size(1);
+  std::vector<std::string> names;
+  do {
+    v1::ListPoisonMessagesResponse response;
+    grpc::ClientContext context;
+    ASSERT_TRUE(stub_->ListPoisonMessages(&context, request, &response).ok());
+    for (const auto& poison : response.poison_messages()) {
+      names.push_back(poison.name());
+      EXPECT_THAT(poison.payload(), IsEmpty());
+    }
+    request.set_page_token(response.next_page_token());
+  } while (!request.page_token().empty());
+  EXPECT_THAT(names, ElementsAre("plugins/counts/poisonMessages/3",
+                                 "plugins/counts/poisonMessages/9",
+                                 "plugins/counts/poisonMessages/5"));
+  request.set_page_token("x");
+  v1::ListPoisonMessagesResponse response;
+  grpc::ClientContext context;
+  EXPECT_EQ(
+      stub_->ListPoisonMessages(&context, request, &response).error_code(),
+      grpc::StatusCode::INVALID_ARGUMENT);
+}
+
 }  // namespace
 }  // namespace weir

@@ -1,0 +1,306 @@
+#include "host/plugin/poison_store.h"
+
+#include <sqlite3.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "absl/time/time.h"
+#include "host/plugin/sql_statement.h"
+#include "weir/plugin_abi.h"
+
+namespace weir {
+namespace {
+
+// Numbers of SQLite are signed; those that are not keep their bits.
+constexpr char kMakeTable[] = R"sql(
+  PRAGMA locking_mode = EXCLUSIVE;
+  PRAGMA journal_mode = WAL;
+  PRAGMA synchronous = NORMAL;
+  CREATE TABLE IF NOT EXISTS poison (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    plugin TEXT NOT NULL,
+    sha256 TEXT NOT NULL,
+    fingerprint TEXT NOT NULL,
+    generation INTEGER NOT NULL,
+    source TEXT NOT NULL,
+    type TEXT NOT NULL,
+    cause TEXT NOT NULL,
+    frames TEXT NOT NULL,  -- One a line.
+    first_ns INTEGER NOT NULL,
+    last_ns INTEGER NOT NULL,
+    count INTEGER NOT NULL,
+    type_id INTEGER NOT NULL,
+    flags INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    ts_ns INTEGER NOT NULL,
+    recv_ns INTEGER NOT NULL,
+    source_id INTEGER NOT NULL,
+    trace_hi INTEGER NOT NULL,
+    trace_lo INTEGER NOT NULL,
+    payload_bytes INTEGER NOT NULL,
+    whole INTEGER NOT NULL,
+    fields BLOB NOT NULL,
+    bytes BLOB NOT NULL,
+    UNIQUE (plugin, sha256, fingerprint)
+  ) STRICT;
+)sql";
+
+constexpr char kKeep[] = R"sql(
+  INSERT INTO poison (plugin, sha256, fingerprint, generation, source, type,
+      cause, frames, first_ns, last_ns, count, type_id, flags, seq, ts_ns,
+      recv_ns, source_id, trace_hi, trace_lo, payload_bytes, whole, fields,
+      bytes)
+  VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?9, 1, ?10, ?11, ?12, ?13, ?14,
+      ?15, ?16, ?17, ?18, ?19, ?20, ?21)
+  ON CONFLICT (plugin, sha256, fingerprint) DO UPDATE SET
+      generation = excluded.generation, source = excluded.source,
+      cause = excluded.cause, frames = excluded.frames,
+      last_ns = excluded.last_ns, count = count + 1,
+      type_id = excluded.type_id, flags = excluded.flags, seq = excluded.seq,
+      ts_ns = excluded.ts_ns, recv_ns = excluded.recv_ns,
+      source_id = excluded.source_id, trace_hi = excluded.trace_hi,
+      trace_lo = excluded.trace_lo, payload_bytes = excluded.payload_bytes,
+      whole = excluded.whole, fields = excluded.fields, bytes = excluded.bytes
+)sql";
+
+constexpr char kTrim[] = R"sql(
+  DELETE FROM poison WHERE number IN (
+    SELECT number FROM (
+      SELECT number,
+             row_number() OVER newest AS place,
+             sum(length(bytes) + length(fields)) OVER newest AS total
+      FROM poison WHERE plugin = ?1
+      WINDOW newest AS (ORDER BY last_ns DESC, number DESC))
+    WHERE place > ?2 OR total > ?3)
+)sql";
+
+#define WEIR_POISON_COLUMNS                                                 \
+  "number, plugin, sha256, fingerprint, generation, source, type, cause, "  \
+  "frames, first_ns, last_ns, count, type_id, flags, seq, ts_ns, recv_ns, " \
+  "source_id, trace_hi, trace_lo, payload_bytes, whole"
+
+constexpr char kList[] = "SELECT " WEIR_POISON_COLUMNS
+                         " FROM poison WHERE ?1 = 'plugins/-' OR plugin = ?1 "
+                         "ORDER BY last_ns DESC, number DESC";
+constexpr char kGet[] = "SELECT " WEIR_POISON_COLUMNS
+                        ", fields, bytes FROM poison "
+                        "WHERE plugin = ?1 AND number = ?2";
+constexpr char kFind[] =
+    "SELECT " WEIR_POISON_COLUMNS
+    " FROM poison WHERE plugin = ?1 AND sha256 = ?2 AND fingerprint = ?3";
+
+#undef WEIR_POISON_COLUMNS
+
+absl::Status Fault(sqlite3* database, const std::string& path) {
+  const int code = sqlite3_errcode(database) & 0xff;
+  const std::string text =
+      absl::StrCat(path, ": ", sqlite3_errmsg(database),
+                   "; see whether the disk works and has room, or remove it: "
+                   "poison messages are then forgotten");
+  const bool damaged =
+      code == SQLITE_CORRUPT || code == SQLITE_NOTADB || code == SQLITE_ERROR;
+  return damaged ? absl::DataLossError(text) : absl::UnavailableError(text);
+}
+
+PoisonMessage Read(const SqlStatement& row) {
+  PoisonMessage poison;
+  poison.number = static_cast<uint64_t>(row.Number(0));
+  poison.plugin = row.Text(1);
+  poison.plugin_sha256 = row.Text(2);
+  poison.fingerprint = row.Text(3);
+  poison.generation = static_cast<uint64_t>(row.Number(4));
+  poison.source = row.Text(5);
+  poison.type = row.Text(6);
+  poison.cause = row.Text(7);
+  poison.frames = absl::StrSplit(row.Text(8), '\n', absl::SkipEmpty());
+  poison.first_time = absl::FromUnixNanos(row.Number(9));
+  poison.last_time = absl::FromUnixNanos(row.Number(10));
+  poison.count = static_cast<uint32_t>(row.Number(11));
+  MessageCopy& message = poison.message;
+  message.type_id = static_cast<uint16_t>(row.Number(12));
+  message.flags = static_cast<uint16_t>(row.Number(13));
+  message.seq = static_cast<uint64_t>(row.Number(14));
+  message.ts_ns = row.Number(15);
+  message.recv_ns = row.Number(16);
+  message.source_id = static_cast<uint32_t>(row.Number(17));
+  message.trace_hi = static_cast<uint64_t>(row.Number(18));
+  message.trace_lo = static_cast<uint64_t>(row.Number(19));
+  message.payload_bytes = static_cast<uint64_t>(row.Number(20));
+  message.whole = row.Number(21) != 0;
+  return poison;
+}
+
+std::vector<weir_field> FieldsOf(const std::string& blob) {
+  std::vector<weir_field> fields(blob.size() / sizeof(weir_field));
+  if (!fields.empty()) {
+    std::memcpy(fields.data(), blob.data(), fields.size() * sizeof(weir_field));
+  }
+  return fields;
+}
+
+}  // namespace
+
+void PoisonStore::Close::operator()(sqlite3* database) const {
+  sqlite3_close(database);
+}
+
+PoisonStore::PoisonStore(std::string path, Connection database)
+    : path_(std::move(path)), database_(std::move(database)) {}
+
+PoisonStore::~PoisonStore() = default;
+
+absl::StatusOr<PoisonStore::Connection> PoisonStore::TryOpen(
+    const std::string& path) {
+  sqlite3* opened = nullptr;
+  const int code = sqlite3_open_v2(
+      path.c_str(), &opened,
+      SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
+      nullptr);
+  Connection database(opened);  // There is one even then, to be asked why.
+  if (code != SQLITE_OK || sqlite3_exec(opened, kMakeTable, nullptr, nullptr,
+                                        nullptr) != SQLITE_OK) {
+    return Fault(opened, path);
+  }
+  // That the table has our columns.
+  const int first = SqlStatement(opened, kGet).Step();
+  if (first != SQLITE_ROW && first != SQLITE_DONE) return Fault(opened, path);
+  return database;
+}
+
+absl::StatusOr<std::unique_ptr<PoisonStore>> PoisonStore::Open(
+    const std::string& path, std::string* moved_away) {
+  moved_away->clear();
+  absl::StatusOr<Connection> database = TryOpen(path);
+  if (absl::IsDataLoss(database.status())) {
+    const std::string aside = absl::StrCat(path, ".damaged");
+    if (std::rename(path.c_str(), aside.c_str()) != 0) {
+      return absl::UnavailableError(
+          absl::StrCat(path, ": cannot be read, nor renamed to ", aside, ": ",
+                       std::strerror(errno)));
+    }
+    // They belong to the file that is gone.
+    std::remove(absl::StrCat(path, "-wal").c_str());
+    std::remove(absl::StrCat(path, "-shm").c_str());
+    *moved_away = absl::StrCat(database.status().message(), "; it is ", aside,
+                               " now, and a new one is begun");
+    database = TryOpen(path);
+  }
+  if (!database.ok()) return database.status();
+  return std::unique_ptr<PoisonStore>(
+      new PoisonStore(path, *std::move(database)));
+}
+
+absl::Status PoisonStore::Write(const PoisonMessage& poison) {
+  const MessageCopy& message = poison.message;
+  const std::string frames = absl::StrJoin(poison.frames, "\n");
+  SqlStatement keep(database_.get(), kKeep);
+  for (const std::string* text :
+       {&poison.plugin, &poison.plugin_sha256, &poison.fingerprint}) {
+    keep.Bind(*text);
+  }
+  keep.Bind(static_cast<int64_t>(poison.generation));
+  for (const std::string* text :
+       {&poison.source, &poison.type, &poison.cause, &frames}) {
+    keep.Bind(*text);
+  }
+  keep.Bind(absl::ToUnixNanos(poison.last_time));
+  keep.Bind(int64_t{message.type_id});
+  keep.Bind(int64_t{message.flags});
+  keep.Bind(static_cast<int64_t>(message.seq));
+  keep.Bind(message.ts_ns);
+  keep.Bind(message.recv_ns);
+  keep.Bind(int64_t{message.source_id});
+  keep.Bind(static_cast<int64_t>(message.trace_hi));
+  keep.Bind(static_cast<int64_t>(message.trace_lo));
+  keep.Bind(static_cast<int64_t>(message.payload_bytes));
+  keep.Bind(int64_t{message.whole});
+  keep.BindBlob({reinterpret_cast<const char*>(message.fields.data()),
+                 message.fields.size() * sizeof(weir_field)});
+  keep.BindBlob(message.bytes);
+  if (keep.Step() != SQLITE_DONE) return Fault(database_.get(), path_);
+  SqlStatement trim(database_.get(), kTrim);
+  trim.Bind(poison.plugin);
+  trim.Bind(kMaxMessages);
+  trim.Bind(kMaxBytes);
+  if (trim.Step() != SQLITE_DONE) return Fault(database_.get(), path_);
+  return absl::OkStatus();
+}
+
+absl::StatusOr<PoisonMessage> PoisonStore::Keep(const PoisonMessage& poison) {
+  MutexLock lock(&mu_);
+  const auto run = [this](const char* sql) {
+    return sqlite3_exec(database_.get(), sql, nullptr, nullptr, nullptr) ==
+           SQLITE_OK;
+  };
+  if (!run("BEGIN IMMEDIATE")) return Fault(database_.get(), path_);
+  const absl::Status written = Write(poison);
+  if (!written.ok() || !run("COMMIT")) {
+    const absl::Status fault =
+        written.ok() ? Fault(database_.get(), path_) : written;
+    run("ROLLBACK");
+    return fault;
+  }
+  SqlStatement find(database_.get(), kFind);
+  find.Bind(poison.plugin);
+  find.Bind(poison.plugin_sha256);
+  find.Bind(poison.fingerprint);
+  if (find.Step() != SQLITE_ROW) return Fault(database_.get(), path_);
+  return Read(find);
+}
+
+absl::StatusOr<std::vector<PoisonMessage>> PoisonStore::List(
+    absl::string_view plugin) {
+  MutexLock lock(&mu_);
+  SqlStatement rows(database_.get(), kList);
+  rows.Bind(plugin);
+  std::vector<PoisonMessage> list;
+  int code = rows.Step();
+  for (; code == SQLITE_ROW; code = rows.Step()) list.push_back(Read(rows));
+  if (code != SQLITE_DONE) return Fault(database_.get(), path_);
+  return list;
+}
+
+absl::StatusOr<PoisonMessage> PoisonStore::Get(absl::string_view plugin,
+                                               uint64_t number) {
+  MutexLock lock(&mu_);
+  SqlStatement row(database_.get(), kGet);
+  row.Bind(plugin);
+  row.Bind(static_cast<int64_t>(number));
+  const int code = row.Step();
+  if (code == SQLITE_DONE) {
+    return absl::NotFoundError(
+        absl::StrCat(plugin, "/poisonMessages/", number,
+                     ": not kept, or not any more; ListPoisonMessages names "
+                     "those that are"));
+  }
+  if (code != SQLITE_ROW) return Fault(database_.get(), path_);
+  PoisonMessage poison = Read(row);
+  poison.message.fields = FieldsOf(row.Blob(22));
+  poison.message.bytes = row.Blob(23);
+  return poison;
+}
+
+uint32_t PoisonStore::Count(absl::string_view plugin) {
+  MutexLock lock(&mu_);
+  SqlStatement count(database_.get(),
+                     "SELECT count(*) FROM poison WHERE plugin = ?");
+  count.Bind(plugin);
+  return count.Step() == SQLITE_ROW ? static_cast<uint32_t>(count.Number(0))
+                                    : 0;
+}
+
+absl::Status PoisonStore::Forget(absl::string_view plugin) {
+  MutexLock lock(&mu_);
+  SqlStatement forget(database_.get(), "DELETE FROM poison WHERE plugin = ?");
+  forget.Bind(plugin);
+  if (forget.Step() == SQLITE_DONE) return absl::OkStatus();
+  return Fault(database_.get(), path_);
+}
+
+}  // namespace weir
