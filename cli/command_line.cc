@@ -164,6 +164,7 @@ struct Arguments {
   PluginChange plugin;
   PluginNewArguments plugin_new;
   std::string payload_file;
+  PoisonTrial trial;
   std::string name;
   std::string reason;
 };
@@ -355,6 +356,32 @@ class Parser {
     get->add_option("--payload-file", arguments_.payload_file,
                     "Write the payload there, and do not show it")
         ->type_name("FILE");
+    PoisonTrial& trial = arguments_.trial;
+    CLI::App* replay =
+        Add(app, "replay", "Give it to a fresh instance, and tell",
+            [this, &trial] { return RunPoisonReplay(trial, session_); });
+    replay->add_option("name", trial.name, "As the list has it: counts/7")
+        ->required()
+        ->type_name("NAME");
+    replay
+        ->add_option("--module", trial.module,
+                     "Of another module of the folder, counts_fixed.so")
+        ->type_name("MODULE");
+    replay
+        ->add_option_function<std::string>(
+            "--deadline",
+            [&trial](const std::string& text) {
+              absl::Duration deadline;
+              if (!absl::ParseDuration(text, &deadline)) {
+                throw CLI::ValidationError(
+                    "--deadline", absl::StrCat("\"", text,
+                                               "\" is no duration, such as "
+                                               "500ms or 10s"));
+              }
+              trial.deadline = deadline;
+            },
+            "Above 0s, up to 60s; default 10s")
+        ->type_name("DURATION");
   }
 
   // A command that changes the plugin that it names.

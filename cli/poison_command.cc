@@ -1,6 +1,7 @@
 #include "cli/poison_command.h"
 
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <fstream>
 #include <memory>
@@ -14,6 +15,7 @@
 #include "cli/details.h"
 #include "cli/escape.h"
 #include "cli/human.h"
+#include "cli/interrupt.h"
 #include "cli/json.h"
 #include "cli/resource_name.h"
 #include "cli/table.h"
@@ -24,6 +26,7 @@ namespace {
 
 using weir::v1::PluginService;
 using weir::v1::PoisonMessage;
+using weir::v1::ReplayPoisonMessageResponse;
 
 constexpr char kPlugins[] = "plugins/";
 constexpr char kPoisons[] = "/poisonMessages/";
@@ -130,6 +133,54 @@ int RunPoisonGet(const std::string& name, const std::string& payload_file,
     session.out << "(the first " << Bytes(poison.payload().size()) << ")\n";
   }
   return kDone;
+}
+
+int RunPoisonReplay(const PoisonTrial& trial, Session& session) {
+  const std::unique_ptr<PluginService::Stub> stub =
+      PluginService::NewStub(session.Connect());
+  weir::v1::ReplayPoisonMessageRequest request;
+  request.set_name(PoisonName(trial.name));
+  request.set_module(trial.module);
+  if (trial.deadline.has_value()) {
+    auto& deadline = *request.mutable_deadline();
+    deadline.set_seconds(absl::ToInt64Seconds(*trial.deadline));
+    deadline.set_nanos(static_cast<int32_t>(
+        absl::ToInt64Nanoseconds(*trial.deadline % absl::Seconds(1))));
+  }
+  ReplayPoisonMessageResponse response;
+  grpc::ClientContext context;
+  // Behind others, each of which takes a minute at most.
+  context.set_deadline(std::chrono::system_clock::now() +
+                       std::chrono::minutes(5));
+  const Interrupt::Registration interrupt(session.interrupt,
+                                          [&] { context.TryCancel(); });
+  const grpc::Status status =
+      stub->ReplayPoisonMessage(&context, request, &response);
+  if (!status.ok()) return ReportFailure(status, session);
+  const bool came_through =
+      response.outcome() == ReplayPoisonMessageResponse::OUTCOME_OK;
+  if (session.json) {
+    PrintJson(response, Defaults::kPrint, session.out);
+    return came_through ? kDone : kRefused;
+  }
+  Details details = {
+      {"outcome",
+       EnumWords(ReplayPoisonMessageResponse::Outcome_Name(response.outcome()),
+                 "OUTCOME_")},
+      {"detail", response.detail()},
+      {"took", Span(ToDuration(response.handle_time()))},
+      {"events", Thousands(static_cast<uint64_t>(response.events_size()))},
+  };
+  for (const std::string& frame : response.frames()) {
+    details.emplace_back("at", frame);
+  }
+  for (const auto& event : response.events()) {
+    details.emplace_back(
+        "event",
+        absl::StrCat(event.type(), " ", event.subject(), " ", event.json()));
+  }
+  PrintDetails(details, session.out);
+  return came_through ? kDone : kRefused;
 }
 
 }  // namespace weir::cli

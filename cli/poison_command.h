@@ -1,8 +1,10 @@
 #ifndef WEIR_CLI_POISON_COMMAND_H_
 #define WEIR_CLI_POISON_COMMAND_H_
 
+#include <optional>
 #include <string>
 
+#include "absl/time/time.h"
 #include "cli/session.h"
 
 namespace weir::cli {
@@ -20,6 +22,17 @@ int RunPoisonList(const std::string& plugin, Session& session);
 // written there, byte by byte, and not shown.
 int RunPoisonGet(const std::string& name, const std::string& payload_file,
                  Session& session);
+
+struct PoisonTrial {
+  std::string name;    // As above.
+  std::string module;  // "counts_fixed.so"; empty: the code the slot has.
+  std::optional<absl::Duration> deadline;
+};
+
+// weir plugins poison replay NAME: gives it to a fresh instance, and says what
+// became of it, with what it would have emitted. Returns kRefused also if the
+// handler did not come through, so that a script can tell.
+int RunPoisonReplay(const PoisonTrial& trial, Session& session);
 
 }  // namespace weir::cli
 

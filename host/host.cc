@@ -171,8 +171,8 @@ class Host::Rooms {
         auditor_(dispatcher_, broker_, clock),
         plugin_seed_(random_()),
         maker_({*parts_.modules, *parts_.supervisor, parts_.arena.get(), types_,
-                source_names_, parts_.runner, PluginOwners(config.plugins()),
-                config.state_dir()}),
+                source_names_, clock, parts_.runner,
+                PluginOwners(config.plugins()), config.state_dir()}),
         plugins_({dispatcher_, maker_, broker_, types_, source_names_, clock,
                   &WriteLog,
                   [this](absl::string_view id, const DesiredState& state) {

@@ -11,6 +11,8 @@
 #include "host/control/plugin_stats.h"
 #include "host/control/plugin_status.h"
 #include "host/control/poison_message.h"
+#include "host/control/poison_replay.h"
+#include "host/control/trial_result.h"
 
 namespace weir {
 
@@ -54,6 +56,17 @@ class PluginControl {
   // The whole one. Returns NotFound POISON_MESSAGE_NOT_FOUND, and as above.
   virtual absl::StatusOr<PoisonMessage> GetPoison(absl::string_view plugin,
                                                   uint64_t number) const = 0;
+
+  // Gives a poison message to a fresh instance in a child of its own, never to
+  // the one that runs, and replies when that has ended. What it emits goes into
+  // the reply and nowhere else.
+  //
+  // Replies with the errors of GetPoison, also for one that was too large to be
+  // kept whole; NotFound PLUGIN_MODULE_NOT_FOUND, FailedPrecondition
+  // PLUGIN_INIT_FAILED if no instance can be
+  // made, Unavailable PLUGIN_BUSY and SERVER_DRAINING.
+  using ReplayReply = std::function<void(absl::StatusOr<TrialResult>)>;
+  virtual void ReplayPoison(PoisonReplay replay, ReplayReply reply) = 0;
 
   // Messages dropped over all handlers, also those that are gone. Monotonic.
   virtual uint64_t total_dropped() const = 0;

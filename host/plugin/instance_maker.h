@@ -15,6 +15,7 @@
 #include "host/pipeline/message_copy.h"
 #include "host/plugin/plugin_host_services.h"
 #include "host/plugin/plugin_slot.h"
+#include "host/plugin/trial.h"
 
 namespace weir {
 
@@ -57,6 +58,13 @@ class InstanceMaker {
   virtual absl::StatusOr<MadeInstance> Make(
       const PluginSlotSpec& spec, uint64_t generation, absl::string_view sha256,
       std::shared_ptr<PluginHostServices> services) = 0;
+
+  // Makes a trial of the same code, in a child whatever the settings say, with
+  // the slot's limits and configuration, but in a strict sandbox, or one with
+  // an empty directory of its own if the slot's is wider: it must not touch
+  // what the one that runs has. Errors as above.
+  virtual absl::StatusOr<std::shared_ptr<Trial>> MakeTrial(
+      const PluginSlotSpec& spec, absl::string_view sha256) = 0;
 };
 
 }  // namespace weir

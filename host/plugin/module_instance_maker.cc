@@ -1,8 +1,12 @@
 #include "host/plugin/module_instance_maker.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <cerrno>
+#include <filesystem>
 #include <optional>
+#include <system_error>
 #include <utility>
 
 #include "absl/status/status.h"
@@ -18,6 +22,7 @@
 #include "host/plugin/probe_module.h"
 #include "host/plugin/shared_object.h"
 #include "host/plugin/symbolize.h"
+#include "host/plugin/trial.h"
 #include "host/status/annotate.h"
 
 namespace weir {
@@ -48,6 +53,31 @@ class ChildAndFile {
  private:
   const std::string file_;
   ChildHandler handler_;
+};
+
+// The same for a trial.
+class TrialAndFile {
+ public:
+  TrialAndFile(ChildHandlerOptions options,
+               const ModuleInstanceMaker::Parts& parts)
+      : file_(options.module),
+        data_dir_(options.data_dir),
+        trial_(std::move(options), parts.supervisor, parts.clock) {}
+  ~TrialAndFile() {
+    unlink(file_.c_str());
+    std::error_code ignored;
+    if (!data_dir_.empty()) std::filesystem::remove_all(data_dir_, ignored);
+  }
+
+  TrialAndFile(const TrialAndFile&) = delete;
+  TrialAndFile& operator=(const TrialAndFile&) = delete;
+
+  Trial& trial() { return trial_; }
+
+ private:
+  const std::string file_;
+  const std::string data_dir_;
+  Trial trial_;
 };
 
 }  // namespace
@@ -127,13 +157,11 @@ absl::StatusOr<std::string> ModuleInstanceMaker::DataDirOf(
   return MakeDataDir(parts_.state_dir, spec.id);
 }
 
-MadeInstance ModuleInstanceMaker::InChild(
-    const PluginSlotSpec& spec, std::string run_copy, std::string data_dir,
-    std::shared_ptr<PluginHostServices> services) const {
+ChildHandlerOptions ModuleInstanceMaker::ChildOptions(
+    const PluginSlotSpec& spec, std::string run_copy,
+    std::string data_dir) const {
   const PluginSlotOptions& options = spec.options;
-  auto child = std::make_shared<ChildAndFile>(
-      ChildHandlerOptions{
-          .runner = parts_.runner,
+  return {.runner = parts_.runner,
           .module = std::move(run_copy),
           .name = spec.id,
           .config_json = spec.config_json,
@@ -144,8 +172,44 @@ MadeInstance ModuleInstanceMaker::InChild(
           .emit_limit_per_second = options.emit_limit_per_second,
           .create_deadline = options.create_deadline,
           .soft_deadline = options.soft_deadline,
-          .hard_deadline = options.hard_deadline},
-      parts_, std::move(services));
+          .hard_deadline = options.hard_deadline};
+}
+
+absl::StatusOr<std::shared_ptr<Trial>> ModuleInstanceMaker::MakeTrial(
+    const PluginSlotSpec& spec, absl::string_view sha256) {
+  absl::StatusOr<StoredModule> module = Take(spec, sha256);
+  if (!module.ok()) return module.status();
+  const absl::StatusOr<ElfReport> report =
+      CheckModule(*module, spec.allowed_sha256);
+  if (!report.ok()) return report.status();
+  // No generation of the slot: its copies are none of ours.
+  absl::StatusOr<std::string> run_copy = parts_.store.MakeRunCopy(
+      *module, absl::StrCat(spec.id, ".trial"), ++last_trial_);
+  if (!run_copy.ok()) return run_copy.status();
+  // Neither the files nor the peers of the one that runs.
+  std::string data_dir;
+  if (spec.options.sandbox != SandboxProfile::kStrict) {
+    data_dir = absl::StrCat(*run_copy, ".data");
+    if (mkdir(data_dir.c_str(), 0700) != 0 && errno != EEXIST) {
+      unlink(run_copy->c_str());
+      return absl::ErrnoToStatus(errno, data_dir);
+    }
+  }
+  ChildHandlerOptions options =
+      ChildOptions(spec, *std::move(run_copy), std::move(data_dir));
+  if (options.sandbox != SandboxProfile::kStrict) {
+    options.sandbox = SandboxProfile::kFiles;
+  }
+  auto trial = std::make_shared<TrialAndFile>(std::move(options), parts_);
+  return std::shared_ptr<Trial>(trial, &trial->trial());
+}
+
+MadeInstance ModuleInstanceMaker::InChild(
+    const PluginSlotSpec& spec, std::string run_copy, std::string data_dir,
+    std::shared_ptr<PluginHostServices> services) const {
+  auto child = std::make_shared<ChildAndFile>(
+      ChildOptions(spec, std::move(run_copy), std::move(data_dir)), parts_,
+      std::move(services));
   MadeInstance made;
   made.pid = [child] { return child->handler().pid(); };
   made.death = [child]() -> std::optional<InstanceDeath> {

@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -12,12 +13,15 @@
 #include "absl/strings/string_view.h"
 #include "host/pipeline/name_table.h"
 #include "host/pipeline/shared_arena.h"
+#include "host/plugin/child_handler.h"
 #include "host/plugin/child_supervisor.h"
 #include "host/plugin/elf_check.h"
 #include "host/plugin/instance_maker.h"
 #include "host/plugin/module_store.h"
 #include "host/plugin/plugin_host_services.h"
 #include "host/plugin/plugin_slot.h"
+#include "host/plugin/trial.h"
+#include "host/sync/clock.h"
 
 namespace weir {
 
@@ -34,6 +38,7 @@ class ModuleInstanceMaker final : public InstanceMaker {
     const SharedArena* arena;  // Null: messages are copied to children.
     const NameTable& types;
     const NameTable& sources;
+    const Clock& clock;
     std::string runner;         // The path of weir-plugin-runner.
     std::vector<uid_t> owners;  // Whose files are taken.
     std::string state_dir;      // Where data directories are; empty: nowhere.
@@ -44,16 +49,22 @@ class ModuleInstanceMaker final : public InstanceMaker {
   absl::StatusOr<MadeInstance> Make(
       const PluginSlotSpec& spec, uint64_t generation, absl::string_view sha256,
       std::shared_ptr<PluginHostServices> services) override;
+  absl::StatusOr<std::shared_ptr<Trial>> MakeTrial(
+      const PluginSlotSpec& spec, absl::string_view sha256) override;
 
  private:
   absl::StatusOr<StoredModule> Take(const PluginSlotSpec& spec,
                                     absl::string_view sha256) const;
   absl::StatusOr<std::string> DataDirOf(const PluginSlotSpec& spec) const;
+  ChildHandlerOptions ChildOptions(const PluginSlotSpec& spec,
+                                   std::string run_copy,
+                                   std::string data_dir) const;
   MadeInstance InChild(const PluginSlotSpec& spec, std::string run_copy,
                        std::string data_dir,
                        std::shared_ptr<PluginHostServices> services) const;
 
   const Parts parts_;
+  std::atomic<uint64_t> last_trial_{0};
 };
 
 }  // namespace weir

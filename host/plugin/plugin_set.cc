@@ -106,6 +106,7 @@ void PluginSet::Tick() {
 }
 
 void PluginSet::UnloadAll() {
+  replayer_.Stop();
   Reap();
   const auto all = lives();
   for (const auto& life : all) life->Stop();
@@ -238,6 +239,54 @@ absl::StatusOr<PoisonMessage> PluginSet::GetPoison(absl::string_view plugin,
       {.reason = "POISON_MESSAGE_NOT_FOUND",
        .metadata = {
            {"name", absl::StrCat(plugin, "/poisonMessages/", number)}}});
+}
+
+void PluginSet::ReplayPoison(PoisonReplay replay, ReplayReply reply) {
+  absl::StatusOr<PoisonMessage> poison =
+      GetPoison(replay.plugin, replay.number);
+  if (!poison.ok()) return reply(poison.status());
+  if (!poison->message.whole) {
+    return reply(MakeError(
+        absl::StatusCode::kNotFound,
+        absl::StrCat(replay.plugin, "/poisonMessages/", replay.number, ": of ",
+                     poison->message.payload_bytes,
+                     " bytes of payload only the begin is kept; a message is "
+                     "kept whole up to ",
+                     MessageCopy::kMaxBytes, " bytes, decoded data included"),
+        {.reason = "POISON_MESSAGE_NOT_FOUND",
+         .metadata = {{"name", replay.plugin}}}));
+  }
+  const std::string id(absl::StripPrefix(replay.plugin, "plugins/"));
+  // The code that the slot has; where it has none, what its file holds.
+  const std::shared_ptr<PluginLife> life = Find(id);
+  std::string sha256;
+  if (replay.module.empty() && life != nullptr) sha256 = life->status().sha256;
+  absl::StatusOr<PluginSlotSpec> spec = Fresh(id, replay.module);
+  if (!spec.ok()) {
+    return reply(MakeError(absl::StatusCode::kNotFound, spec.status().message(),
+                           {.reason = "PLUGIN_MODULE_NOT_FOUND",
+                            .metadata = {{"name", replay.plugin}}}));
+  }
+  TrialMessage message = {
+      .message = std::move(poison->message),
+      .type = std::move(poison->type),
+      .source = std::string(absl::StripPrefix(poison->source, "sources/"))};
+  replayer_.Replay(
+      [&maker = surroundings_.maker, spec = *std::move(spec),
+       sha256]() -> absl::StatusOr<std::shared_ptr<Trial>> {
+        if (!spec.status.ok()) return spec.status;
+        return maker.MakeTrial(spec, sha256);
+      },
+      std::move(message), replay.deadline,
+      [name = replay.plugin,
+       reply = std::move(reply)](absl::StatusOr<TrialResult> result) {
+        if (result.ok() || GetErrorInfo(result.status()).has_value()) {
+          return reply(std::move(result));
+        }
+        reply(MakeError(
+            absl::StatusCode::kFailedPrecondition, result.status().message(),
+            {.reason = "PLUGIN_INIT_FAILED", .metadata = {{"name", name}}}));
+      });
 }
 
 std::vector<PluginStats> PluginSet::Stats() const {

@@ -20,6 +20,7 @@
 #include "host/plugin/plugin_life.h"
 #include "host/plugin/plugin_machine.h"
 #include "host/plugin/plugin_slot.h"
+#include "host/plugin/poison_replayer.h"
 #include "host/sync/mutex.h"
 
 namespace weir {
@@ -73,6 +74,8 @@ class PluginSet final : public PluginControl {
       absl::string_view parent) const override ABSL_LOCKS_EXCLUDED(mu_);
   absl::StatusOr<PoisonMessage> GetPoison(absl::string_view plugin,
                                           uint64_t number) const override;
+  void ReplayPoison(PoisonReplay replay, ReplayReply reply) override
+      ABSL_LOCKS_EXCLUDED(mu_);
   uint64_t total_dropped() const override {
     return surroundings_.registry.total_dropped();
   }
@@ -95,6 +98,7 @@ class PluginSet final : public PluginControl {
 
   const PluginSurroundings surroundings_;
   const FindSpec find_spec_;
+  PoisonReplayer replayer_;
   mutable Mutex mu_;
   std::vector<std::shared_ptr<PluginLife>> leaving_ ABSL_GUARDED_BY(mu_);
   std::map<std::string, std::shared_ptr<PluginLife>> lives_

@@ -16,8 +16,8 @@
 
 namespace weir {
 
-// weir.v1.PluginService, less CheckPlugin, UpdatePluginConfig and
-// ReplayPoisonMessage, which answer UNIMPLEMENTED.
+// weir.v1.PluginService, less CheckPlugin and UpdatePluginConfig, which answer
+// UNIMPLEMENTED.
 //
 // What changes a plugin takes as long as a plugin takes: such a call ends when
 // PluginControl replies, and no thread of gRPC's waits meanwhile. A client that
@@ -80,6 +80,10 @@ class PluginService final : public v1::PluginService::CallbackService {
       grpc::CallbackServerContext* context,
       const v1::GetPoisonMessageRequest* request,
       v1::PoisonMessage* response) override;
+  grpc::ServerUnaryReactor* ReplayPoisonMessage(
+      grpc::CallbackServerContext* context,
+      const v1::ReplayPoisonMessageRequest* request,
+      v1::ReplayPoisonMessageResponse* response) override;
   grpc::ServerUnaryReactor* ResetPluginStats(
       grpc::CallbackServerContext* context,
       const v1::ResetPluginStatsRequest* request,

@@ -3,9 +3,11 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "host/rpc/proto_event_codec.h"
 #include "host/rpc/proto_time.h"
 #include "host/status/error_info.h"
 
@@ -95,6 +97,37 @@ absl::Status FillPage(const std::vector<PoisonMessage>& all,
     last = &poison;
   }
   return absl::OkStatus();
+}
+
+absl::StatusOr<PoisonReplay> ToReplay(
+    const v1::ReplayPoisonMessageRequest& request) {
+  const absl::StatusOr<PoisonName> name = ParsePoisonName(request.name());
+  if (!name.ok()) return name.status();
+  PoisonReplay replay = {.plugin = name->plugin,
+                         .number = name->number,
+                         .module = request.module()};
+  if (absl::StrContains(request.module(), '/')) {
+    return InvalidField("module", absl::StrCat("\"", request.module(),
+                                               "\" is a path; give the name of "
+                                               "a file of a plugin folder"));
+  }
+  if (request.has_deadline()) replay.deadline = FromProto(request.deadline());
+  if (replay.deadline <= absl::ZeroDuration() ||
+      replay.deadline > absl::Seconds(60)) {
+    return InvalidField("deadline",
+                        absl::StrCat(absl::FormatDuration(replay.deadline),
+                                     " is not above 0s and at most 60s"));
+  }
+  return replay;
+}
+
+void ToProto(const TrialResult& result, v1::ReplayPoisonMessageResponse* out) {
+  out->set_outcome(
+      static_cast<v1::ReplayPoisonMessageResponse::Outcome>(result.outcome));
+  out->set_detail(result.detail);
+  for (const std::string& frame : result.frames) out->add_frames(frame);
+  *out->mutable_handle_time() = ToProto(result.handle_time);
+  for (const Event& event : result.events) ToProto(event, out->add_events());
 }
 
 }  // namespace weir

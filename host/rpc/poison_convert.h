@@ -8,6 +8,8 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "host/control/poison_message.h"
+#include "host/control/poison_replay.h"
+#include "host/control/trial_result.h"
 #include "weir/v1/plugin.pb.h"
 
 // The border between poison messages as host/control has them and their protos.
@@ -36,6 +38,14 @@ void ToProto(const PoisonMessage& poison, v1::PoisonMessage* out);
 absl::Status FillPage(const std::vector<PoisonMessage>& all,
                       const v1::ListPoisonMessagesRequest& request,
                       v1::ListPoisonMessagesResponse* response);
+
+// What is to be tried. Returns InvalidArgument / INVALID_FIELD with the first
+// field at fault: `name`, `module` if it is a path, `deadline` if it is not
+// above 0 s and at most 60 s.
+absl::StatusOr<PoisonReplay> ToReplay(
+    const v1::ReplayPoisonMessageRequest& request);
+
+void ToProto(const TrialResult& result, v1::ReplayPoisonMessageResponse* out);
 
 }  // namespace weir
 

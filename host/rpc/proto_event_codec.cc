@@ -38,28 +38,32 @@ void AppendFrame(const v1::Event& event, std::string* out) {
 
 }  // namespace
 
+void ToProto(const Event& event, v1::Event* out) {
+  SetTime(event.event_time, [&] { return out->mutable_event_time(); });
+  out->set_type(event.type);
+  out->set_source(event.source);
+  out->set_subject(event.subject);
+  out->set_severity(static_cast<v1::Severity>(event.severity));
+  for (const auto& [key, value] : event.labels) {
+    (*out->mutable_labels())[key] = value;
+  }
+  if (!event.json.empty()) out->set_json(event.json);
+  if (event.extras != nullptr) AddExtras(*event.extras, out);
+  for (const weir_prefix& prefix : event.prefixes) {
+    out->add_prefixes(PrefixText(prefix));
+  }
+  out->mutable_as_numbers()->Add(event.as_numbers.begin(),
+                                 event.as_numbers.end());
+}
+
 void ProtoEventCodec::AppendFramed(const Event& event, absl::string_view id,
                                    uint64_t seq, absl::Time append_time,
                                    std::string* out) const {
   v1::Event proto;
   proto.set_id(id.data(), id.size());
   proto.set_seq(seq);
-  SetTime(event.event_time, [&] { return proto.mutable_event_time(); });
   *proto.mutable_append_time() = ToProto(append_time);
-  proto.set_type(event.type);
-  proto.set_source(event.source);
-  proto.set_subject(event.subject);
-  proto.set_severity(static_cast<v1::Severity>(event.severity));
-  for (const auto& [key, value] : event.labels) {
-    (*proto.mutable_labels())[key] = value;
-  }
-  if (!event.json.empty()) proto.set_json(event.json);
-  if (event.extras != nullptr) AddExtras(*event.extras, &proto);
-  for (const weir_prefix& prefix : event.prefixes) {
-    proto.add_prefixes(PrefixText(prefix));
-  }
-  proto.mutable_as_numbers()->Add(event.as_numbers.begin(),
-                                  event.as_numbers.end());
+  ToProto(event, &proto);
   AppendFrame(proto, out);
 }
 

@@ -8,8 +8,12 @@
 #include "absl/time/time.h"
 #include "host/pipeline/event.h"
 #include "host/pipeline/event_codec.h"
+#include "weir/v1/event.pb.h"
 
 namespace weir {
+
+// Fills in all but what the log gives an event: id, seq and append_time.
+void ToProto(const Event& event, v1::Event* out);
 
 // Writes events as elements of SubscribeResponse.events: field 1, length, and a
 // serialized weir.v1.Event. Protobuf merges whatever follows, so a response is

@@ -6,6 +6,7 @@ import os
 import pathlib
 import shutil
 import signal
+import subprocess
 
 import harness
 
@@ -65,6 +66,18 @@ class PluginLifeTest(harness.EndToEnd):
         self.assert_books_balance(books)
         return books
 
+    def replay(self, host, name, *args):
+        """What becomes of a poison message; the exit code says so, too."""
+        done = subprocess.run(
+            [harness.runfile("cli/weir"), "--server", host.unix, "--json",
+             "plugins", "poison", "replay", name, *args],
+            capture_output=True, text=True, timeout=harness.PATIENCE_S,
+            check=False)
+        result = json.loads(done.stdout)
+        self.assertEqual(done.returncode == 0,
+                         result["outcome"] == "OUTCOME_OK", done.stderr)
+        return result
+
     def test_a_crash_costs_one_message_and_the_rest_goes_to_the_next(self):
         self.put("tests/fixtures/segv_on_seq.so", "segv_on_seq",
                  "settings: {policy: block}\nconfig: {seq: 1000}\n")
@@ -91,23 +104,34 @@ class PluginLifeTest(harness.EndToEnd):
         host = self.start_host(self.dir / "weir.yaml")
         self.assertEqual(self.plugin(host, "segv-on-seq")["poison_count"], 1)
         poisons = self.weir(host, "--json", "plugins", "poison", "list",
-                            "segv-on-seq")
+                            "segv-on-seq", unix=True)
         self.assertEqual(len(poisons), 1)
         poison = json.loads(poisons[0])
         self.assertEqual(poison["fingerprint"], details["fingerprint"])
         self.assertEqual(int(poison["message_sequence"]), 1000)
         self.assertEqual(poison["source"], "sources/ris")
         self.assertEqual(poison["cause"], "SIGSEGV")
-        self.assertRegex(poison["frames"][0], r" (Act|HandleMessage)\+0x")
+        self.assertRegex(poison["frames"][0], r" (Act|HandleMessage)(\.cold)?\+0x")
         short = poison["name"].replace("plugins/", "").replace(
             "poisonMessages/", "")
         payload = self.dir / "payload"
         self.weir(host, "plugins", "poison", "get", short, "--payload-file",
-                  str(payload))
+                  str(payload), unix=True)
         # As received: a line of RIS Live.
         self.assertEqual(json.loads(payload.read_bytes())["type"],
                          "ris_message")
         self.assertEqual(payload.stat().st_size, int(poison["payload_bytes"]))
+        # The same code dies of it again, alone; other code does not.
+        before = self.plugin(host, "segv-on-seq")
+        again = self.replay(host, short)
+        self.assertEqual(again["outcome"], "OUTCOME_CRASHED")
+        self.assertEqual(again["detail"], "SIGSEGV")
+        self.put("tests/fixtures/ok_c.so", "fixed")
+        fixed = self.replay(host, short, "--module", "fixed.so")
+        self.assertEqual(fixed["outcome"], "OUTCOME_OK")
+        after = self.plugin(host, "segv-on-seq")
+        self.assertEqual(after["pid"], before["pid"], "never the running one")
+        self.assertEqual(after["poison_count"], 1)
 
     def test_what_crashes_always_is_quarantined_until_another_build_comes(self):
         self.put("tests/fixtures/ctor_aborts.so", "bad",

@@ -59,6 +59,12 @@ class FakeInstanceMaker final : public InstanceMaker {
     return made;
   }
 
+  // There is nothing here that could be tried in a child.
+  absl::StatusOr<std::shared_ptr<Trial>> MakeTrial(const PluginSlotSpec&,
+                                                   absl::string_view) override {
+    return absl::UnimplementedError("MakeTrial");
+  }
+
   // What lies in the folder, by digest.
   void PutFile(std::string digest) {
     MutexLock lock(&mu_);

@@ -16,6 +16,8 @@
 #include "host/control/plugin_stats.h"
 #include "host/control/plugin_status.h"
 #include "host/control/poison_message.h"
+#include "host/control/poison_replay.h"
+#include "host/control/trial_result.h"
 #include "host/sync/mutex.h"
 
 namespace weir {
@@ -53,6 +55,26 @@ class FakePluginControl final : public PluginControl {
       if (poison.plugin == plugin && poison.number == number) return poison;
     }
     return absl::NotFoundError("no such poison message");
+  }
+
+  void ReplayPoison(PoisonReplay replay, ReplayReply reply) override
+      ABSL_LOCKS_EXCLUDED(mu_) {
+    absl::StatusOr<TrialResult> result;
+    {
+      MutexLock lock(&mu_);
+      replays_.push_back(std::move(replay));
+      result = trial_result_;
+    }
+    reply(std::move(result));
+  }
+  void set_trial_result(absl::StatusOr<TrialResult> result)
+      ABSL_LOCKS_EXCLUDED(mu_) {
+    MutexLock lock(&mu_);
+    trial_result_ = std::move(result);
+  }
+  std::vector<PoisonReplay> replays() const ABSL_LOCKS_EXCLUDED(mu_) {
+    MutexLock lock(&mu_);
+    return replays_;
   }
 
   // What is kept, newest first. Before any call that asks for it.
@@ -121,6 +143,9 @@ class FakePluginControl final : public PluginControl {
   CondVar changed_;
   std::vector<PluginOperation> operations_ ABSL_GUARDED_BY(mu_);
   absl::StatusOr<PluginOutcome> answer_ ABSL_GUARDED_BY(mu_) = PluginOutcome();
+  std::vector<PoisonReplay> replays_ ABSL_GUARDED_BY(mu_);
+  absl::StatusOr<TrialResult> trial_result_ ABSL_GUARDED_BY(mu_) =
+      TrialResult();
   bool holds_ ABSL_GUARDED_BY(mu_) = false;
   std::vector<Reply> held_ ABSL_GUARDED_BY(mu_);
 };

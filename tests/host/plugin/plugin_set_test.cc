@@ -130,14 +130,15 @@ class PluginSetTest : public testing::Test {
   const std::unique_ptr<ModuleStore> store_ = *ModuleStore::Open(dir_);
   const std::unique_ptr<ChildSupervisor> supervisor_ =
       *ChildSupervisor::Start();
+  FakeClock clock_;
   ModuleInstanceMaker maker_{{*store_,
                               *supervisor_,
                               nullptr,
                               types_,
                               sources_,
+                              clock_,
                               "runner/weir-plugin-runner",
                               {0, geteuid()}}};
-  FakeClock clock_;
   FakeEventSink sink_;
   FakeHandlerRegistry registry_;
   std::vector<std::string> lines_;

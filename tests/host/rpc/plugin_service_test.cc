@@ -584,16 +584,11 @@ TEST_F(PluginServiceTest, ResettingAllForgivesOnlyThoseThatHaveGone) {
 TEST_F(PluginServiceTest, WhatIsNotServedYetIsUnimplemented) {
   v1::Plugin plugin;
   v1::CheckPluginResponse check;
-  v1::ListPoisonMessagesResponse poison;
   EXPECT_EQ(
       Call(&Stub::CheckPlugin, v1::CheckPluginRequest(), &check).error_code(),
       grpc::StatusCode::UNIMPLEMENTED);
   EXPECT_EQ(
       Call(&Stub::UpdatePluginConfig, v1::UpdatePluginConfigRequest(), &plugin)
-          .error_code(),
-      grpc::StatusCode::UNIMPLEMENTED);
-  EXPECT_EQ(
-      Call(&Stub::ListPoisonMessages, v1::ListPoisonMessagesRequest(), &poison)
           .error_code(),
       grpc::StatusCode::UNIMPLEMENTED);
 }
@@ -683,6 +678,50 @@ TEST_F(PluginServiceTest, ListsPoisonMessagesPageByPageNewestFirst) {
   EXPECT_EQ(
       stub_->ListPoisonMessages(&context, request, &response).error_code(),
       grpc::StatusCode::INVALID_ARGUMENT);
+}
+
+TEST_F(PluginServiceTest, TellsWhatBecameOfAReplayOnce) {
+  TrialResult result;
+  result.outcome = TrialResult::Outcome::kCrashed;
+  result.detail = "SIGSEGV";
+  result.frames = {"counts.so+0x1 Act+0x1"};
+  result.handle_time = absl::Milliseconds(3);
+  result.events.emplace_back().type = "said";
+  plugins_.set_trial_result(result);
+  v1::ReplayPoisonMessageRequest request;
+  request.set_name("plugins/counts/poisonMessages/7");
+  request.set_module("fixed.so");
+  request.mutable_deadline()->set_seconds(20);
+  request.set_request_id(kId);
+  v1::ReplayPoisonMessageResponse response;
+  for (int i = 0; i < 2; ++i) {
+    grpc::ClientContext context;
+    const grpc::Status status =
+        stub_->ReplayPoisonMessage(&context, request, &response);
+    ASSERT_TRUE(status.ok()) << status.error_message();
+  }
+  EXPECT_EQ(response.outcome(),
+            v1::ReplayPoisonMessageResponse::OUTCOME_CRASHED);
+  EXPECT_EQ(response.detail(), "SIGSEGV");
+  EXPECT_THAT(response.frames(), ElementsAre("counts.so+0x1 Act+0x1"));
+  EXPECT_EQ(response.handle_time().nanos(), 3'000'000);
+  ASSERT_EQ(response.events_size(), 1);
+  EXPECT_EQ(response.events(0).type(), "said");
+  EXPECT_THAT(response.events(0).id(), IsEmpty());
+  ASSERT_THAT(plugins_.replays(), SizeIs(1)) << "a repeat gets the answer";
+  EXPECT_EQ(plugins_.replays()[0].plugin, "plugins/counts");
+  EXPECT_EQ(plugins_.replays()[0].number, 7u);
+  EXPECT_EQ(plugins_.replays()[0].module, "fixed.so");
+  EXPECT_EQ(plugins_.replays()[0].deadline, absl::Seconds(20));
+
+  request.clear_request_id();
+  for (const int seconds : {0, 61}) {
+    request.mutable_deadline()->set_seconds(seconds);
+    grpc::ClientContext context;
+    EXPECT_EQ(
+        stub_->ReplayPoisonMessage(&context, request, &response).error_code(),
+        grpc::StatusCode::INVALID_ARGUMENT);
+  }
 }
 
 }  // namespace
