@@ -339,10 +339,11 @@ class Checker {
               "again");
       } else if (absl::StartsWith(*name, "libprotobuf") ||
                  absl::StartsWith(*name, "libgrpc")) {
-        Error("elf.needed",
-              absl::StrCat("links ", *name,
-                           ", which ends the process when it "
-                           "meets the host's own; do without it"));
+        report_.only_in_child = std::string(*name);
+        Add(PluginFinding::Level::kWarning, "elf.needed",
+            absl::StrCat("links ", *name,
+                         ", which ends the process when it meets the host's "
+                         "own; so it runs in a child only"));
       }
     }
   }

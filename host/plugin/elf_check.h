@@ -24,6 +24,9 @@ struct ElfReport {
   weir_note note = {};  // All zero if there is none.
   // Symbols that make the loader keep the library until the process ends.
   size_t unique_symbols = 0;
+  // A library that it links and that must not meet the host's own, so that it
+  // can run in a child only; empty: none. The finding is a warning.
+  std::string only_in_child;
 
   bool loadable() const;
 
@@ -47,8 +50,8 @@ struct ElfReport {
 //   elf.stack    wants no executable stack
 //   elf.tls      has no initial-exec thread-local storage: loads of such
 //                libraries fail once some 1 KiB of it is used up
-//   elf.needed   links neither protobuf nor gRPC, which end the process when
-//                they meet the host's own
+//   elf.needed   warning: links protobuf or gRPC, which end the process when
+//                they meet the host's own; such a plugin runs in a child only
 //   elf.unique   warning: has unique symbols, so it is never unmapped
 //
 // Never reads outside of `bytes`. Runs none of them. Takes microseconds.

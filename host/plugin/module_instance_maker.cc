@@ -107,6 +107,13 @@ absl::StatusOr<MadeInstance> ModuleInstanceMaker::Make(
   if (!module.ok()) return module.status();
   absl::StatusOr<ElfReport> report = CheckModule(*module, spec.allowed_sha256);
   if (!report.ok()) return report.status();
+  if (!report->only_in_child.empty() &&
+      spec.options.isolation == PluginStatus::Isolation::kInProcess) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        module->origin, ": elf.needed: links ", report->only_in_child,
+        ", which ends the process when it meets the host's own; set isolation: "
+        "child, or do without it"));
+  }
   absl::StatusOr<std::string> data_dir = DataDirOf(spec);
   if (!data_dir.ok()) return data_dir.status();
   absl::StatusOr<std::string> run_copy =

@@ -144,12 +144,6 @@ TEST(ElfCheckTest, FindsEachDefectThatIsMadeInAGoodPlugin) {
            {"a stack of which nothing is said",
             [](auto& b) { Segment(b, PT_GNU_STACK)->p_type = PT_NULL; },
             "elf.stack: "},
-           {"protobuf",
-            [](auto& b) {
-              const size_t at = b.find("libc.so.6");
-              b.replace(at, 9, "libgrpc++");
-            },
-            "elf.needed: links libgrpc++"},
            {"a note that is cut", [](auto& b) { Note(b)->descsz = 8; },
             "elf.note: its weir note is shorter"},
            {"a name without an end",
@@ -200,6 +194,17 @@ TEST(ElfCheckTest, OnlyWarnsOfUniqueSymbols) {
   EXPECT_EQ(report.unique_symbols, 1u);
   EXPECT_EQ(report.findings.back().check, "elf.unique");
   EXPECT_EQ(report.findings.back().level, PluginFinding::Level::kWarning);
+}
+
+TEST(ElfCheckTest, LetsWhatLinksGrpcOrProtobufRunInAChildOnly) {
+  std::string bytes = Good();
+  EXPECT_EQ(CheckElf(bytes).only_in_child, "");
+  bytes.replace(bytes.find("libc.so.6"), 9, "libgrpc++");
+  const ElfReport report = CheckElf(bytes);
+  EXPECT_TRUE(report.loadable());
+  EXPECT_EQ(report.only_in_child, "libgrpc++");
+  ASSERT_THAT(report.findings, testing::SizeIs(1));
+  EXPECT_EQ(report.findings[0].check, "elf.needed");
 }
 
 }  // namespace
