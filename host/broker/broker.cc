@@ -86,11 +86,14 @@ Broker::Broker(const BrokerOptions& options, std::string epoch,
       clock_(clock),
       log_(options.log, std::move(epoch), codec, clock),
       filter_classes_(options.regex_budget_bytes),
-      environment_{log_, codec, clock, alarm_, n_streams_, append_to_write_} {}
+      environment_{log_,           codec,      clock,
+                   alarm_,         n_streams_, append_to_write_,
+                   filter_classes_} {}
 
 Broker::~Broker() { Close(); }
 
 void Broker::Start() {
+  filter_classes_.Start();
   MutexLock lock(&mu_);
   if (!closed_) thread_ = std::thread([this] { Run(); });
 }
@@ -159,6 +162,7 @@ void Broker::Close() {
     closed_ = true;
     thread = std::move(thread_);
   }
+  filter_classes_.Stop();
   alarm_.Stop();
   if (thread.joinable()) {
     thread.join();

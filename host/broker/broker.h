@@ -122,6 +122,9 @@ class Broker final : public EventSink, public EventLog, public EventPublisher {
     return filter_classes_.Get(filters, faults);
   }
 
+  // Does what a thread of Start's does when filters come and go.
+  void MakeRegexSets() { filter_classes_.MakeSets(); }
+
   const LogSource& log() const { return log_; }
 
  private:

@@ -56,20 +56,18 @@ void Chunk::Append(absl::string_view framed, Event event,
   offsets_[size_] = begin + static_cast<uint32_t>(framed.size());
 }
 
-Chunk::MatchMask Chunk::Match(const FilterClass& filter, uint32_t n) const {
-  CachedMask known = Cached(filter.id());
-  if (known.n < n) {
+EventMask Chunk::Match(const FilterClass& filter, uint32_t begin, uint32_t n,
+                       const ChunkScans& scans) const {
+  CachedMask mask = Cached(filter.id());
+  const EventMask missing = EventMask::Range(begin, n) & ~mask.known;
+  if (!missing.empty()) {
     // Without the lock: two readers may do the same work, none waits.
-    for (uint32_t i = known.n; i < n; ++i) {
-      if (filter.Matches(keys_[i])) {
-        known.mask[i / 64] |= uint64_t{1} << (i % 64);
-      }
-    }
-    known.filter_id = filter.id();
-    known.n = n;
-    Cache(known);
+    mask.filter_id = filter.id();
+    mask.passed = mask.passed | filter.Match(keys_.get(), missing, scans);
+    mask.known = mask.known | missing;
+    Cache(mask);
   }
-  return known.mask;
+  return mask.passed;
 }
 
 Chunk::CachedMask Chunk::Cached(uint64_t filter_id) const {
@@ -89,7 +87,9 @@ void Chunk::Cache(const CachedMask& mask) const {
         return other.filter_id == mask.filter_id;
       });
   if (at != masks_.end()) {
-    if (at->n < mask.n) *at = mask;
+    // What either of two readers found out is true.
+    at->known = at->known | mask.known;
+    at->passed = at->passed | mask.passed;
     return;
   }
   if (masks_.size() == kCachedMasks) masks_.erase(masks_.begin());

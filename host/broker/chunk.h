@@ -1,7 +1,6 @@
 #ifndef WEIR_HOST_BROKER_CHUNK_H_
 #define WEIR_HOST_BROKER_CHUNK_H_
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -13,7 +12,9 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "host/broker/event_keys.h"
+#include "host/broker/event_mask.h"
 #include "host/broker/filter.h"
+#include "host/broker/regex_scan.h"
 #include "host/pipeline/event.h"
 #include "host/sync/mutex.h"
 
@@ -30,9 +31,7 @@ namespace weir {
 // Every call with an index has that as its condition.
 class Chunk {
  public:
-  static constexpr uint32_t kMaxEvents = 256;
-  // Bit i of word i / 64 is event i.
-  using MatchMask = std::array<uint64_t, kMaxEvents / 64>;
+  static constexpr uint32_t kMaxEvents = EventMask::kEvents;
 
   // For up to `max_events` (at most kMaxEvents) events from number `first` on,
   // in `capacity` bytes.
@@ -62,21 +61,21 @@ class Chunk {
   // What framed() lies in.
   std::shared_ptr<const std::string> bytes() const { return bytes_; }
 
-  // Returns which of the first `n` events pass `filter`. Remembers it for the
-  // filters that were asked for last. Thread-safe.
-  MatchMask Match(const FilterClass& filter, uint32_t n) const
-      ABSL_LOCKS_EXCLUDED(mu_);
+  // Returns which of the events [begin, n) pass `filter`; of others it says
+  // nothing. Remembers it for the filters that were asked for last. `scans` are
+  // those of this chunk. Thread-safe.
+  EventMask Match(const FilterClass& filter, uint32_t begin, uint32_t n,
+                  const ChunkScans& scans) const ABSL_LOCKS_EXCLUDED(mu_);
 
   // Everything this holds, from the start, and what the events brought along.
   size_t memory_bytes() const { return memory_bytes_; }
 
  private:
   // Enough for the filters of a busy host; more are computed again.
-  static constexpr size_t kCachedMasks = 16;
+  static constexpr size_t kCachedMasks = 64;
   struct CachedMask {
     uint64_t filter_id = 0;
-    uint32_t n = 0;
-    MatchMask mask = {};
+    EventMask known, passed;
   };
 
   CachedMask Cached(uint64_t filter_id) const ABSL_LOCKS_EXCLUDED(mu_);

@@ -50,7 +50,58 @@ bool FilterClass::Names::Matches(absl::string_view text) const {
       [&](const std::string& begin) { return absl::StartsWith(text, begin); });
 }
 
+bool FilterClass::Regexes::Matches(absl::string_view text) const {
+  const re2::StringPiece piece(text.data(), text.size());
+  return compiled.empty() ||
+         std::any_of(compiled.begin(), compiled.end(), [&](const auto& regex) {
+           return RE2::PartialMatch(piece, *regex);
+         });
+}
+
+EventMask FilterClass::Regexes::Match(const EventMask& wanted, RegexScan* scan,
+                                      RegexScan::TextOf text_of) const {
+  if (compiled.empty() || wanted.empty()) return wanted;
+  EventMask passed;
+  EventMask rest = wanted;
+  if (scan != nullptr) {
+    if (const auto result = scan->Find(wanted, patterns, text_of)) {
+      passed = result->found;
+      rest = result->unknown;
+    }
+  }
+  while (!rest.empty()) {
+    const uint32_t i = rest.TakeFirst();
+    if (Matches(text_of(i))) passed.Set(i);
+  }
+  return passed;
+}
+
 bool FilterClass::Spec::Matches(const EventKeys& keys) const {
+  return MatchesPlain(keys) && subject.Matches(keys.subject) &&
+         json.Matches(keys.json);
+}
+
+bool FilterClass::Spec::IsPlainlyAll() const {
+  return types.empty() && sources.empty() && min_severity <= 0 &&
+         labels.empty() && prefixes.empty() && as_numbers.empty();
+}
+
+EventMask FilterClass::Spec::Match(const EventKeys* keys, EventMask wanted,
+                                   const ChunkScans& scans) const {
+  if (!IsPlainlyAll()) {
+    for (EventMask rest = wanted; !rest.empty();) {
+      const uint32_t i = rest.TakeFirst();
+      if (!MatchesPlain(keys[i])) wanted.Clear(i);
+    }
+  }
+  wanted = subject.Match(wanted, scans.subject.get(), [keys](uint32_t i) {
+    return absl::string_view(keys[i].subject);
+  });
+  return json.Match(wanted, scans.json.get(),
+                    [keys](uint32_t i) { return keys[i].json; });
+}
+
+bool FilterClass::Spec::MatchesPlain(const EventKeys& keys) const {
   if (keys.severity < min_severity || !types.Matches(keys.type) ||
       !sources.Matches(keys.source)) {
     return false;
@@ -74,14 +125,7 @@ bool FilterClass::Spec::Matches(const EventKeys& keys) const {
                    })) {
     return false;
   }
-  const auto found = [](const Regexes& regexes, absl::string_view text) {
-    const re2::StringPiece piece(text.data(), text.size());
-    return regexes.empty() ||
-           std::any_of(regexes.begin(), regexes.end(), [&](const auto& regex) {
-             return RE2::PartialMatch(piece, *regex);
-           });
-  };
-  return found(subject, keys.subject) && found(json, keys.json);
+  return true;
 }
 
 // Turns what a client wrote into a FilterClass and takes down what is wrong.
@@ -122,6 +166,8 @@ class FilterClass::Compiler {
       if (last != nullptr && *last == canonical) continue;
       last = &canonical;
       Put(canonical, &all->canonical_);
+      all->has_regexes_ = all->has_regexes_ || !spec.subject.patterns.empty() ||
+                          !spec.json.patterns.empty();
       all->specs_.push_back(std::move(spec));
     }
     return all;
@@ -227,8 +273,12 @@ class FilterClass::Compiler {
   Regexes CompileRegexes(absl::string_view field,
                          const std::vector<std::string>& patterns,
                          size_t limit) {
-    Regexes each;
-    if (patterns.empty() || TooMany(field, patterns.size(), limit)) return each;
+    Regexes regexes;
+    if (patterns.empty() || TooMany(field, patterns.size(), limit)) {
+      return regexes;
+    }
+    regexes.patterns = patterns;
+    auto& each = regexes.compiled;
     std::string any;
     for (size_t i = 0; i < patterns.size(); ++i) {
       const std::string path = absl::StrCat(path_, field, "[", i, "]");
@@ -246,13 +296,13 @@ class FilterClass::Compiler {
     }
     // Patterns that are good alone may not be so together: a group's name that
     // two of them have, a "\\Q" that would quote the rest.
-    if (each.size() < 2 || absl::StrContains(any, "\\Q")) return each;
+    if (each.size() < 2 || absl::StrContains(any, "\\Q")) return regexes;
     auto together = CompileRegex(any, budget_bytes_);
     if (together->ok()) {
       each.clear();
       each.push_back(std::move(together));
     }
-    return each;
+    return regexes;
   }
 
   static std::unique_ptr<const RE2> CompileRegex(const std::string& pattern,
@@ -340,6 +390,34 @@ bool FilterClass::Matches(const EventKeys& keys) const {
   if (specs_.empty()) return true;
   return std::any_of(specs_.begin(), specs_.end(),
                      [&](const Spec& spec) { return spec.Matches(keys); });
+}
+
+EventMask FilterClass::Match(const EventKeys* keys, const EventMask& wanted,
+                             const ChunkScans& scans) const {
+  if (specs_.empty()) return wanted;
+  EventMask passed;
+  for (const Spec& spec : specs_) {
+    passed = passed | spec.Match(keys, wanted & ~passed, scans);
+  }
+  return passed;
+}
+
+std::vector<std::string> FilterClass::subject_patterns() const {
+  std::vector<std::string> all;
+  for (const Spec& spec : specs_) {
+    const auto& patterns = spec.subject.patterns;
+    all.insert(all.end(), patterns.begin(), patterns.end());
+  }
+  return all;
+}
+
+std::vector<std::string> FilterClass::json_patterns() const {
+  std::vector<std::string> all;
+  for (const Spec& spec : specs_) {
+    const auto& patterns = spec.json.patterns;
+    all.insert(all.end(), patterns.begin(), patterns.end());
+  }
+  return all;
 }
 
 }  // namespace weir

@@ -10,8 +10,10 @@
 
 #include "absl/strings/string_view.h"
 #include "host/broker/event_keys.h"
+#include "host/broker/event_mask.h"
 #include "host/broker/faults.h"
 #include "host/broker/prefix_set.h"
+#include "host/broker/regex_scan.h"
 #include "host/control/event_filter.h"
 #include "re2/re2.h"
 
@@ -49,6 +51,17 @@ class FilterClass {
 
   bool Matches(const EventKeys& keys) const;
 
+  // Returns which of the events in `wanted` pass. `keys` are those of a chunk,
+  // and `scans` its scans: what many classes look for is looked for once. What
+  // these do not know is looked for here, one expression after the other.
+  EventMask Match(const EventKeys* keys, const EventMask& wanted,
+                  const ChunkScans& scans) const;
+
+  // All regular expressions in it, as they were written.
+  std::vector<std::string> subject_patterns() const;
+  std::vector<std::string> json_patterns() const;
+  bool has_regexes() const { return has_regexes_; }
+
   bool matches_everything() const { return specs_.empty(); }
 
   // Equal for filters that are written the same but for order and repetition.
@@ -64,9 +77,17 @@ class FilterClass {
     bool empty() const { return exact.empty() && begins.empty(); }
     bool Matches(absl::string_view text) const;
   };
-  // Any of them is enough; none = any text. One for all patterns where that is
-  // possible, since an automaton costs the same however many it looks for.
-  using Regexes = std::vector<std::unique_ptr<const RE2>>;
+  // Any of the patterns is enough; none = any text.
+  struct Regexes {
+    std::vector<std::string> patterns;
+    // One for all patterns where that is possible, since an automaton costs the
+    // same however many it looks for.
+    std::vector<std::unique_ptr<const RE2>> compiled;
+
+    bool Matches(absl::string_view text) const;
+    EventMask Match(const EventMask& wanted, RegexScan* scan,
+                    RegexScan::TextOf text_of) const;
+  };
   struct Spec {
     Names types, sources;
     Regexes subject, json;
@@ -77,12 +98,18 @@ class FilterClass {
     std::vector<uint32_t> as_numbers;  // Sorted.
 
     bool Matches(const EventKeys& keys) const;
+    // All but the regular expressions.
+    bool MatchesPlain(const EventKeys& keys) const;
+    bool IsPlainlyAll() const;
+    EventMask Match(const EventKeys* keys, EventMask wanted,
+                    const ChunkScans& scans) const;
   };
   class Compiler;
 
   FilterClass();
 
   std::vector<Spec> specs_;  // Any of them; none = everything.
+  bool has_regexes_ = false;
   std::string canonical_;
   const uint64_t id_;
 };

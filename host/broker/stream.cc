@@ -84,6 +84,10 @@ bool Stream::Say(int64_t now_ns, StreamItem* item) {
     return SayRest(now_ns, item) || SayDrain(*command.drain, item);
   }
   if (start_gap_.has_value()) return SayStartGap(item);
+  if (!said_degraded_ && filter_->has_regexes() &&
+      environment_.filter_classes.degraded()) {
+    return SayDegraded(item);
+  }
 
   const LogBounds bounds = environment_.log.bounds();
   if (progress_.cursor + 1 < bounds.earliest) return SayExpired(bounds, item);
@@ -119,6 +123,18 @@ bool Stream::SayHello(StreamItem* item) {
   item->hello.stream_id = absl::StrCat("s-", setup_.link->number());
   item->hello.lease_id = setup_.lease_id;
   item->hello.server_time = environment_.clock.Now();
+  return true;
+}
+
+bool Stream::SayDegraded(StreamItem* item) {
+  said_degraded_ = true;
+  item->kind = StreamItem::Kind::kNotice;
+  item->notice.code = "FILTER_DEGRADED";
+  item->notice.message =
+      "the regular expressions of all filters do not fit into their memory "
+      "together and are matched one by one: nothing is missed, but filtering "
+      "is slow; use fewer or simpler ones, or raise "
+      "limits.filter_memory_bytes";
   return true;
 }
 
@@ -292,11 +308,17 @@ void Stream::ScanChunk(const LogSource::View& view, uint64_t goal,
   const auto end = static_cast<uint32_t>(
       std::min<uint64_t>(view.n, goal + 1 - chunk.first()));
   const bool all = filter_->matches_everything();
-  const Chunk::MatchMask mask =
-      all ? Chunk::MatchMask{} : chunk.Match(*filter_, view.n);
+  EventMask mask;
+  if (!all) {
+    const ChunkScans scans =
+        filter_->has_regexes()
+            ? environment_.filter_classes.ScansOf(chunk.first())
+            : ChunkScans();
+    mask = chunk.Match(*filter_, begin, end, scans);
+  }
   bool in_run = false;
   for (uint32_t i = begin; i < end; ++i) {
-    if (!all && ((mask[i / 64] >> (i % 64)) & 1) == 0) {
+    if (!all && !mask.Has(i)) {
       ++progress_.filtered_events;
       ++progress_.cursor;
       in_run = false;

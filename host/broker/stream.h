@@ -14,6 +14,7 @@
 #include "host/broker/alarm.h"
 #include "host/broker/chunk.h"
 #include "host/broker/filter.h"
+#include "host/broker/filter_classes.h"
 #include "host/broker/latency_meter.h"
 #include "host/broker/log_source.h"
 #include "host/broker/start_position.h"
@@ -34,6 +35,7 @@ struct StreamEnvironment {
   Alarm& alarm;                            // Of the thread that serves them.
   const std::atomic<uint32_t>& n_streams;  // For the floor of the linger.
   LatencyMeter& append_to_write;
+  FilterClasses& filter_classes;  // For what their filters look for together.
 };
 
 // What makes one stream different from another: a checked request.
@@ -104,6 +106,7 @@ class Stream final : public EventStream {
   bool SayRest(int64_t now_ns, StreamItem* item);
   bool SayDrain(absl::Duration retry_after, StreamItem* item);
   bool SayEnd(absl::Status status, StreamItem* item);
+  bool SayDegraded(StreamItem* item);
   bool SayStartGap(StreamItem* item);
   bool SayExpired(const LogBounds& bounds, StreamItem* item);
   bool SayTooSlow(const LogBounds& bounds, StreamItem* item);
@@ -140,6 +143,7 @@ class Stream final : public EventStream {
   std::optional<StartPoint::Gap> start_gap_;
   bool said_hello_ = false;
   bool said_drain_ = false;
+  bool said_degraded_ = false;
   std::optional<uint64_t> drain_goal_;
   uint64_t said_cursor_ = 0;  // Of the last item.
 };

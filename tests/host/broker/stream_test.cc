@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -324,6 +325,37 @@ TEST_F(StreamTest, EndsIfItsReaderIsStuck) {
   EXPECT_THAT(
       InfoOf(item.end).metadata,
       UnorderedElementsAre(Pair("cursor", Id(0)), Pair("blocked_for", "1m")));
+}
+
+class DegradedStreamTest : public BrokerTest {
+ protected:
+  static BrokerOptions TightOptions() {
+    BrokerOptions options = SmallOptions();
+    options.regex_budget_bytes = 64 << 10;
+    return options;
+  }
+  DegradedStreamTest() : BrokerTest(TightOptions()) {}
+};
+
+TEST_F(DegradedStreamTest, SaysOnceThatItsExpressionsAreMatchedOneByOne) {
+  std::vector<std::unique_ptr<EventStream>> streams;
+  for (int i = 0; i < 200; ++i) {
+    StreamOptions options = From(kEarliest);
+    options.filters.emplace_back().subject_regexes = {
+        absl::StrCat(i, "[ab]{400}$|192")};
+    streams.push_back(Open(options));
+  }
+  const auto plain = Open(From(kEarliest));
+  broker_.MakeRegexSets();
+  Publish(3);
+  const auto items = Drain(*streams[0]);
+  EXPECT_THAT(KindsOf(items), ElementsAre(kHello, kNotice, kEvents, kCaughtUp));
+  EXPECT_EQ(items[1].notice.code, "FILTER_DEGRADED");
+  EXPECT_THAT(SeqsIn(items), ElementsAre(1, 2, 3));
+  Publish(1);
+  Pass(absl::Seconds(1));
+  EXPECT_THAT(KindsOf(Drain(*streams[0])), ElementsAre(kEvents));
+  EXPECT_THAT(KindsOf(Drain(*plain)), ElementsAre(kHello, kEvents, kCaughtUp));
 }
 
 }  // namespace
