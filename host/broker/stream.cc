@@ -274,7 +274,7 @@ bool Stream::SayEvents(uint64_t goal, int64_t now_ns, StreamItem* item) {
     if (progress_.blocked) return false;
   }
   Scan(goal, &batch);
-  if (live) progress_.held_until_ns = now_ns + LingerNs();
+  if (live) progress_.held_until_ns = HeldUntilNs(now_ns);
   progress_.more = batch.runs.empty() && progress_.cursor < goal;
   if (batch.runs.empty()) return false;
 
@@ -406,6 +406,11 @@ int64_t Stream::LingerNs() const {
       1'000'000'000 / 15'000;
   return std::max(absl::ToInt64Nanoseconds(*setup_.options.batch.max_delay),
                   floor_ns);
+}
+
+int64_t Stream::HeldUntilNs(int64_t now_ns) const {
+  const int64_t linger_ns = std::max<int64_t>(LingerNs(), 1);
+  return (now_ns / linger_ns + 1) * linger_ns;
 }
 
 int64_t Stream::HeartbeatAfter(int64_t now_ns) const {

@@ -66,9 +66,11 @@ struct StreamSetup {
 // never ahead of a matching event that was not delivered. At every moment
 // delivered + filtered + missed = cursor - start.
 //
-// Live events are held for the linger, max(max_delay, streams / 15000 s),
-// after the last ones, unless they fill a batch: a message costs 33 us however
-// much is in it, so 15,000 a second are half a core. The first event after a
+// Live events are held for up to the linger, max(max_delay, streams / 15000 s),
+// unless they fill a batch: a message costs 33 us however much is in it, so
+// 15,000 a second are half a core. The hold ends at a multiple of the linger,
+// for all streams at the same time: a hundred streams are then looked after a
+// hundred times a second and not ten thousand times. The first event after a
 // silence is not held.
 //
 // As EventStream: Next and OnWritten by one thread at a time.
@@ -127,6 +129,8 @@ class Stream final : public EventStream {
   // Events that may still be said before stop_after_events.
   uint64_t Wanted() const;
   int64_t LingerNs() const;
+  // The end of the hold of what comes after a message that is said now.
+  int64_t HeldUntilNs(int64_t now_ns) const;
   int64_t HeartbeatAfter(int64_t now_ns) const;
   std::string IdOf(uint64_t seq) const;
   void Report();

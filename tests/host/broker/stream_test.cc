@@ -117,6 +117,27 @@ TEST_F(StreamTest, HoldsLiveEventsForTheLingerAfterTheFirst) {
   EXPECT_THAT(SeqsIn(Drain(*stream)), ElementsAre(2, 3));
 }
 
+TEST_F(StreamTest, AllHoldsEndTogether) {
+  StreamOptions options;
+  options.batch.max_delay = absl::Milliseconds(10);
+  const auto a = Open(options);
+  Drain(*a);
+  Publish(1);
+  Drain(*a);
+  clock_.Advance(absl::Milliseconds(7));
+  const auto b = Open(options);
+  Drain(*b);
+  Publish(1);
+  Drain(*b);
+  Publish(1);
+  Pass(absl::Milliseconds(2));
+  EXPECT_EQ(calls_, 0);
+  Pass(absl::Milliseconds(1));
+  EXPECT_EQ(calls_, 2);
+  EXPECT_THAT(SeqsIn(Drain(*a)), ElementsAre(2, 3));
+  EXPECT_THAT(SeqsIn(Drain(*b)), ElementsAre(3));
+}
+
 TEST_F(StreamTest, DoesNotHoldAFullBatch) {
   StreamOptions options;
   options.batch.max_events = 3;
