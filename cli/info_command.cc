@@ -25,6 +25,10 @@ std::string BytesOrNothing(uint64_t bytes) {
   return bytes == 0 ? "" : Bytes(bytes);
 }
 
+std::string NumberOrNothing(uint64_t number) {
+  return number == 0 ? "" : Thousands(number);
+}
+
 Details Describe(const weir::v1::LogInfo& log, absl::TimeZone zone) {
   return {
       {"epoch", log.epoch()},
@@ -53,8 +57,12 @@ Details Describe(const weir::v1::ServerInfo& info, absl::TimeZone zone) {
       {"plugin ABI", absl::StrCat(info.plugin_abi_version())},
       {"largest event", BytesOrNothing(info.max_event_bytes())},
       {"largest batch", BytesOrNothing(info.max_batch_bytes())},
-      {"subscribers, at most",
-       info.max_subscribers() == 0 ? "" : Thousands(info.max_subscribers())},
+      {"subscribers, at most", NumberOrNothing(info.max_subscribers())},
+      {"subscriptions, at most", NumberOrNothing(info.max_subscriptions())},
+      {"streams of a connection",
+       NumberOrNothing(info.max_streams_per_connection())},
+      {"largest request", BytesOrNothing(info.max_request_bytes())},
+      {"published a second", NumberOrNothing(info.publish_limit_per_second())},
   };
 }
 

@@ -207,7 +207,14 @@ class Host::Rooms {
              .node_id = config.node_id(),
              .start_time = clock.Now(),
              .features = Features(config),
-             .max_subscribers = config.limits().max_subscribers()},
+             .max_subscribers = config.limits().max_subscribers(),
+             .max_subscriptions = config.limits().max_subscriptions(),
+             .max_streams_per_connection =
+                 config.limits().max_streams_per_connection(),
+             .publish_limit_per_second =
+                 config.broker().publish_enabled()
+                     ? config.limits().publish_limit_per_second()
+                     : 0},
             access_) {
     InternWellKnownTypes(types_);
   }

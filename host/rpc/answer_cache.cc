@@ -14,10 +14,13 @@ std::string KeyOf(absl::string_view method, absl::string_view request_id) {
 }  // namespace
 
 void AnswerCache::ForgetOldLocked() {
-  const absl::Time oldest = clock_.Now() - kKeepFor;
-  while (!oldest_first_.empty() && (oldest_first_.front().kept_at < oldest ||
-                                    oldest_first_.size() > kMaxAnswers)) {
-    answers_.erase(oldest_first_.front().text);
+  const absl::Time begin = clock_.Now() - kKeepFor;
+  while (!oldest_first_.empty() &&
+         (oldest_first_.front().kept_at < begin ||
+          oldest_first_.size() > kMaxAnswers || bytes_ > kMaxBytes)) {
+    const auto oldest = answers_.find(oldest_first_.front().text);
+    bytes_ -= oldest->first.size() + oldest->second.size();
+    answers_.erase(oldest);
     oldest_first_.pop_front();
   }
 }
@@ -37,7 +40,9 @@ void AnswerCache::Keep(absl::string_view method, absl::string_view request_id,
   if (request_id.empty()) return;
   MutexLock lock(&mu_);
   std::string key = KeyOf(method, request_id);
+  const size_t bytes = key.size() + answer.size();
   if (!answers_.emplace(key, std::move(answer)).second) return;
+  bytes_ += bytes;
   oldest_first_.push_back({std::move(key), clock_.Now()});
   ForgetOldLocked();
 }

@@ -31,8 +31,9 @@ class AnswerCache {
 
   // How long a repeat gets the first answer.
   static constexpr absl::Duration kKeepFor = absl::Minutes(10);
-  // More answers than this in that time push the oldest out.
+  // More answers than this in that time, or longer ones, push the oldest out.
   static constexpr size_t kMaxAnswers = 4096;
+  static constexpr size_t kMaxBytes = 16 << 20;
 
   // `clock` must outlive the cache.
   explicit AnswerCache(const Clock& clock) : clock_(clock) {}
@@ -70,6 +71,7 @@ class AnswerCache {
   Mutex mu_;
   std::map<std::string, std::string> answers_ ABSL_GUARDED_BY(mu_);
   std::deque<Key> oldest_first_ ABSL_GUARDED_BY(mu_);
+  size_t bytes_ ABSL_GUARDED_BY(mu_) = 0;  // Of all keys and answers.
   // Who waits for what is being done; each is the repeat of a call that is
   // open, so gRPC's own limits bound them.
   std::map<std::string, std::vector<Waiter>> pending_ ABSL_GUARDED_BY(mu_);

@@ -16,16 +16,28 @@ namespace {
 
 constexpr absl::string_view kMethod = "Publish";
 
-absl::Status CheckCount(int n) {
+absl::Status Invalid(const std::string& field, const std::string& fault,
+                     size_t limit) {
+  return MakeError(
+      absl::StatusCode::kInvalidArgument, absl::StrCat(field, ": ", fault),
+      {.reason = "INVALID_FIELD",
+       .metadata = {{"field", field}, {"limit", absl::StrCat(limit)}},
+       .field_violations = {{field, fault}}});
+}
+
+absl::Status CheckBounds(const v1::PublishRequest& request) {
+  if (request.request_id().size() > Publisher::kMaxRequestIdBytes) {
+    return Invalid(
+        "request_id",
+        absl::StrCat(request.request_id().size(), " bytes; write a UUID"),
+        Publisher::kMaxRequestIdBytes);
+  }
+  const int n = request.events_size();
   if (n >= 1 && n <= Publisher::kMaxEvents) return absl::OkStatus();
-  const std::string limit = absl::StrCat(Publisher::kMaxEvents);
-  const std::string fault =
-      absl::StrCat(n, " events; a request has 1 to ", limit);
-  return MakeError(absl::StatusCode::kInvalidArgument,
-                   absl::StrCat("events: ", fault),
-                   {.reason = "INVALID_FIELD",
-                    .metadata = {{"field", "events"}, {"limit", limit}},
-                    .field_violations = {{"events", fault}}});
+  return Invalid(
+      "events",
+      absl::StrCat(n, " events; a request has 1 to ", Publisher::kMaxEvents),
+      Publisher::kMaxEvents);
 }
 
 // "operator:local" publishes as "publishers/local".
@@ -55,6 +67,10 @@ Publisher::Publisher(EventPublisher& log, const Clock& clock,
 
 void Publisher::Publish(const v1::PublishRequest& request,
                         absl::string_view peer, Done done) {
+  if (absl::Status status = CheckBounds(request); !status.ok()) {
+    done(status);
+    return;
+  }
   const std::string& request_id = request.request_id();
   if (!answers_.Begin(kMethod, request_id, done)) return;
   Append(request, peer,
@@ -67,10 +83,6 @@ void Publisher::Publish(const v1::PublishRequest& request,
 
 void Publisher::Append(const v1::PublishRequest& request,
                        absl::string_view peer, const Done& done) {
-  if (absl::Status status = CheckCount(request.events_size()); !status.ok()) {
-    done(status);
-    return;
-  }
   const std::string source = SourceOf(peer);
   std::vector<Event> events;
   events.reserve(static_cast<size_t>(request.events_size()));

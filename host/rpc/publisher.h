@@ -1,6 +1,7 @@
 #ifndef WEIR_HOST_RPC_PUBLISHER_H_
 #define WEIR_HOST_RPC_PUBLISHER_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -24,6 +25,7 @@ namespace weir {
 class Publisher {
  public:
   static constexpr int kMaxEvents = 1000;
+  static constexpr size_t kMaxRequestIdBytes = 128;
 
   // Called once, with the serialized PublishResponse.
   using Done = AnswerCache::Waiter;
@@ -37,7 +39,8 @@ class Publisher {
   // `done`: now or later.
   //
   // Gives InvalidArgument / INVALID_FIELD {field, limit} for a request of no
-  // event or of more than kMaxEvents, EVENT_INVALID as EventFromProto,
+  // event or of more than kMaxEvents and for a request_id that is longer than
+  // kMaxRequestIdBytes, EVENT_INVALID as EventFromProto,
   // ResourceExhausted / RATE_LIMITED {limit, scope} with a retry delay, and the
   // errors of EventPublisher::Append.
   void Publish(const v1::PublishRequest& request, absl::string_view peer,

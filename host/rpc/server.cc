@@ -22,10 +22,6 @@
 namespace weir {
 namespace {
 
-// The largest request that anybody needs, with room to spare: 16 filters of
-// 1,024 prefixes each.
-constexpr int kMaxRequestBytes = 1 << 20;
-
 void SetChannelArguments(const ServerOptions& options,
                          grpc::ServerBuilder* builder) {
   // Two servers on one port would each get some of the calls.
@@ -41,7 +37,7 @@ void SetChannelArguments(const ServerOptions& options,
   builder->AddChannelArgument(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0);
   builder->AddChannelArgument(
       GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 10'000);
-  builder->SetMaxReceiveMessageSize(kMaxRequestBytes);
+  builder->SetMaxReceiveMessageSize(Server::kMaxRequestBytes);
 }
 
 absl::Status CheckAddresses(const ServerOptions& options) {

@@ -33,6 +33,10 @@ struct ServerOptions {
 // listeners. Thread-safe.
 class Server {
  public:
+  // The largest request that anybody needs, with room to spare: 16 filters of
+  // 1,024 prefixes each, a thousand events to publish.
+  static constexpr int kMaxRequestBytes = 1 << 20;
+
   // Starts to serve `services`, which must outlive the server, as must
   // `counter`. A stale Unix socket is replaced; a live one is not.
   //

@@ -12,6 +12,7 @@
 #include "google/protobuf/descriptor.h"
 #include "grpcpp/alarm.h"
 #include "host/rpc/proto_time.h"
+#include "host/rpc/server.h"
 #include "host/rpc/stats_convert.h"
 #include "host/rpc/stream_convert.h"
 #include "host/rpc/to_grpc.h"
@@ -201,6 +202,11 @@ grpc::ServerUnaryReactor* StatsService::GetServerInfo(
   response->set_max_event_bytes(256 * 1024);
   response->set_max_batch_bytes(1024 * 1024);
   response->set_max_subscribers(identity_.max_subscribers);
+  response->set_max_subscriptions(identity_.max_subscriptions);
+  response->set_max_streams_per_connection(
+      identity_.max_streams_per_connection);
+  response->set_max_request_bytes(Server::kMaxRequestBytes);
+  response->set_publish_limit_per_second(identity_.publish_limit_per_second);
   return Finish(context, absl::OkStatus());
 }
 

@@ -38,6 +38,9 @@ class StatsService final : public v1::StatsService::CallbackService {
     absl::Time start_time;
     std::vector<std::string> features;
     uint32_t max_subscribers = 0;
+    uint32_t max_subscriptions = 0;
+    uint32_t max_streams_per_connection = 0;
+    uint32_t publish_limit_per_second = 0;  // 0: Publish is off.
   };
 
   // `access` must outlive the service.

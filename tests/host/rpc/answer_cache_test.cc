@@ -79,5 +79,16 @@ TEST_F(AnswerCacheTest, WhatWasDoneAtOnceIsFound) {
   EXPECT_EQ(cache_.Find("Pause", "1"), "done");
 }
 
+TEST_F(AnswerCacheTest, LongAnswersPushTheOldestOutSooner) {
+  const std::string half(AnswerCache::kMaxBytes / 2, 'x');
+  cache_.Keep("M", "1", half);
+  cache_.Keep("M", "2", "short");
+  EXPECT_TRUE(cache_.Find("M", "1").has_value());
+  cache_.Keep("M", "3", half);
+  EXPECT_FALSE(cache_.Find("M", "1").has_value());
+  EXPECT_EQ(cache_.Find("M", "2"), "short");
+  EXPECT_TRUE(cache_.Find("M", "3").has_value());
+}
+
 }  // namespace
 }  // namespace weir

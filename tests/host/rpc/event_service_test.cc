@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
 #include "gmock/gmock.h"
 #include "google/rpc/error_details.pb.h"
 #include "grpcpp/grpcpp.h"
@@ -108,6 +109,8 @@ class Node {
   }
 
   Broker& broker() { return broker_; }
+  Server& server() { return *server_; }
+  v1::EventService::Stub& stub() { return *stub_; }
 
  private:
   const SystemClock clock_;
@@ -301,6 +304,30 @@ TEST(ReadEventsTest, AHostThatStopsSaysSo) {
   EXPECT_EQ(InfoOf(refused).reason(), "SERVER_DRAINING");
 }
 
+// What keeps a client's flow-control window full, twice over.
+constexpr int kMoreThanAWindow = 200;
+
+TEST(StuckClientTest, DoesNotHoldUpTheOthersNorTheEnd) {
+  Node node;
+  grpc::ClientContext context;
+  const auto stuck = node.stub().Subscribe(&context, {});
+  v1::SubscribeResponse response;
+  ASSERT_TRUE(stuck->Read(&response));
+  node.Publish(kMoreThanAWindow, "a.b", 10'000);
+  EXPECT_EQ(SeqsOf(node.ReadAll(FromEarliest(0))), UpTo(kMoreThanAWindow));
+  node.broker().Drain(absl::Seconds(1));
+  EXPECT_TRUE(node.server().Stop(absl::Milliseconds(100), absl::Seconds(10)));
+}
+
+TEST(TransportTest, RefusesARequestThatIsTooLong) {
+  Node node;
+  v1::ReadEventsRequest request;
+  request.set_page_token(std::string(Server::kMaxRequestBytes, 'x'));
+  v1::ReadEventsResponse response;
+  EXPECT_EQ(node.Read(request, &response).error_code(),
+            grpc::StatusCode::RESOURCE_EXHAUSTED);
+}
+
 class PublishTest : public testing::Test {
  protected:
   static v1::PublishRequest Accepted(int n) {
@@ -452,6 +479,14 @@ TEST_F(PublishTest, ARepeatGetsTheFirstAnswerAndAppendsNothing) {
   request.set_request_id("4b7f3f0e-2d0a-4a55-9b0e-2f1f3f8f1a12");
   ASSERT_TRUE(node_.Publish(request, &response_).ok());
   EXPECT_EQ(response_.ids(1), Id(4));
+}
+
+TEST_F(PublishTest, ARequestIdIsShort) {
+  v1::PublishRequest request = Accepted(1);
+  request.set_request_id(std::string(129, 'x'));
+  const grpc::Status status = node_.Publish(request, &response_);
+  EXPECT_EQ(InfoOf(status).reason(), "INVALID_FIELD");
+  EXPECT_EQ(InfoOf(status).metadata().at("field"), "request_id");
 }
 
 TEST_F(PublishTest, AFailureMayBeRepeatedUnderItsRequestId) {
