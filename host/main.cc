@@ -26,9 +26,9 @@
 #include "host/config/proto_to_yaml.h"
 #include "host/host.h"
 #include "host/log/log.h"
-#include "host/runner_path.h"
 #include "host/sync/system_clock.h"
 #include "host/version.h"
+#include "lib/programs/runner_path.h"
 
 namespace weir {
 namespace {

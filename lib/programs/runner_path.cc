@@ -1,4 +1,4 @@
-#include "host/runner_path.h"
+#include "lib/programs/runner_path.h"
 
 #include <unistd.h>
 

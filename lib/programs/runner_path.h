@@ -1,5 +1,5 @@
-#ifndef WEIR_HOST_RUNNER_PATH_H_
-#define WEIR_HOST_RUNNER_PATH_H_
+#ifndef WEIR_LIB_PROGRAMS_RUNNER_PATH_H_
+#define WEIR_LIB_PROGRAMS_RUNNER_PATH_H_
 
 #include <string>
 
@@ -12,4 +12,4 @@ std::string FindPluginRunner();
 
 }  // namespace weir
 
-#endif  // WEIR_HOST_RUNNER_PATH_H_
+#endif  // WEIR_LIB_PROGRAMS_RUNNER_PATH_H_
