@@ -3,13 +3,19 @@
 //
 //   weir-plugin-runner NAME MODULE     started by weir-host only
 //   weir-plugin-runner --probe MODULE  loads it and says what it is
+//   weir-plugin-runner --check ...     checks it; see check/check_main.h
 #include <cstdio>
 #include <string>
 
+#include "runner/check/check_main.h"
+#include "runner/check/run_one.h"
 #include "runner/probe.h"
 #include "runner/run_child.h"
 
 int main(int argc, char** argv) {
+  if (argc > 1 && argv[1] == std::string("--check")) {
+    return weir::CheckMain({argv + 2, argv + argc});
+  }
   if (argc != 3) {
     std::fprintf(stderr,
                  "usage: weir-plugin-runner --probe MODULE\n"
@@ -17,6 +23,7 @@ int main(int argc, char** argv) {
     return 2;
   }
   const std::string first = argv[1];
+  if (first == "--check-one") return weir::RunOneCheck(argv[2]);
   return first == "--probe" ? weir::Probe(argv[2])
                             : weir::RunChild(first, argv[2]);
 }

@@ -1,0 +1,144 @@
+#include "runner/check/subject.h"
+
+#include <dlfcn.h>
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <exception>
+#include <thread>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "host/plugin/plugin_table.h"
+#include "runner/crash_report.h"
+
+namespace weir {
+namespace {
+
+constexpr size_t kMaxErrorBytes = 4096;  // As PluginInstance.
+
+}  // namespace
+
+template <typename T, typename Call>
+T Subject::Guarded(const char* function, T otherwise, Call call) {
+  std::string what;
+  try {
+    return call();
+  } catch (const std::exception& e) {
+    what = e.what();
+  } catch (...) {
+    what = "not a std::exception";
+  }
+  if (crossed_.empty()) {
+    crossed_ = absl::StrCat(function, " threw an exception (", what, ")");
+  }
+  return otherwise;
+}
+
+void Subject::Doing(absl::string_view what) {
+  const size_t size = std::min(what.size(), sizeof(board_.doing) - 1);
+  std::memcpy(board_.doing, what.data(), size);
+  board_.doing[size] = '\0';
+}
+
+absl::Status Subject::Load() {
+  Doing("dlopen");
+  library_ = dlopen(path_.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (library_ == nullptr) {
+    const char* const why = dlerror();
+    return absl::InvalidArgumentError(absl::StrCat(
+        "load.dlopen: ", why == nullptr ? "unknown" : why,
+        "; install what is missing, or link with -Wl,-z,defs to see it when "
+        "building"));
+  }
+  Doing("weir_plugin_entry_v1");
+  const absl::StatusOr<weir_plugin> table = EnterPlugin(library_);
+  if (table.ok()) table_ = *table;
+  return table.status();
+}
+
+void Subject::Unload() {
+  if (library_ == nullptr) return;
+  Doing("dlclose");
+  dlclose(library_);
+  library_ = nullptr;
+}
+
+absl::Status Subject::Create(const weir_host* host, absl::string_view config,
+                             void** self) {
+  std::array<char, kMaxErrorBytes> text = {};
+  weir_err err = {sizeof(weir_err), text.size(), text.data(), 0};
+  Doing(
+      absl::StrCat("create with a configuration of ", config.size(), " bytes"));
+  *self = nullptr;
+  const auto status = Guarded<weir_status>("create", WEIR_EXCEPTION, [&] {
+    return table_.create(host, {config.data(), config.size()}, self, &err);
+  });
+  if (status == WEIR_OK) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      absl::string_view(text.data(), std::min<size_t>(err.len, text.size())));
+}
+
+void Subject::Destroy(void* self) {
+  Doing("destroy");
+  Guarded<int>("destroy", 0, [&] {
+    table_.destroy(self);
+    return 0;
+  });
+}
+
+int64_t Subject::QueueCapacity(void* self) {
+  Doing("queue_capacity");
+  return Guarded<int64_t>("queue_capacity", WEIR_EXCEPTION,
+                          [&] { return table_.queue_capacity(self); });
+}
+
+int32_t Subject::WantsMessage(void* self, absl::string_view type) {
+  Doing(absl::StrCat("wants_message of \"", type.substr(0, 40), "\""));
+  return Guarded<int32_t>("wants_message", WEIR_EXCEPTION, [&] {
+    return table_.wants_message(self, {type.data(), type.size()});
+  });
+}
+
+weir_status Subject::Handle(void* self, const weir_msg* message,
+                            absl::string_view what) {
+  Doing(absl::StrCat("handle_message of ", what));
+  return Guarded<weir_status>("handle_message", WEIR_EXCEPTION, [&] {
+    return table_.handle_message(self, message);
+  });
+}
+
+weir_status Subject::HandleBatch(const weir_ext_batch& batch, void* self,
+                                 const weir_msg* const* messages, uint32_t n,
+                                 uint32_t* done) {
+  Doing(absl::StrCat("handle_messages of a batch of ", n));
+  return Guarded<weir_status>("handle_messages", WEIR_EXCEPTION, [&] {
+    return batch.handle_messages(self, messages, n, done);
+  });
+}
+
+const void* Subject::GetExt(void* self, const char* id) {
+  Doing(absl::StrCat("get_ext of \"", id, "\"",
+                     self == nullptr ? " without an instance" : ""));
+  return Guarded<const void*>("get_ext", nullptr,
+                              [&] { return table_.get_ext(self, id); });
+}
+
+const weir_ext_batch* Subject::Batch(void* self) {
+  const auto* const batch =
+      static_cast<const weir_ext_batch*>(GetExt(self, WEIR_EXT_BATCH));
+  const bool usable = batch != nullptr &&
+                      batch->struct_size >= sizeof(weir_ext_batch) &&
+                      batch->max_batch > 0 && batch->handle_messages != nullptr;
+  return usable ? batch : nullptr;
+}
+
+void OnWorker(const std::function<void()>& work) {
+  std::thread([&] {
+    UseCrashStack();
+    work();
+  }).join();
+}
+
+}  // namespace weir

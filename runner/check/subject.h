@@ -1,0 +1,91 @@
+#ifndef WEIR_RUNNER_CHECK_SUBJECT_H_
+#define WEIR_RUNNER_CHECK_SUBJECT_H_
+
+#include <cstdint>
+#include <functional>
+#include <string>
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "runner/check/board.h"
+#include "weir/plugin_abi.h"
+
+namespace weir {
+
+// The plugin that a check looks at: each call that is made of it is written on
+// the board first, so that a crash or a hang can be put down to it, and no C++
+// exception gets out.
+//
+// Not thread-safe.
+class Subject {
+ public:
+  // `path` is what to load, `bytes` what is in it, `config` one JSON object.
+  // All but `config` must outlive it.
+  Subject(std::string path, absl::string_view bytes, std::string config,
+          CheckBoard& board)
+      : path_(std::move(path)),
+        bytes_(bytes),
+        config_(std::move(config)),
+        board_(board) {}
+
+  Subject(const Subject&) = delete;
+  Subject& operator=(const Subject&) = delete;
+
+  const std::string& path() const { return path_; }
+  absl::string_view bytes() const { return bytes_; }
+  const std::string& config() const { return config_; }
+  CheckBoard& board() { return board_; }
+
+  // Writes down what comes next.
+  void Doing(absl::string_view what);
+
+  // Opens the library and asks its entry for the table. Returns
+  // InvalidArgument "load.dlopen: ..." or what EnterPlugin says.
+  absl::Status Load();
+  void Unload();  // dlclose.
+  bool loaded() const { return library_ != nullptr; }
+  void* library() const { return library_; }
+
+  // The calls of weir_plugin. After Load. What throws comes to
+  // WEIR_EXCEPTION. Create returns FailedPrecondition with what the plugin
+  // said, which is empty if it said nothing.
+  absl::Status Create(const weir_host* host, absl::string_view config,
+                      void** self);
+  void Destroy(void* self);
+  int64_t QueueCapacity(void* self);
+  int32_t WantsMessage(void* self, absl::string_view type);
+  // `what` says which message it is.
+  weir_status Handle(void* self, const weir_msg* message,
+                     absl::string_view what);
+  weir_status HandleBatch(const weir_ext_batch& batch, void* self,
+                          const weir_msg* const* messages, uint32_t n,
+                          uint32_t* done);
+  const void* GetExt(void* self, const char* id);
+  // Null if it has no usable one.
+  const weir_ext_batch* Batch(void* self);
+
+  const weir_plugin& table() const { return table_; }
+
+  // The first exception that crossed the boundary, with the call; empty: none.
+  const std::string& crossed() const { return crossed_; }
+
+ private:
+  template <typename T, typename Call>
+  T Guarded(const char* function, T otherwise, Call call);
+
+  const std::string path_;
+  const absl::string_view bytes_;
+  const std::string config_;
+  CheckBoard& board_;
+  void* library_ = nullptr;
+  weir_plugin table_ = {};
+  std::string crossed_;
+};
+
+// Runs `work` on a thread of its own, as a plugin's worker is one, and waits
+// for it.
+void OnWorker(const std::function<void()>& work);
+
+}  // namespace weir
+
+#endif  // WEIR_RUNNER_CHECK_SUBJECT_H_
