@@ -19,6 +19,7 @@
 #include "cli/filter_arguments.h"
 #include "cli/follow.h"
 #include "cli/info_command.h"
+#include "cli/plugin_check_command.h"
 #include "cli/plugin_new_command.h"
 #include "cli/plugin_options.h"
 #include "cli/plugins_command.h"
@@ -165,6 +166,7 @@ struct Arguments {
   PluginNewArguments plugin_new;
   std::string payload_file;
   PoisonTrial trial;
+  PluginCheckArguments plugin_check;
   std::string name;
   std::string reason;
 };
@@ -411,6 +413,49 @@ class Parser {
     app->add_option("--directory", plugin_new.directory,
                     "Where to make the folder; default here")
         ->type_name("DIR");
+    AddPluginCheck(group);
+  }
+
+  void AddPluginCheck(CLI::App* group) {
+    PluginCheckArguments& check = arguments_.plugin_check;
+    CLI::App* app =
+        Add(group, "check", "Look for what is wrong with a plugin",
+            [this, &check] { return RunPluginCheck(check, session_); });
+    app->add_option("file", check.file, "The plugin, x.so")
+        ->required()
+        ->type_name("FILE");
+    app->add_option("--config", check.config,
+                    "Its configuration: a file with one JSON object")
+        ->type_name("FILE");
+    const auto add = [app](const char* name, auto* values, const char* help) {
+      app->add_option(name, *values, help)
+          ->type_name("REGEX")
+          ->expected(1)
+          ->take_all();
+    };
+    add("--include", &check.include,
+        "Only checks whose id matches, such as ^elf; repeatable");
+    add("--exclude", &check.exclude, "Not these; repeatable");
+    app->add_flag("--fix-hints", check.fix_hints,
+                  "Say more about what is wrong, and what to do");
+    app->add_option("--in-process", check.in_process,
+                    "Run this one check without a child, under a debugger")
+        ->type_name("ID");
+    app->add_option_function<std::string>(
+           "--timeout",
+           [&check](const std::string& text) {
+             if (!absl::ParseDuration(text, &check.timeout) ||
+                 check.timeout < absl::Milliseconds(1) ||
+                 check.timeout > absl::Hours(1)) {
+               throw CLI::ValidationError(
+                   "--timeout",
+                   absl::StrCat("\"", text,
+                                "\" is no duration from 1ms to 1h, such as "
+                                "500ms or 30s"));
+             }
+           },
+           "Of each check; default 15s")
+        ->type_name("DURATION");
   }
 
   void AddSources() {

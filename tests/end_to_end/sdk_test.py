@@ -75,6 +75,9 @@ class SdkTest(harness.EndToEnd):
                 name = f"{language}-by-{compiler}"
                 plugin = self.new_plugin(name, "--language", language)
                 self.make(plugin, pair, "test")
+                checked = self.make(plugin, pair, "check",
+                                    f"WEIR={harness.runfile('cli/weir')}")
+                self.assertIn(" 0 failed,", checked.stdout)
                 self.make(plugin, pair, "install", f"PLUGINS={folder}")
                 names.append(name)
         sim = self.start_sim("--rate", "3000")
