@@ -30,6 +30,7 @@
 #include "host/plugin/folder_follower.h"
 #include "host/plugin/folder_watch.h"
 #include "host/plugin/inotify_folder_events.h"
+#include "host/plugin/module_checks.h"
 #include "host/plugin/module_instance_maker.h"
 #include "host/plugin/module_store.h"
 #include "host/plugin/plugin_folder.h"
@@ -200,7 +201,12 @@ class Host::Rooms {
         event_service_(broker_, access_, kVersion, publisher_.get()),
         subscription_service_(subscriptions_, access_, kVersion),
         source_service_(sources_, access_, clock),
-        plugin_service_(plugins_, access_, clock),
+        module_checks_(parts_.runner, PluginOwners(config.plugins()),
+                       *parts_.modules, clock,
+                       [this](const std::string& module) {
+                         return FindPlugin(PluginIdOf(module), module);
+                       }),
+        plugin_service_(plugins_, module_checks_, access_, clock),
         stats_service_(
             {broker_, sources_, plugins_, rpcs_, clock, &ReadProcessStats},
             {.version = kVersion,
@@ -423,6 +429,7 @@ class Host::Rooms {
   EventService event_service_;
   SubscriptionService subscription_service_;
   SourceService source_service_;
+  ModuleChecks module_checks_;
   PluginService plugin_service_;
   StatsService stats_service_;
   std::unique_ptr<Server> server_;

@@ -332,4 +332,50 @@ absl::StatusOr<PluginOperation> ToOperation(
   return Fill(request, {.kind = PluginOperation::Kind::kResetStats});
 }
 
+absl::StatusOr<PluginCheckRequest> ToCheckRequest(
+    const v1::CheckPluginRequest& request) {
+  PluginCheckRequest check;
+  Faults faults;
+  check.module = request.module();
+  check.sha256 = request.sha256();
+  CheckModule(request.module(), /*required=*/true, &faults);
+  CheckSha256(request.sha256(), &faults);
+  if (request.has_config()) {
+    check.config_json.emplace();
+    if (!google::protobuf::util::MessageToJsonString(request.config(),
+                                                     &*check.config_json)
+             .ok()) {
+      faults.Add("config", "has a number that JSON has not; leave it out");
+    }
+  }
+  absl::Status status = faults.ToStatus();
+  if (!status.ok()) return status;
+  return check;
+}
+
+void ToProto(const PluginCheckReport& report, v1::CheckPluginResponse* out) {
+  using Level = PluginCheckReport::Level;
+  out->set_loadable(report.loadable());
+  out->set_sha256(report.sha256);
+  out->set_version(report.version);
+  out->set_abi_version(report.abi_version);
+  out->set_config_schema(report.config_schema);
+  for (const PluginCheckReport::Finding& finding : report.findings) {
+    v1::CheckPluginResponse::Finding* const to = out->add_findings();
+    switch (finding.level) {
+      case Level::kOk:
+        to->set_level(v1::CheckPluginResponse::Finding::LEVEL_OK);
+        break;
+      case Level::kWarning:
+        to->set_level(v1::CheckPluginResponse::Finding::LEVEL_WARNING);
+        break;
+      case Level::kError:
+        to->set_level(v1::CheckPluginResponse::Finding::LEVEL_ERROR);
+        break;
+    }
+    to->set_check(finding.check);
+    to->set_message(finding.message);
+  }
+}
+
 }  // namespace weir

@@ -2,6 +2,7 @@
 #define WEIR_HOST_RPC_PLUGIN_CONVERT_H_
 
 #include "absl/status/statusor.h"
+#include "host/control/plugin_checks.h"
 #include "host/control/plugin_operation.h"
 #include "host/control/plugin_status.h"
 #include "weir/v1/plugin.pb.h"
@@ -37,6 +38,12 @@ absl::StatusOr<PluginOperation> ToOperation(const v1::QuarantinePluginRequest&);
 absl::StatusOr<PluginOperation> ToOperation(const v1::ReleasePluginRequest&);
 // Here "plugins/-" is a name, too: that of all.
 absl::StatusOr<PluginOperation> ToOperation(const v1::ResetPluginStatsRequest&);
+
+// Less its deadline. Returns InvalidArgument / INVALID_FIELD for a `module`
+// that is missing or is a path, and for a `sha256` that is none.
+absl::StatusOr<PluginCheckRequest> ToCheckRequest(
+    const v1::CheckPluginRequest& request);
+void ToProto(const PluginCheckReport& report, v1::CheckPluginResponse* out);
 
 }  // namespace weir
 

@@ -189,6 +189,25 @@ grpc::ServerUnaryReactor* PluginService::GetPlugin(
                           .metadata = {{"name", request->name()}}}));
 }
 
+grpc::ServerUnaryReactor* PluginService::CheckPlugin(
+    grpc::CallbackServerContext* context, const v1::CheckPluginRequest* request,
+    v1::CheckPluginResponse* response) {
+  absl::Status status = access_.Require(context->peer(), Role::kAdmin);
+  if (!status.ok()) return Finish(context, status);
+  absl::StatusOr<PluginCheckRequest> check = ToCheckRequest(*request);
+  if (!check.ok()) return Finish(context, check.status());
+  check->deadline = DeadlineOf(*context);
+  const std::shared_ptr<PendingCall> call = PendingCall::Start(response);
+  checks_.Check(*std::move(check),
+                [call](const absl::StatusOr<PluginCheckReport>& report) {
+                  if (!report.ok()) return call->Answer(report.status());
+                  v1::CheckPluginResponse answer;
+                  ToProto(*report, &answer);
+                  call->Answer(answer.SerializeAsString());
+                });
+  return call->reactor();
+}
+
 grpc::ServerUnaryReactor* PluginService::LoadPlugin(
     grpc::CallbackServerContext* context, const v1::LoadPluginRequest* request,
     v1::Plugin* response) {

@@ -7,6 +7,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "google/protobuf/message_lite.h"
+#include "host/control/plugin_checks.h"
 #include "host/control/plugin_control.h"
 #include "host/control/plugin_operation.h"
 #include "host/rpc/access.h"
@@ -16,8 +17,7 @@
 
 namespace weir {
 
-// weir.v1.PluginService, less CheckPlugin and UpdatePluginConfig, which answer
-// UNIMPLEMENTED.
+// weir.v1.PluginService, less UpdatePluginConfig, which answers UNIMPLEMENTED.
 //
 // What changes a plugin takes as long as a plugin takes: such a call ends when
 // PluginControl replies, and no thread of gRPC's waits meanwhile. A client that
@@ -29,9 +29,10 @@ namespace weir {
 class PluginService final : public v1::PluginService::CallbackService {
  public:
   // All must outlive the service, and `clock` also the last reply of `plugins`.
-  PluginService(PluginControl& plugins, const Access& access,
-                const Clock& clock)
+  PluginService(PluginControl& plugins, PluginChecks& checks,
+                const Access& access, const Clock& clock)
       : plugins_(plugins),
+        checks_(checks),
         access_(access),
         clock_(clock),
         answers_(std::make_shared<AnswerCache>(clock)) {}
@@ -43,6 +44,10 @@ class PluginService final : public v1::PluginService::CallbackService {
   grpc::ServerUnaryReactor* GetPlugin(grpc::CallbackServerContext* context,
                                       const v1::GetPluginRequest* request,
                                       v1::Plugin* response) override;
+  grpc::ServerUnaryReactor* CheckPlugin(
+      grpc::CallbackServerContext* context,
+      const v1::CheckPluginRequest* request,
+      v1::CheckPluginResponse* response) override;
   grpc::ServerUnaryReactor* LoadPlugin(grpc::CallbackServerContext* context,
                                        const v1::LoadPluginRequest* request,
                                        v1::Plugin* response) override;
@@ -115,6 +120,7 @@ class PluginService final : public v1::PluginService::CallbackService {
   void DoOneOrAll(PluginOperation operation, PluginControl::Reply reply);
 
   PluginControl& plugins_;
+  PluginChecks& checks_;
   const Access& access_;
   const Clock& clock_;
   // Shared with the operations under way, which may outlive the service.

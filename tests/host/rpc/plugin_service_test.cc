@@ -20,6 +20,7 @@
 #include "host/rpc/server.h"
 #include "host/status/error_info.h"
 #include "tests/fakes/fake_clock.h"
+#include "tests/fakes/fake_plugin_checks.h"
 #include "tests/fakes/fake_plugin_control.h"
 #include "tests/support/short_temp_dir.h"
 
@@ -62,7 +63,8 @@ class PluginServiceTest : public testing::Test {
   void Serve(Access::Options options) {
     server_.reset();
     access_ = std::make_unique<Access>(options);
-    service_ = std::make_unique<PluginService>(plugins_, *access_, clock_);
+    service_ =
+        std::make_unique<PluginService>(plugins_, checks_, *access_, clock_);
     ServerOptions listeners;
     listeners.listeners.push_back({.tcp = "127.0.0.1:0"});
     listeners.listeners.push_back({.unix_path = dir_.path() + "/weir.sock"});
@@ -112,6 +114,7 @@ class PluginServiceTest : public testing::Test {
   FakeClock clock_;
   FakePluginControl plugins_{
       {PluginCalled("plugins/counts"), PluginCalled("plugins/watch")}};
+  FakePluginChecks checks_;
   RpcCounter counter_;
   std::unique_ptr<Access> access_;
   std::unique_ptr<PluginService> service_;
@@ -581,12 +584,75 @@ TEST_F(PluginServiceTest, ResettingAllForgivesOnlyThoseThatHaveGone) {
             grpc::StatusCode::UNAVAILABLE);
 }
 
+TEST_F(PluginServiceTest, TellsWhatACheckFound) {
+  using Level = PluginCheckReport::Level;
+  PluginCheckReport report = {.sha256 = kSha256,
+                              .version = "1.2.3",
+                              .abi_version = 1,
+                              .config_schema = "{}"};
+  report.findings = {{Level::kOk, "elf.note", "fine"},
+                     {Level::kWarning, "wants.any", "wants none"},
+                     {Level::kError, "elf.textrel", "has relocations"}};
+  checks_.set_answer(report);
+  v1::CheckPluginRequest request;
+  request.set_module("counts.so");
+  request.set_sha256(kSha256);
+  (*request.mutable_config()->mutable_fields())["top"].set_number_value(3);
+  v1::CheckPluginResponse response;
+  ASSERT_TRUE(Call(&Stub::CheckPlugin, request, &response).ok());
+  const PluginCheckRequest asked = checks_.requests().at(0);
+  EXPECT_EQ(asked.module, "counts.so");
+  EXPECT_EQ(asked.sha256, kSha256);
+  EXPECT_EQ(asked.config_json, "{\"top\":3}");
+  EXPECT_EQ(asked.deadline, absl::InfiniteFuture());
+  EXPECT_FALSE(response.loadable());
+  EXPECT_EQ(response.sha256(), kSha256);
+  EXPECT_EQ(response.version(), "1.2.3");
+  EXPECT_EQ(response.abi_version(), 1u);
+  EXPECT_EQ(response.config_schema(), "{}");
+  ASSERT_EQ(response.findings_size(), 3);
+  using Finding = v1::CheckPluginResponse::Finding;
+  EXPECT_EQ(response.findings(0).level(), Finding::LEVEL_OK);
+  EXPECT_EQ(response.findings(1).level(), Finding::LEVEL_WARNING);
+  EXPECT_EQ(response.findings(2).level(), Finding::LEVEL_ERROR);
+  EXPECT_EQ(response.findings(2).check(), "elf.textrel");
+  EXPECT_EQ(response.findings(2).message(), "has relocations");
+}
+
+TEST_F(PluginServiceTest, APluginWithWarningsOnlyIsLoadable) {
+  PluginCheckReport report;
+  report.findings = {{PluginCheckReport::Level::kWarning, "wants.any", ""}};
+  checks_.set_answer(report);
+  v1::CheckPluginRequest request;
+  request.set_module("counts.so");
+  v1::CheckPluginResponse response;
+  ASSERT_TRUE(Call(&Stub::CheckPlugin, request, &response).ok());
+  EXPECT_TRUE(response.loadable());
+  EXPECT_FALSE(checks_.requests().at(0).config_json.has_value());
+}
+
+TEST_F(PluginServiceTest, ChecksOnlyModulesOfTheFoldersAndOnlyForAdmins) {
+  v1::CheckPluginRequest request;
+  v1::CheckPluginResponse response;
+  for (const char* module : {"", "../counts.so", ".."}) {
+    request.set_module(module);
+    EXPECT_EQ(Call(&Stub::CheckPlugin, request, &response).error_code(),
+              grpc::StatusCode::INVALID_ARGUMENT)
+        << module;
+  }
+  request.set_module("counts.so");
+  request.set_sha256("ABC");
+  EXPECT_EQ(Call(&Stub::CheckPlugin, request, &response).error_code(),
+            grpc::StatusCode::INVALID_ARGUMENT);
+  request.clear_sha256();
+  Serve({.loopback_role = Role::kOperator});
+  EXPECT_EQ(Call(&Stub::CheckPlugin, request, &response).error_code(),
+            grpc::StatusCode::PERMISSION_DENIED);
+  EXPECT_THAT(checks_.requests(), IsEmpty());
+}
+
 TEST_F(PluginServiceTest, WhatIsNotServedYetIsUnimplemented) {
   v1::Plugin plugin;
-  v1::CheckPluginResponse check;
-  EXPECT_EQ(
-      Call(&Stub::CheckPlugin, v1::CheckPluginRequest(), &check).error_code(),
-      grpc::StatusCode::UNIMPLEMENTED);
   EXPECT_EQ(
       Call(&Stub::UpdatePluginConfig, v1::UpdatePluginConfigRequest(), &plugin)
           .error_code(),
