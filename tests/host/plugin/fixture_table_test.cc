@@ -323,8 +323,9 @@ class DamagedFileTest : public testing::Test {
       const bool refused =
           status.state == State::kInvalid &&
           absl::StrContains(status.error, absl::StrCat(": ", check));
-      if (!refused)
+      if (!refused) {
         wrong.push_back(absl::StrCat(status.name, " ", status.error));
+      }
     }
     return wrong;
   }
