@@ -183,7 +183,9 @@ std::vector<Check> ElfChecks() {
               "that is not given back; a few loads use it up."),
       OfWhole("elf.needed",
               "gRPC and protobuf keep one registry for each process and end "
-              "it when something is registered twice."),
+              "it when something is registered twice. In a child that is of "
+              "no account; with isolation: in_process the host refuses it.",
+              /*refuses=*/false),
       OfWhole("elf.unique",
               "A unique symbol keeps the library mapped for ever, so that a "
               "reloaded plugin goes on with its old static variables. Clang "
