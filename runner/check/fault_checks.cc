@@ -93,7 +93,8 @@ Verdict BareHost(Subject& subject) {
 }  // namespace
 
 std::vector<Check> FaultChecks() {
-  const std::vector<std::string> lives = {"message.plain", "message.read-only"};
+  const std::vector<std::string> lives = {"message.plain", "message.read-only",
+                                          "message.lifetime"};
   return {
       {.id = "fault.emit-again",
        .hint = "emit returns WEIR_AGAIN while the host's ring or the plugin's "

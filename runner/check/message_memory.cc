@@ -2,6 +2,7 @@
 
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <cstring>
 #include <vector>
 
@@ -80,7 +81,8 @@ const weir_msg* MessageMemory::Place(const Sample& sample, uint64_t seq) {
                 sample.fields[i].bytes.size());
   }
   std::memset(page, kUnknown, view);
-  std::memcpy(page + view, fields.data(), fields.size() * sizeof(weir_field));
+  std::copy(fields.begin(), fields.end(),
+            reinterpret_cast<weir_field*>(page + view));
   weir_msg message = {};
   message.struct_size =
       static_cast<uint32_t>(sizeof(weir_msg)) + options_.extra_bytes;

@@ -15,6 +15,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "absl/time/clock.h"
 #include "host/plugin/child_death.h"
 #include "host/plugin/file_descriptor.h"
@@ -195,6 +196,10 @@ absl::Status RunChecks(const ModuleCopy& module, const CheckRunOptions& options,
                         !end->timed_out && end->wait_status == 0;
       verdict =
           done ? FromBoard(*board) : FromDeath(check, *end, *board, options);
+      // What the loader says names the file that it was given.
+      verdict.text = absl::StrReplaceAll(
+          verdict.text,
+          {{absl::StrCat("/proc/self/fd/", kCheckModuleFd), options.name}});
       LookFromOutside(check, *end, verdict);
     }
     if (verdict.level == CheckLevel::kFail) stopped[check.id] = check.id;

@@ -56,9 +56,10 @@ Verdict Output(Subject& subject) {
 
 // A part of ProcessState that must be the same afterwards.
 Check Unchanged(const std::string& part, std::string what, std::string hint) {
-  Check check = {.id = absl::StrCat("thread.", part),
-                 .hint = std::move(hint),
-                 .needs = {"message.plain", "message.read-only"}};
+  Check check = {
+      .id = absl::StrCat("thread.", part),
+      .hint = std::move(hint),
+      .needs = {"message.plain", "message.read-only", "message.lifetime"}};
   check.run = [part, what = std::move(what)](Subject& subject) {
     const std::string before = ProcessState().at(part);
     if (!Live(subject)) return Skip(kNoInstance);
@@ -73,7 +74,8 @@ Check Unchanged(const std::string& part, std::string what, std::string hint) {
 }  // namespace
 
 std::vector<Check> ThreadChecks() {
-  const std::vector<std::string> lives = {"message.plain", "message.read-only"};
+  const std::vector<std::string> lives = {"message.plain", "message.read-only",
+                                          "message.lifetime"};
   return {
       {.id = "thread.threads",
        .hint = "A plugin may have threads of its own between create and "

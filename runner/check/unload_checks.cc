@@ -70,11 +70,10 @@ Verdict Fresh(Subject& subject) {
 }
 
 Verdict Cycles(Subject& subject) {
-  for (int i = 0; i < 5; ++i) {
-    if (!LoadLiveUnload(subject).has_value()) return Skip("there was no life");
-  }
+  if (!LoadLiveUnload(subject).has_value()) return Skip("there was no life");
   const size_t files = OpenFiles().size();
   const size_t threads = ThreadCount();
+  for (int i = 0; i < 5; ++i) LoadLiveUnload(subject);
   const size_t bytes = HeapBytes();
   for (int i = 0; i < kCycles; ++i) LoadLiveUnload(subject);
   if (OpenFiles().size() > files) {
@@ -99,7 +98,8 @@ Verdict Cycles(Subject& subject) {
 }  // namespace
 
 std::vector<Check> UnloadChecks() {
-  const std::vector<std::string> lives = {"message.plain", "message.read-only"};
+  const std::vector<std::string> lives = {"message.plain", "message.read-only",
+                                          "message.lifetime"};
   return {{.id = "unload.unmapped",
            .hint = "In a child this is of no account. In the host, a plugin "
                    "that cannot be unmapped is pinned: each upgrade leaves "

@@ -77,6 +77,18 @@ FIXTURES = {
     "says": ("", ("message.events",), (), "not declared"),
     "throws": ("", ("abi.major", "abi.exceptions", "wants.answers"),
                ("message.plain", "load.bad-config"), "returns a table"),
+    "short_table": ("", ("abi.table",), (), "8 bytes"),
+    "null_members": ("", ("abi.table",), (), "handle_message is null"),
+    "textrel": ("", ("elf.textrel",), (), "-fPIC"),
+    "ie_tls": ("", ("elf.tls",), (), "initial-exec"),
+    "never_unloads": ("", (), ("unload.unmapped",), ""),
+    "tls_nontrivial": ("", (), (), ""),
+    "undefined_symbol": ("", ("load.dlopen",), (),
+                         "undefined_symbol.so: undefined symbol: nowhere"),
+    "keeps_pointer": ("", ("message.lifetime",), (), "whose call has returned"),
+    "leak_fd": ("", ("load.leak", "thread.files", "unload.cycles"), (),
+                "descriptors"),
+    "uses_protobuf": ("", (), ("elf.needed",), ""),
     "records": ("", ("load.create",), (), "--config FILE"),
 }
 
