@@ -36,12 +36,12 @@ struct HandlerQueue::Push {
 HandlerQueue::HandlerQueue(const HandlerQueueOptions& options,
                            WantsTable& wants, const SlabPool& pool,
                            const Clock& clock)
-    : policy_(options.policy),
-      seed_(options.seed),
+    : seed_(options.seed),
       max_queued_bytes_(options.max_queued_bytes),
       wants_(wants),
       pool_(pool),
       clock_(clock),
+      policy_(options.policy),
       capacity_(options.capacity),
       linear_drop_(options.capacity, options.seed),
       ring_(std::min(kFirstRing, std::bit_ceil(size_t{options.capacity}))) {
@@ -467,6 +467,14 @@ void HandlerQueue::Hold(bool held) {
     held_ = held;
     // Also one that only waits for its next tick.
     if (!held) pushed_.NotifyAll();
+  }
+  room_.NotifyAll();
+}
+
+void HandlerQueue::SetPolicy(QueuePolicy policy) {
+  {
+    MutexLock lock(&mu_);
+    policy_ = policy;
   }
   room_.NotifyAll();
 }

@@ -198,6 +198,9 @@ class HandlerQueue {
   // While held, nothing is taken, and a full queue blocks nobody.
   void Hold(bool held) ABSL_LOCKS_EXCLUDED(mu_);
 
+  // From now on; whoever blocks goes on, if it need not any more.
+  void SetPolicy(QueuePolicy policy) ABSL_LOCKS_EXCLUDED(mu_);
+
   // 1 or more. What waits beyond a smaller one stays.
   void SetCapacity(uint32_t capacity) ABSL_LOCKS_EXCLUDED(mu_);
 
@@ -262,7 +265,6 @@ class HandlerQueue {
     return ring_[(head_ + i) & (ring_.size() - 1)];
   }
 
-  const QueuePolicy policy_;
   const uint64_t seed_;
   const size_t max_queued_bytes_;
   WantsTable& wants_;
@@ -274,6 +276,7 @@ class HandlerQueue {
   CondVar turn_changed_;  // The others do.
   CondVar room_;          // Dispatchers wait for it.
   CondVar idle_;          // WaitUntilIdle and PassTurn do.
+  QueuePolicy policy_ ABSL_GUARDED_BY(mu_);
   uint32_t capacity_ ABSL_GUARDED_BY(mu_);
   LinearDrop linear_drop_ ABSL_GUARDED_BY(mu_);
   Books books_ ABSL_GUARDED_BY(mu_);  // Without the run in progress.

@@ -12,21 +12,46 @@
 namespace weir {
 
 Slot::Slot(HandlerOptions options, const SlotContext& context)
-    : options_(std::move(options)),
+    : name_(options.name),
+      options_(std::move(options)),
       context_(context),
-      takes_all_sources_(options_.sources.empty()),
       place_(std::make_shared<InstancePlace>(
           absl::StrCat("plugins/", options_.name),
           HandlerQueueOptions{.policy = options_.policy,
                               .seed = options_.seed,
                               .max_queued_bytes = context.max_queued_bytes},
           context.pool, context.types, context.clock)) {
-  for (const std::string& source : options_.sources) {
-    sources_.set(context_.sources.Intern(source));
-  }
+  SetSources(options_.sources);
   place_->queue.SetIntake(Intake::kNotRunning);
   // Who never ran wanted no raw tap; the source need not make it.
   place_->wants.Set(kTypeRaw, false);
+}
+
+// Those of both are offered throughout; who takes all is the last to say so.
+void Slot::SetSources(const std::vector<std::string>& sources) {
+  std::array<uint64_t, std::tuple_size_v<decltype(sources_)>> bits = {};
+  for (const std::string& source : sources) {
+    const uint32_t id = context_.sources.Intern(source);
+    bits[id / 64] |= uint64_t{1} << id % 64;
+  }
+  if (!sources.empty()) {
+    for (size_t i = 0; i < bits.size(); ++i) sources_[i].store(bits[i]);
+  }
+  takes_all_sources_.store(sources.empty());
+}
+
+void Slot::Configure(const HandlerOptions& options) {
+  options_ = options;
+  SetSources(options.sources);
+  place_->queue.SetPolicy(options.policy);
+  int64_t requested = 0;
+  {
+    MutexLock lock(&mu_);
+    const auto has_turn = instances_.find(turn_);
+    if (has_turn == instances_.end()) return;
+    requested = has_turn->second.requested_capacity;
+  }
+  place_->queue.SetCapacity(CapacityFor(requested));
 }
 
 void Slot::Offer(const Message* first, int64_t now_ns) {
@@ -35,11 +60,7 @@ void Slot::Offer(const Message* first, int64_t now_ns) {
   uint32_t not_wanted = 0;
   for (const Message* message = first; message != nullptr;
        message = message->next) {
-    const uint32_t source = message->view.source_id;
-    if (!takes_all_sources_ &&
-        !(source < sources_.size() && sources_[source])) {
-      continue;
-    }
+    if (!Takes(message->view.source_id)) continue;
     const uint16_t type = message->view.type_id;
     if (place_->wants.Get(type) == Wants::kNo) {
       not_wanted += type == kTypeRaw ? 0 : 1;

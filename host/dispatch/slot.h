@@ -1,7 +1,8 @@
 #ifndef WEIR_HOST_DISPATCH_SLOT_H_
 #define WEIR_HOST_DISPATCH_SLOT_H_
 
-#include <bitset>
+#include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -9,6 +10,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
@@ -72,6 +74,8 @@ class Slot final : public HandlerSlot {
   absl::Status Call(uint64_t instance, std::function<void(Handler&)> call,
                     absl::Duration timeout) override ABSL_LOCKS_EXCLUDED(mu_);
   void End(uint64_t instance) override ABSL_LOCKS_EXCLUDED(mu_);
+  void Configure(const HandlerOptions& options) override
+      ABSL_LOCKS_EXCLUDED(mu_);
   void SetIntake(Intake intake) override { place_->queue.SetIntake(intake); }
   void Hold(bool held) override { place_->queue.Hold(held); }
   bool Drain(absl::Duration timeout) override {
@@ -91,7 +95,7 @@ class Slot final : public HandlerSlot {
 
   Books CloseBooks() { return place_->queue.CloseBooks(); }
   Books books() const { return place_->queue.books(); }
-  const std::string& name() const { return options_.name; }
+  const std::string& name() const { return name_; }
 
  private:
   struct Entry {
@@ -103,10 +107,21 @@ class Slot final : public HandlerSlot {
   std::shared_ptr<Instance> Find(uint64_t instance) const
       ABSL_LOCKS_EXCLUDED(mu_);
 
-  const HandlerOptions options_;
+  // Whether messages of `source` are offered to it.
+  bool Takes(uint32_t source) const {
+    if (takes_all_sources_.load(std::memory_order_relaxed)) return true;
+    return source < NameTable::kMaxNames &&
+           (sources_[source / 64].load(std::memory_order_relaxed) >>
+                source % 64 &
+            1) != 0;
+  }
+  void SetSources(const std::vector<std::string>& sources);
+
+  const std::string name_;
+  HandlerOptions options_;  // Of those calls that come one after the other.
   const SlotContext context_;
-  bool takes_all_sources_;
-  std::bitset<NameTable::kMaxNames> sources_;
+  std::atomic<bool> takes_all_sources_{true};
+  std::array<std::atomic<uint64_t>, NameTable::kMaxNames / 64> sources_ = {};
   const std::shared_ptr<InstancePlace> place_;
 
   mutable Mutex mu_;

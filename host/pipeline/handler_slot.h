@@ -15,6 +15,8 @@
 
 namespace weir {
 
+struct HandlerOptions;
+
 // A place for a handler: its queue and its books, which stay while instances of
 // the handler come and go.
 //
@@ -24,8 +26,8 @@ namespace weir {
 // An instance gets messages while it has the turn, which Switch gives it and
 // takes from the one before. What was queued for that one is the next one's.
 //
-// Thread-safe, but for one thing: Prepare, Switch and End of one slot come one
-// after the other.
+// Thread-safe, but for one thing: Prepare, Switch, End and Configure of one
+// slot come one after the other.
 class HandlerSlot {
  public:
   // How long a call may still take once its time is over.
@@ -79,6 +81,10 @@ class HandlerSlot {
   // within a second is killed; one that cannot be killed is abandoned with its
   // thread, and the message lost. Does nothing for one that is not there.
   virtual void End(uint64_t instance) = 0;
+
+  // Has `options` hold from now on, name and seed apart; what waits stays, also
+  // beyond a smaller capacity.
+  virtual void Configure(const HandlerOptions& options) = 0;
 
   virtual void SetIntake(Intake intake) = 0;
 

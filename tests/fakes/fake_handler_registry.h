@@ -69,6 +69,7 @@ class FakeHandlerSlot final : public HandlerSlot {
     std::shared_ptr<Handler> handler;
     {
       MutexLock lock(&mu_);
+      if (!answers_calls_) return absl::DeadlineExceededError("in a message");
       const auto found = instances_.find(instance);
       if (found == instances_.end()) return absl::NotFoundError("it has ended");
       handler = found->second.handler;
@@ -88,6 +89,11 @@ class FakeHandlerSlot final : public HandlerSlot {
       if (turn_ == instance) turn_ = 0;
     }
     if (!ended.dead) ended.handler->Destroy();
+  }
+
+  void Configure(const HandlerOptions& options) override {
+    MutexLock lock(&mu_);
+    options_ = options;
   }
 
   void SetIntake(Intake intake) override {
@@ -162,7 +168,16 @@ class FakeHandlerSlot final : public HandlerSlot {
     switches_ = switches;
   }
 
-  const HandlerOptions& options() const { return options_; }
+  // Whether a Call is made; else it finds no end of the message in work.
+  void set_answers_calls(bool answers) {
+    MutexLock lock(&mu_);
+    answers_calls_ = answers;
+  }
+
+  HandlerOptions options() const {
+    MutexLock lock(&mu_);
+    return options_;
+  }
   Intake intake() const {
     MutexLock lock(&mu_);
     return intake_;
@@ -189,8 +204,8 @@ class FakeHandlerSlot final : public HandlerSlot {
     bool dead = false;
   };
 
-  const HandlerOptions options_;
   mutable Mutex mu_;
+  HandlerOptions options_ ABSL_GUARDED_BY(mu_);
   HandlerStats stats_ ABSL_GUARDED_BY(mu_);
   std::optional<MessageCopy> in_flight_ ABSL_GUARDED_BY(mu_);
   std::map<uint64_t, Instance> instances_ ABSL_GUARDED_BY(mu_);
@@ -199,6 +214,7 @@ class FakeHandlerSlot final : public HandlerSlot {
   Intake intake_ ABSL_GUARDED_BY(mu_) = Intake::kNotRunning;
   bool held_ ABSL_GUARDED_BY(mu_) = false;
   bool switches_ ABSL_GUARDED_BY(mu_) = true;
+  bool answers_calls_ ABSL_GUARDED_BY(mu_) = true;
 };
 
 // Slots as above, by name. Thread-safe.
