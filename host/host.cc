@@ -171,6 +171,7 @@ class Host::Rooms {
                     {.max_queued_bytes = config.plugins().max_queued_bytes()}),
         auditor_(dispatcher_, broker_, clock),
         plugin_seed_(random_()),
+        slot_settings_(config_, plugin_seed_),
         maker_({*parts_.modules, *parts_.supervisor, parts_.arena.get(), types_,
                 source_names_, clock, parts_.runner,
                 PluginOwners(config.plugins()), config.state_dir()}),
@@ -180,7 +181,7 @@ class Host::Rooms {
                     return parts_.states->Write(id, state);
                   },
                   [this](absl::string_view id) { ForgetPlugin(id); },
-                  parts_.poisons.get()},
+                  parts_.poisons.get(), &slot_settings_},
                  [this](const std::string& id, const std::string& module) {
                    return FindPlugin(id, module);
                  }),
@@ -416,6 +417,7 @@ class Host::Rooms {
   Dispatcher dispatcher_;
   Auditor auditor_;
   const uint64_t plugin_seed_;
+  const ConfiguredSlotSettings slot_settings_;
   ModuleInstanceMaker maker_;
   PluginSet plugins_;
   FolderFollower follower_;

@@ -12,13 +12,18 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
 #include "absl/time/time.h"
+#include "google/protobuf/descriptor.h"
+#include "google/protobuf/message.h"
 #include "host/config/config_error.h"
 #include "host/config/load_config.h"
+#include "host/config/overrule_settings.h"
 #include "host/config/plugin_settings.h"
 #include "host/config/struct_json.h"
 #include "host/control/sandbox_profile.h"
 #include "host/plugin/plugin_folder.h"
+#include "host/plugin/sha256.h"
 #include "host/rpc/proto_time.h"
+#include "host/status/error_info.h"
 
 namespace weir {
 namespace {
@@ -79,6 +84,41 @@ PluginSlotOptions ToOptions(const v1::PluginConfig& plugin,
   return options;
 }
 
+std::string Sha256Of(absl::string_view bytes) {
+  Sha256 digest;
+  digest.Add(bytes);
+  return digest.Hex();
+}
+
+// `settings` with `field` alone.
+v1::PluginSettings Only(v1::PluginSettings settings,
+                        const google::protobuf::FieldDescriptor* field) {
+  const auto* const reflection = v1::PluginSettings::GetReflection();
+  std::vector<const google::protobuf::FieldDescriptor*> fields;
+  reflection->ListFields(settings, &fields);
+  for (const auto* const other : fields) {
+    if (other != field) reflection->ClearField(&settings, other);
+  }
+  return settings;
+}
+
+// What the files say of a slot themselves: without what is as the defaults say,
+// so that other defaults do not look like another NAME.yaml.
+std::string Written(v1::PluginConfig plugin,
+                    const v1::PluginSettings& defaults) {
+  v1::PluginSettings& settings = *plugin.mutable_settings();
+  const auto* const reflection = v1::PluginSettings::GetReflection();
+  std::vector<const google::protobuf::FieldDescriptor*> fields;
+  reflection->ListFields(settings, &fields);
+  for (const auto* const field : fields) {
+    if (Only(settings, field).SerializeAsString() ==
+        Only(defaults, field).SerializeAsString()) {
+      reflection->ClearField(&settings, field);
+    }
+  }
+  return plugin.SerializeAsString();
+}
+
 // Fills in what the configuration says of the slot.
 void Configure(const v1::HostConfig& config, const Environment& environment,
                uint64_t seed, PluginSlotSpec* spec) {
@@ -111,9 +151,64 @@ void Configure(const v1::HostConfig& config, const Environment& environment,
   }
   spec->options = ToOptions(result.config, config.plugins(), seed);
   spec->config_json = StructToJson(result.config.config());
+  v1::PluginConfig settings = result.config;
+  settings.clear_config();
+  spec->file_settings = settings.SerializeAsString();
+  spec->file_settings_sha256 =
+      Sha256Of(Written(settings, config.plugins().defaults()));
 }
 
 }  // namespace
+
+absl::StatusOr<std::string> ConfiguredSlotSettings::Merge(
+    absl::string_view before, absl::string_view change,
+    const std::vector<std::string>& fields) const {
+  v1::PluginSettings merged;
+  v1::PluginSettings with;
+  if (!merged.ParseFromArray(before.data(), static_cast<int>(before.size())) ||
+      !with.ParseFromArray(change.data(), static_cast<int>(change.size()))) {
+    return absl::InvalidArgumentError("settings: not those of a plugin");
+  }
+  const auto* const type = v1::PluginSettings::descriptor();
+  const auto* const reflection = v1::PluginSettings::GetReflection();
+  for (int i = 0; i < type->field_count(); ++i) {
+    const auto* const field = type->field(i);
+    const bool named = fields.empty()
+                           ? reflection->HasField(with, field)
+                           : std::find(fields.begin(), fields.end(),
+                                       field->name()) != fields.end();
+    if (named) {
+      reflection->ClearField(&merged, field);
+    } else {
+      reflection->ClearField(&with, field);
+    }
+  }
+  merged.MergeFrom(with);
+  return merged.SerializeAsString();
+}
+
+absl::StatusOr<PluginSlotOptions> ConfiguredSlotSettings::Apply(
+    const PluginSlotSpec& spec, absl::string_view set) const {
+  v1::PluginConfig files;
+  v1::PluginSettings settings;
+  if (!files.ParseFromString(spec.file_settings) ||
+      !settings.ParseFromArray(set.data(), static_cast<int>(set.size()))) {
+    return absl::InvalidArgumentError("settings: not those of a plugin");
+  }
+  const PluginConfigResult result = OverruleSettings(files, settings, config_);
+  if (result.ok()) {
+    return ToOptions(result.config, config_.plugins(), seed_);
+  }
+  ErrorInfo info = {.reason = "INVALID_FIELD",
+                    .metadata = {{"field", result.errors.front().path}}};
+  for (const ConfigError& error : result.errors) {
+    info.field_violations.emplace_back(error.path, error.message);
+  }
+  return MakeError(
+      absl::StatusCode::kInvalidArgument,
+      absl::StrJoin(info.field_violations, "; ", absl::PairFormatter(": ")),
+      info);
+}
 
 std::vector<uid_t> PluginOwners(const v1::PluginsConfig& config,
                                 std::vector<std::string>* notices) {

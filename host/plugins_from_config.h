@@ -7,9 +7,12 @@
 #include <string>
 #include <vector>
 
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
 #include "host/config/environment.h"
 #include "host/plugin/plugin_folder.h"
 #include "host/plugin/plugin_slot.h"
+#include "host/plugin/slot_settings.h"
 #include "weir/v1/config.pb.h"
 
 namespace weir {
@@ -29,6 +32,24 @@ struct PluginPlan {
 PluginPlan PlanPlugins(const v1::HostConfig& config,
                        const Environment& environment, uint64_t seed,
                        const std::string& module = "");
+
+// What settings of a slot may be, by the rules of the configuration.
+class ConfiguredSlotSettings final : public SlotSettings {
+ public:
+  // As for PlanPlugins. `config` must outlive it.
+  ConfiguredSlotSettings(const v1::HostConfig& config, uint64_t seed)
+      : config_(config), seed_(seed) {}
+
+  absl::StatusOr<std::string> Merge(
+      absl::string_view before, absl::string_view change,
+      const std::vector<std::string>& fields) const override;
+  absl::StatusOr<PluginSlotOptions> Apply(const PluginSlotSpec& spec,
+                                          absl::string_view set) const override;
+
+ private:
+  const v1::HostConfig& config_;
+  const uint64_t seed_;
+};
 
 // Whose files the plugin folders may hold, by user id. A name that nobody has
 // is left out, and told in `notices`, unless that is null.

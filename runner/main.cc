@@ -2,7 +2,8 @@
 // so that whatever the plugin does to its process it does not do to the host.
 //
 //   weir-plugin-runner NAME MODULE     started by weir-host only
-//   weir-plugin-runner --probe MODULE  loads it and says what it is
+//   weir-plugin-runner --probe MODULE  loads it and says what it is;
+//                      --probe-fenced  within the fence of profile strict
 //   weir-plugin-runner --check ...     checks it; see check/check_main.h
 #include <cstdio>
 #include <string>
@@ -24,6 +25,7 @@ int main(int argc, char** argv) {
   }
   const std::string first = argv[1];
   if (first == "--check-one") return weir::RunOneCheck(argv[2]);
-  return first == "--probe" ? weir::Probe(argv[2])
-                            : weir::RunChild(first, argv[2]);
+  if (first == "--probe") return weir::Probe(argv[2], /*fenced=*/false);
+  if (first == "--probe-fenced") return weir::Probe(argv[2], /*fenced=*/true);
+  return weir::RunChild(first, argv[2]);
 }

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <cstdio>
 #include <cstring>
 #include <fstream>
 #include <iterator>
@@ -12,9 +13,12 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "host/control/sandbox_profile.h"
 #include "host/plugin/elf_check.h"
 #include "host/plugin/plugin_table.h"
+#include "host/plugin/sandbox_support.h"
 #include "host/status/json_text.h"
+#include "runner/sandbox.h"
 #include "weir/plugin_abi.h"
 
 namespace weir {
@@ -97,10 +101,19 @@ bool WriteAll(int out, absl::string_view text) {
 
 }  // namespace
 
-int Probe(const std::string& path) {
+int Probe(const std::string& path, bool fenced) {
   const int out = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 10);
   if (out < 0 || dup2(STDERR_FILENO, STDOUT_FILENO) < 0) return 1;
   const weir_note note = ReadNote(path);
+  if (fenced) {
+    const absl::Status begun =
+        Sandbox(SandboxProfile::kStrict, "", FindSandboxSupport()).Begin();
+    if (!begun.ok()) {
+      std::fprintf(stderr, "weir-plugin-runner: %s\n",
+                   std::string(begun.message()).c_str());
+      return 1;
+    }
+  }
   const absl::StatusOr<weir_plugin> table = Load(path);
   const std::string line =
       table.ok() ? Describe(*table, note) : Describe(table.status());

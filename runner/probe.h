@@ -19,7 +19,10 @@ namespace weir {
 //
 // Whatever the library writes to standard output goes to standard error.
 // Returns the exit status: 0, and 1 after an error.
-int Probe(const std::string& path);
+//
+// With `fenced`, what the library may do meanwhile is what profile strict lets
+// a plugin do while it is made.
+int Probe(const std::string& path, bool fenced);
 
 }  // namespace weir
 

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/time/time.h"
 #include "host/control/plugin_status.h"
@@ -19,6 +20,7 @@ struct PluginOperation {
     kReload,
     kUpgrade,
     kRollback,
+    kConfigure,
     kPause,
     kResume,
     kQuarantine,
@@ -33,7 +35,18 @@ struct PluginOperation {
   std::string etag;    // Empty: any.
   std::string reason;  // For people; kept in the transition and its event.
   std::string actor;   // "operator:alice"
-  // Empty: the slot's. kUnload, kReload, kUpgrade, kRollback, kQuarantine.
+  // The plugin's own configuration, one JSON object, or those top-level keys of
+  // it; one that it has not is taken out. kLoad, kUpgrade: all of it, always.
+  std::optional<std::string> config_json = {};
+  std::vector<std::string> config_keys = {};  // kConfigure; empty: all of it.
+  bool config_reset = false;  // kConfigure: back to what the files say.
+  // The bytes of a weir.v1.PluginSettings, and which fields of it: what is
+  // unset there is as the files say again. kLoad, kConfigure.
+  std::optional<std::string> settings = {};
+  std::vector<std::string> settings_fields = {};  // Empty: those that are set.
+  bool settings_reset = false;  // kConfigure: first, back to the files.
+  // Empty: the slot's. kUnload, kReload, kUpgrade, kRollback, kQuarantine,
+  // kConfigure.
   std::optional<absl::Duration> drain_timeout;
   // kUpgrade; empty: the slot's.
   std::optional<absl::Duration> probation_time;

@@ -55,7 +55,9 @@ struct PluginStatus {
     absl::Time time;
     uint64_t generation = 0;
   } last_transition;
-  std::string config_json;  // Effective, one JSON object.
+  // Effective, one JSON object, without what is secret; empty: not known yet.
+  std::string config_json;
+  std::string config_schema;  // Its text; empty: it has none.
   uint64_t config_revision = 0;
   Isolation isolation = Isolation::kChild;
   SandboxProfile sandbox = SandboxProfile::kStrict;

@@ -1,10 +1,13 @@
 #ifndef WEIR_HOST_PLUGIN_DESIRED_STATE_H_
 #define WEIR_HOST_PLUGIN_DESIRED_STATE_H_
 
+#include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/time/time.h"
+#include "host/plugin/config_revision.h"
 
 namespace weir {
 
@@ -35,6 +38,10 @@ struct DesiredState {
   std::string pinned_sha256;    // Run no other digest; empty: what is there.
   std::string previous_sha256;  // What a rollback loads; empty: nothing.
   std::optional<Quarantine> quarantine;
+  // The configurations of late, the newest last; that one is to hold.
+  std::vector<ConfigRevision> revisions = {};
+  // The one that a rollback goes back to, which is among them; 0: none.
+  uint64_t previous_revision = 0;
 
   bool operator==(const DesiredState&) const = default;
 };

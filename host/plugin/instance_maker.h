@@ -13,6 +13,7 @@
 #include "host/control/plugin_status.h"
 #include "host/pipeline/handler.h"
 #include "host/pipeline/message_copy.h"
+#include "host/plugin/config_schema.h"
 #include "host/plugin/plugin_host_services.h"
 #include "host/plugin/plugin_slot.h"
 #include "host/plugin/trial.h"
@@ -35,12 +36,24 @@ struct MadeInstance {
   std::string sha256;  // Of the file, lower-case hex.
   std::string version;
   uint32_t abi_version = 0;
-  std::string why_pinned;  // In process: why it can not be unmapped; else "".
+  std::string config_schema;  // Its text; empty: it has none.
+  ConfigSchema schema = {};
+  std::string config_json;  // As it is created with: checked, with defaults.
+  std::string why_pinned;   // In process: why it can not be unmapped; else "".
   // [any-thread] What of a child; null in process.
   std::function<int32_t()> pid;                         // 0: none, any more.
   std::function<std::optional<InstanceDeath>()> death;  // If it died.
   std::function<double()> cpu_seconds;                  // In all.
   std::function<uint64_t()> rss_bytes;                  // Now.
+};
+
+// What there is to know of a plugin's file without an instance. A value.
+struct ModuleFacts {
+  std::string sha256;  // Lower-case hex.
+  std::string version;
+  uint32_t abi_version = 0;
+  std::string config_schema;  // Its text; empty: it has none.
+  ConfigSchema schema = {};
 };
 
 // Turns a plugin's file into an instance: checks it, keeps a private copy and
@@ -54,7 +67,8 @@ class InstanceMaker {
   // folder now.
   //
   // Returns what is wrong with the file, after its path and the check's ID:
-  // "x.so: elf.textrel: ...".
+  // "x.so: elf.textrel: ...". Returns FailedPrecondition PLUGIN_CONFIG_INVALID
+  // for a configuration that its schema does not take.
   virtual absl::StatusOr<MadeInstance> Make(
       const PluginSlotSpec& spec, uint64_t generation, absl::string_view sha256,
       std::shared_ptr<PluginHostServices> services) = 0;
@@ -65,6 +79,11 @@ class InstanceMaker {
   // what the one that runs has. Errors as above.
   virtual absl::StatusOr<std::shared_ptr<Trial>> MakeTrial(
       const PluginSlotSpec& spec, absl::string_view sha256) = 0;
+
+  // Looks at what Make would make it of; the same errors, but for the
+  // configuration. What only an instance can tell may be wrong all the same.
+  virtual absl::StatusOr<ModuleFacts> Look(const PluginSlotSpec& spec,
+                                           absl::string_view sha256) = 0;
 };
 
 }  // namespace weir

@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <filesystem>
 #include <optional>
@@ -10,16 +11,18 @@
 #include <utility>
 
 #include "absl/status/status.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "host/control/sandbox_profile.h"
 #include "host/pipeline/handler_slot.h"
 #include "host/plugin/call_watch.h"
 #include "host/plugin/child_handler.h"
+#include "host/plugin/config_change.h"
+#include "host/plugin/config_schema.h"
 #include "host/plugin/data_dir.h"
 #include "host/plugin/in_process_handler.h"
 #include "host/plugin/module_check.h"
-#include "host/plugin/probe_module.h"
 #include "host/plugin/shared_object.h"
 #include "host/plugin/symbolize.h"
 #include "host/plugin/trial.h"
@@ -103,6 +106,59 @@ absl::StatusOr<StoredModule> ModuleInstanceMaker::Take(
 absl::StatusOr<MadeInstance> ModuleInstanceMaker::Make(
     const PluginSlotSpec& spec, uint64_t generation, absl::string_view sha256,
     std::shared_ptr<PluginHostServices> services) {
+  absl::StatusOr<Taken> taken = TakeAndCheck(spec, generation, sha256);
+  if (!taken.ok()) return taken.status();
+  absl::StatusOr<ModuleFacts> facts = Ask(spec, *taken);
+  ConfigSchema::Checked checked;
+  absl::Status status = facts.status();
+  if (status.ok()) {
+    checked = facts->schema.Check(spec.config_json);
+    if (!checked.faults.empty()) {
+      status = ConfigInvalid(absl::StatusCode::kFailedPrecondition,
+                             absl::StrCat("plugins/", spec.id), checked.faults);
+    }
+  }
+  const absl::StatusOr<std::string> data_dir = DataDirOf(spec);
+  status.Update(data_dir.status());
+  if (!status.ok()) {
+    unlink(taken->run_copy.c_str());
+    return status;
+  }
+  PluginSlotSpec made_of = spec;
+  made_of.config_json = checked.json;
+  MadeInstance made;
+  const PluginSlotOptions& options = spec.options;
+  if (options.isolation == PluginStatus::Isolation::kChild) {
+    made = InChild(made_of, std::move(taken->run_copy), *data_dir,
+                   std::move(services));
+  } else {
+    auto code = SharedObject::Open(taken->module, std::move(taken->report),
+                                   taken->run_copy);
+    if (!code.ok()) return code.status();
+    made.why_pinned = (*code)->WhyPinned();
+    const weir_plugin table = (*code)->table();
+    made.handler = std::make_shared<InProcessHandler>(
+        table, *std::move(code), std::move(services), made_of.config_json,
+        CallLimits{
+            .create_ns = absl::ToInt64Nanoseconds(options.create_deadline),
+            .ask_ns = absl::ToInt64Nanoseconds(options.create_deadline),
+            .soft_ns = absl::ToInt64Nanoseconds(options.soft_deadline),
+            .hard_ns = absl::ToInt64Nanoseconds(options.hard_deadline),
+            .destroy_ns = absl::ToInt64Nanoseconds(HandlerSlot::kGrace)});
+  }
+  made.isolation = spec.options.isolation;
+  made.sha256 = facts->sha256;
+  made.version = facts->version;
+  made.abi_version = facts->abi_version;
+  made.config_schema = facts->config_schema;
+  made.schema = facts->schema;
+  made.config_json = made_of.config_json;
+  return made;
+}
+
+absl::StatusOr<ModuleInstanceMaker::Taken> ModuleInstanceMaker::TakeAndCheck(
+    const PluginSlotSpec& spec, uint64_t generation,
+    absl::string_view sha256) const {
   absl::StatusOr<StoredModule> module = Take(spec, sha256);
   if (!module.ok()) return module.status();
   absl::StatusOr<ElfReport> report = CheckModule(*module, spec.allowed_sha256);
@@ -114,45 +170,67 @@ absl::StatusOr<MadeInstance> ModuleInstanceMaker::Make(
         ", which ends the process when it meets the host's own; set isolation: "
         "child, or do without it"));
   }
-  absl::StatusOr<std::string> data_dir = DataDirOf(spec);
-  if (!data_dir.ok()) return data_dir.status();
   absl::StatusOr<std::string> run_copy =
       parts_.store.MakeRunCopy(*module, spec.id, generation);
   if (!run_copy.ok()) return run_copy.status();
+  return Taken{*std::move(module), *std::move(report), *std::move(run_copy)};
+}
 
-  MadeInstance made;
-  const PluginSlotOptions& options = spec.options;
-  const std::string version(report->note.version);
-  const uint32_t abi_version = report->note.abi_major;
-  if (options.isolation == PluginStatus::Isolation::kChild) {
-    made = InChild(spec, *std::move(run_copy), *std::move(data_dir),
-                   std::move(services));
-  } else {
-    // Its constructors run before any check could say no; so a child goes
-    // first.
-    const auto probe = ProbeModule(parts_.runner, *run_copy, kProbeDeadline);
-    if (!probe.ok()) {
-      unlink(run_copy->c_str());
-      return Annotate(probe.status(), module->origin);
-    }
-    auto code = SharedObject::Open(*module, *std::move(report), *run_copy);
-    if (!code.ok()) return code.status();
-    made.why_pinned = (*code)->WhyPinned();
-    const weir_plugin table = (*code)->table();
-    made.handler = std::make_shared<InProcessHandler>(
-        table, *std::move(code), std::move(services), spec.config_json,
-        CallLimits{
-            .create_ns = absl::ToInt64Nanoseconds(options.create_deadline),
-            .ask_ns = absl::ToInt64Nanoseconds(options.create_deadline),
-            .soft_ns = absl::ToInt64Nanoseconds(options.soft_deadline),
-            .hard_ns = absl::ToInt64Nanoseconds(options.hard_deadline),
-            .destroy_ns = absl::ToInt64Nanoseconds(HandlerSlot::kGrace)});
+absl::StatusOr<ModuleFacts> ModuleInstanceMaker::Look(
+    const PluginSlotSpec& spec, absl::string_view sha256) {
+  // No instance has this generation, so its copy is nobody else's.
+  absl::StatusOr<Taken> taken = TakeAndCheck(spec, UINT64_MAX, sha256);
+  if (!taken.ok()) return taken.status();
+  absl::StatusOr<ModuleFacts> facts = Ask(spec, *taken);
+  unlink(taken->run_copy.c_str());
+  return facts;
+}
+
+// Has a child load the module, if none did yet. One that dies of that, and is
+// to run in a child anyway, is not refused for it: it may do better there, or
+// fail as often as is suffered. Whatever its profile, it is fenced in: it is
+// asked one question, and has a schema if it answers.
+absl::StatusOr<ModuleFacts> ModuleInstanceMaker::Ask(const PluginSlotSpec& spec,
+                                                     const Taken& taken) {
+  const std::string& sha256 = taken.module.sha256;
+  const bool in_child =
+      spec.options.isolation == PluginStatus::Isolation::kChild;
+  std::optional<ModuleProbe> known;
+  {
+    MutexLock lock(&mu_);
+    const auto found = probed_.find(sha256);
+    if (found != probed_.end()) known = found->second;
+    if (in_child && unanswering_.count(sha256) > 0) known = ModuleProbe();
   }
-  made.isolation = spec.options.isolation;
-  made.sha256 = module->sha256;
-  made.version = version;
-  made.abi_version = abi_version;
-  return made;
+  if (!known.has_value()) {
+    absl::StatusOr<ModuleProbe> probe = ProbeModule(
+        parts_.runner, taken.run_copy,
+        in_child ? std::min(kProbeDeadline, spec.options.create_deadline)
+                 : kProbeDeadline,
+        /*fenced=*/in_child);
+    const bool schema_fault =
+        absl::StartsWith(probe.status().message(), "config.schema: ");
+    if (!probe.ok() && (!in_child || schema_fault)) {
+      return Annotate(probe.status(), taken.module.origin);
+    }
+    known = probe.ok() ? *probe : ModuleProbe();
+    MutexLock lock(&mu_);
+    if (probe.ok()) {
+      probed_[sha256] = *known;
+    } else if (absl::IsInvalidArgument(probe.status())) {
+      unanswering_.insert(sha256);
+    }
+  }
+  auto schema = ConfigSchema::Parse(known->config_schema);
+  if (!schema.ok()) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        taken.module.origin, ": config.schema: ", schema.status().message()));
+  }
+  return ModuleFacts{.sha256 = sha256,
+                     .version = taken.report.note.version,
+                     .abi_version = taken.report.note.abi_major,
+                     .config_schema = known->config_schema,
+                     .schema = *std::move(schema)};
 }
 
 absl::StatusOr<std::string> ModuleInstanceMaker::DataDirOf(
@@ -193,6 +271,22 @@ absl::StatusOr<std::shared_ptr<Trial>> ModuleInstanceMaker::MakeTrial(
   absl::StatusOr<std::string> run_copy = parts_.store.MakeRunCopy(
       *module, absl::StrCat(spec.id, ".trial"), ++last_trial_);
   if (!run_copy.ok()) return run_copy.status();
+  const absl::StatusOr<ModuleFacts> facts =
+      Ask(spec, Taken{*module, *report, *run_copy});
+  PluginSlotSpec tried = spec;
+  absl::Status status = facts.status();
+  if (status.ok()) {
+    const ConfigSchema::Checked checked = facts->schema.Check(spec.config_json);
+    tried.config_json = checked.json;
+    if (!checked.faults.empty()) {
+      status = ConfigInvalid(absl::StatusCode::kFailedPrecondition,
+                             absl::StrCat("plugins/", spec.id), checked.faults);
+    }
+  }
+  if (!status.ok()) {
+    unlink(run_copy->c_str());
+    return status;
+  }
   // Neither the files nor the peers of the one that runs.
   std::string data_dir;
   if (spec.options.sandbox != SandboxProfile::kStrict) {
@@ -203,7 +297,7 @@ absl::StatusOr<std::shared_ptr<Trial>> ModuleInstanceMaker::MakeTrial(
     }
   }
   ChildHandlerOptions options =
-      ChildOptions(spec, *std::move(run_copy), std::move(data_dir));
+      ChildOptions(tried, *std::move(run_copy), std::move(data_dir));
   if (options.sandbox != SandboxProfile::kStrict) {
     options.sandbox = SandboxProfile::kFiles;
   }

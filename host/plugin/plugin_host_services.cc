@@ -43,6 +43,8 @@ PluginHostServices::PluginHostServices(PluginHostOptions options,
       clock_(clock),
       table_{sizeof(weir_host), WEIR_ABI_MAJOR, WEIR_ABI_MINOR, this,
              &GetExt,           &Log,           &NowNs},
+      emit_limit_(options_.emit_limit_per_second),
+      log_limit_(options_.log_limit_per_second),
       emit_bucket_(options_.emit_limit_per_second,
                    options_.emit_limit_per_second, clock.MonotonicNs()),
       log_bucket_(options_.log_limit_per_second,
@@ -52,6 +54,21 @@ void PluginHostServices::Declare(std::vector<std::string> kinds) {
   MutexLock lock(&mu_);
   declares_ = true;
   kinds_ = std::move(kinds);
+}
+
+void PluginHostServices::SetLimits(uint32_t emit_limit_per_second,
+                                   uint32_t log_limit_per_second) {
+  const int64_t now_ns = clock_.MonotonicNs();
+  MutexLock lock(&mu_);
+  if (std::exchange(emit_limit_, emit_limit_per_second) !=
+      emit_limit_per_second) {
+    emit_bucket_ =
+        TokenBucket(emit_limit_per_second, emit_limit_per_second, now_ns);
+  }
+  if (std::exchange(log_limit_, log_limit_per_second) != log_limit_per_second) {
+    log_bucket_ =
+        TokenBucket(log_limit_per_second, 10 * log_limit_per_second, now_ns);
+  }
 }
 
 std::vector<std::string> PluginHostServices::declared() const {
@@ -179,6 +196,7 @@ void PluginHostServices::Log(void* ctx, int32_t severity, const char* text,
 void PluginHostServices::TakeLine(int32_t severity, absl::string_view text) {
   const int64_t now_ns = clock_.MonotonicNs();
   uint64_t suppressed = 0;
+  uint32_t log_limit = 0;
   {
     MutexLock lock(&mu_);
     if (!log_bucket_.TryTake(now_ns)) {
@@ -188,12 +206,13 @@ void PluginHostServices::TakeLine(int32_t severity, absl::string_view text) {
     }
     ++log_lines_;
     suppressed = std::exchange(suppressed_since_, 0);
+    log_limit = log_limit_;
   }
   if (suppressed > 0) {
     options_.write_log(
         Severity::kWarning, options_.name,
         absl::StrCat("suppressed ", suppressed, " lines; the limit is ",
-                     options_.log_limit_per_second, " a second"));
+                     log_limit, " a second"));
   }
   options_.write_log(ToSeverity(severity), options_.name, text);
 }

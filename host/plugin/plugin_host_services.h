@@ -62,6 +62,11 @@ class PluginHostServices {
   // Refuses all kinds but these, from now on.
   void Declare(std::vector<std::string> kinds) ABSL_LOCKS_EXCLUDED(mu_);
 
+  // From now on; see PluginHostOptions. What changes begins with its whole
+  // burst.
+  void SetLimits(uint32_t emit_limit_per_second, uint32_t log_limit_per_second)
+      ABSL_LOCKS_EXCLUDED(mu_);
+
   // What was declared; empty if nothing was.
   std::vector<std::string> declared() const ABSL_LOCKS_EXCLUDED(mu_);
 
@@ -104,6 +109,8 @@ class PluginHostServices {
   const weir_host table_;
 
   mutable Mutex mu_;
+  uint32_t emit_limit_ ABSL_GUARDED_BY(mu_);
+  uint32_t log_limit_ ABSL_GUARDED_BY(mu_);
   TokenBucket emit_bucket_ ABSL_GUARDED_BY(mu_);
   TokenBucket log_bucket_ ABSL_GUARDED_BY(mu_);
   bool declares_ ABSL_GUARDED_BY(mu_) = false;

@@ -14,7 +14,6 @@ namespace weir {
 PluginLife::PluginLife(PluginSlotSpec spec,
                        const PluginSurroundings& surroundings)
     : clock_(surroundings.clock),
-      options_(spec.options),
       machine_(std::move(spec), surroundings, [this](uint64_t generation) {
         Post([this, generation] { machine_.InstanceGone(generation); });
       }) {}

@@ -53,7 +53,6 @@ class PluginLife {
 
   PluginStatus status() const { return machine_.status(); }
   PluginStats stats() const { return machine_.stats(); }
-  const PluginSlotOptions& options() const { return options_; }
 
  private:
   using Job = std::function<void()>;
@@ -63,7 +62,6 @@ class PluginLife {
   void Run() ABSL_LOCKS_EXCLUDED(mu_);
 
   const Clock& clock_;
-  const PluginSlotOptions options_;
   Mutex mu_;
   CondVar changed_;
   std::deque<Job> jobs_ ABSL_GUARDED_BY(mu_);

@@ -5,6 +5,7 @@
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 #include "host/plugin/plugin_events.h"
+#include "host/plugin/plugin_options_status.h"
 
 namespace weir {
 
@@ -19,42 +20,18 @@ constexpr char kSupervisor[] = "supervisor";
 
 std::shared_ptr<HandlerSlot> MakeSlot(HandlerRegistry& registry,
                                       const PluginSlotSpec& spec) {
-  const PluginSlotOptions& options = spec.options;
-  auto slot = registry.AddSlot({.name = spec.id,
-                                .policy = options.policy,
-                                .capacity = options.capacity,
-                                .max_capacity = options.max_capacity,
-                                .sources = options.sources,
-                                .seed = options.seed,
-                                .create_deadline = options.create_deadline});
+  auto slot = registry.AddSlot(ToHandlerOptions(spec));
   // Ids are unique, and the registry is open as long as plugins are made.
   return slot.ok() ? *std::move(slot) : nullptr;
 }
 
 // What the status says before anything has happened.
 PluginStatus FirstStatus(const PluginSlotSpec& spec) {
-  const PluginSlotOptions& options = spec.options;
   PluginStatus status;
   status.name = absl::StrCat("plugins/", spec.id);
   status.module = spec.module;
-  status.config_json = spec.config_json;
-  status.config_revision = 1;
-  status.isolation = options.isolation;
-  status.sandbox = options.sandbox;
-  status.policy = options.policy;
-  status.soft_deadline = options.soft_deadline;
-  status.hard_deadline = options.hard_deadline;
-  status.create_deadline = options.create_deadline;
-  status.drain_timeout = options.drain_timeout;
-  status.emit_limit_per_second = options.emit_limit_per_second;
-  status.emit_ring_events = options.emit_ring_events;
-  status.log_limit_per_second = options.log_limit_per_second;
-  status.memory_limit_bytes = options.memory_limit_bytes;
-  status.max_crashes = options.max_crashes;
-  status.unload_on_remove = options.on_remove == OnRemove::kUnload;
-  status.notify_on_change = options.on_change == OnChange::kNotify;
-  status.probation_time = options.probation_time;
-  status.probation_messages = options.probation_messages;
+  status.isolation = spec.options.isolation;
+  FillOptions(spec.options, &status);
   return status;
 }
 
@@ -101,6 +78,15 @@ PluginMachine::~PluginMachine() {
 void PluginMachine::Begin(const DesiredState& desired) {
   desired_ = desired;
   paused_ = desired.paused;
+  if (spec_.status.ok()) spec_ = Overruled(std::move(spec_));
+  {
+    MutexLock lock(&mu_);
+    status_.previous_sha256 = desired.previous_sha256;
+    if (!desired.revisions.empty()) {
+      status_.config_revision = desired.revisions.back().number;
+    }
+  }
+  ApplyOptions();
   if (desired.quarantine.has_value()) {
     slot_->SetIntake(Intake::kQuarantined);
     return MoveTo(State::kQuarantined, desired.quarantine->reason,
@@ -131,7 +117,7 @@ absl::Status PluginMachine::Load(const std::string& reason,
     slot_->Hold(paused_);
     // Nobody has the turn, so there is nobody to wait for.
     slot_->Switch(next->instance, absl::ZeroDuration()).IgnoreError();
-    Adopt(*std::move(next));
+    Adopt(*std::move(next), actor);
     MoveTo(paused_ ? State::kPaused : State::kRunning, reason, actor);
     return absl::OkStatus();
   }
@@ -156,6 +142,10 @@ absl::StatusOr<PluginMachine::Running> PluginMachine::Prepare(
   auto made = around_.maker.Make(spec, next.generation, sha256, services_);
   if (!made.ok()) return made.status();
   next.made = *std::move(made);
+  // What runs has the slot's settings still, but for how long this may take.
+  HandlerOptions options = ToHandlerOptions(spec_);
+  options.create_deadline = spec.options.create_deadline;
+  slot_->Configure(options);
   last_generation_ = next.generation;
   if (!current_.has_value()) {
     {
@@ -183,18 +173,18 @@ absl::StatusOr<PluginMachine::Running> PluginMachine::Prepare(
 }
 
 // Makes `next` the current one; the slot has given it the turn.
-void PluginMachine::Adopt(Running next) {
+void PluginMachine::Adopt(Running next, const std::string& actor) {
   current_ = std::move(next);
   spec_ = current_->spec;
   hung_ = false;
+  ApplyOptions();
+  Record(actor);
   const HandlerStats stats = slot_->Stats();
   const MadeInstance& made = current_->made;
   MutexLock lock(&mu_);
   status_.module = spec_.module;
-  if (status_.config_json != spec_.config_json) {
-    status_.config_json = spec_.config_json;
-    ++status_.config_revision;
-  }
+  status_.config_json = made.schema.Mask(made.config_json);
+  status_.config_schema = made.config_schema;
   status_.version = made.version;
   status_.sha256 = made.sha256;
   status_.abi_version = made.abi_version;
@@ -373,7 +363,17 @@ void PluginMachine::FallBack(const std::string& reason,
   }
   desired_.pinned_sha256 = before.made.sha256;
   desired_.previous_sha256.clear();
-  Adopt(std::move(before));
+  desired_.previous_revision = 0;
+  // Its code and its configuration; the slot's settings are as they are now.
+  const std::string config_json = before.spec.config_json;
+  const std::string module = before.spec.module;
+  const std::string path = before.spec.path;
+  before.spec = spec_;
+  before.spec.module = module;
+  before.spec.path = path;
+  before.spec.config_json = config_json;
+  before.spec.config_set = config_json != spec_.file_config_json;
+  Adopt(std::move(before), actor);
   {
     MutexLock lock(&mu_);
     rolled_back_ = true;

@@ -30,6 +30,7 @@
 #include "host/plugin/plugin_slot.h"
 #include "host/plugin/poison_keeper.h"
 #include "host/plugin/restart_policy.h"
+#include "host/plugin/slot_settings.h"
 #include "host/sync/clock.h"
 #include "host/sync/mutex.h"
 
@@ -50,6 +51,8 @@ struct PluginSurroundings {
   // Forgets it, with the slot.
   std::function<void(absl::string_view id)> forget;
   PoisonKeeper* poisons = nullptr;  // Null: what they die of is not kept.
+  // What settings are; null: an operator can set none.
+  const SlotSettings* settings = nullptr;
 };
 
 // The states of one plugin's slot, and what leads from one to another:
@@ -69,6 +72,11 @@ struct PluginSurroundings {
 // A plugin that dies is started again, the first time at once; see
 // RestartPolicy. One that *says* that it cannot be created is not: the same
 // configuration would get the same answer.
+//
+// Configuration and settings come from the files, and what an operator has set
+// is over it until the files say something else. Each that was accepted is a
+// numbered revision. What changes is given to the live instance if it takes it
+// there, else to a new one, which gets the turn as in an exchange of code.
 //
 // Not thread-safe, and calls block for as long as the plugin takes, up to its
 // deadlines; status and stats alone may be called from any thread, and never
@@ -127,11 +135,32 @@ class PluginMachine {
   };
 
   absl::Status CheckAllowed(const PluginOperation& operation) const;
+  absl::StatusOr<PluginSlotSpec> Wanted(const PluginOperation& operation,
+                                        const PluginSlotSpec* fresh,
+                                        absl::string_view sha256) const;
+  absl::StatusOr<PluginOutcome> WouldBe(const PluginOperation& operation,
+                                        const PluginSlotSpec& spec) const;
   absl::StatusOr<PluginOutcome> Unload(const PluginOperation& operation);
   absl::StatusOr<PluginOutcome> Exchange(const PluginOperation& operation,
                                          PluginSlotSpec spec,
                                          absl::string_view sha256);
   absl::StatusOr<PluginOutcome> Rollback(const PluginOperation& operation);
+  absl::StatusOr<PluginOutcome> Configure(const PluginOperation& operation);
+  absl::StatusOr<PluginOutcome> ChangeTo(const PluginOperation& operation,
+                                         PluginSlotSpec spec);
+  PluginSlotSpec Overruled(PluginSlotSpec spec) const;
+  absl::StatusOr<PluginSlotSpec> Changed(
+      PluginSlotSpec spec, const PluginOperation& operation) const;
+  absl::Status CheckFirst(const PluginOperation& operation,
+                          const PluginSlotSpec& spec, absl::string_view sha256,
+                          PluginStatus* would_be) const;
+  absl::Status Reconfigure(const std::string& config_json,
+                           absl::Duration patience);
+  absl::Status HangsOverConfig();
+  void ApplyOptions() ABSL_LOCKS_EXCLUDED(mu_);
+  void Record(const std::string& actor) ABSL_LOCKS_EXCLUDED(mu_);
+  void KeepAsPrevious(const std::string& sha256) ABSL_LOCKS_EXCLUDED(mu_);
+  const ConfigRevision* FindRevision(uint64_t number) const;
   absl::Status Load(const std::string& reason, const std::string& actor,
                     absl::string_view sha256);
   absl::StatusOr<Running> Prepare(const PluginSlotSpec& spec,
@@ -149,7 +178,7 @@ class PluginMachine {
   void EndCurrent();
   void EndPrevious();
   void FallBack(const std::string& reason, const std::string& actor);
-  void Adopt(Running next) ABSL_LOCKS_EXCLUDED(mu_);
+  void Adopt(Running next, const std::string& actor) ABSL_LOCKS_EXCLUDED(mu_);
   void MoveTo(PluginStatus::State to, const std::string& reason,
               const std::string& actor) ABSL_LOCKS_EXCLUDED(mu_);
   void Publish(Event event);
@@ -181,6 +210,7 @@ class PluginMachine {
   bool on_probation_ ABSL_GUARDED_BY(mu_) = false;
   bool rolled_back_ ABSL_GUARDED_BY(mu_) = false;
   bool file_changed_ ABSL_GUARDED_BY(mu_) = false;
+  bool config_refused_ ABSL_GUARDED_BY(mu_) = false;  // The files' newest one.
   bool file_missing_ ABSL_GUARDED_BY(mu_) = false;
   double ended_cpu_seconds_ ABSL_GUARDED_BY(mu_) = 0;
   std::function<int32_t()> pid_ ABSL_GUARDED_BY(mu_);

@@ -57,21 +57,28 @@ void PluginMachine::Follow(const FolderAction& action, PluginSlotSpec spec) {
     case Kind::kRetryLater:
       return;
   }
-  if (!spec.status.ok() && !current_.has_value()) {
+  const bool same_code = operation.kind == PluginOperation::Kind::kReload;
+  const State state = status().state;
+  // What does not run because somebody wants it so is not started by this.
+  const bool stays =
+      same_code && (state == State::kStopped || state == State::kQuarantined);
+  if (!spec.status.ok() && !current_.has_value() && !stays) {
     spec_.status = spec.status;
     return MoveTo(State::kInvalid, std::string(spec.status.message()),
                   operation.actor);
   }
-  const std::string sha256 =
-      operation.kind == PluginOperation::Kind::kReload && current_.has_value()
-          ? current_->made.sha256
-          : "";
   absl::Status done = spec.status;
   if (done.ok()) {
-    done = Exchange(operation, std::move(spec), sha256).status();
+    spec = Overruled(std::move(spec));
+    done = stays || (same_code && current_.has_value())
+               ? ChangeTo(operation, std::move(spec)).status()
+               : Exchange(operation, std::move(spec), "").status();
   }
+  set(&PluginMachine::config_refused_, same_code && !done.ok());
   if (done.ok()) return;
-  if (current_.has_value()) set(&PluginMachine::file_changed_, true);
+  if (current_.has_value() && !same_code) {
+    set(&PluginMachine::file_changed_, true);
+  }
   around_.write_log(
       Severity::kError, status().name,
       absl::StrCat(done.message(),

@@ -28,6 +28,8 @@ absl::string_view KindName(Kind kind) {
       return "upgrade";
     case Kind::kRollback:
       return "rollback";
+    case Kind::kConfigure:
+      return "change of configuration";
     case Kind::kPause:
       return "pause";
     case Kind::kResume:
@@ -62,6 +64,8 @@ bool HasWay(Kind kind, State state) {
     case Kind::kPause:
     case Kind::kResume:
       return Runs(state);
+    case Kind::kConfigure:
+      return state != State::kLoading && state != State::kDraining;
     case Kind::kUnload:
     case Kind::kQuarantine:
     case Kind::kResetStats:
@@ -73,7 +77,9 @@ bool HasWay(Kind kind, State state) {
 }
 
 // "x.so: file.sha256: ..." and the like, with the reason that clients look for.
+// One that has a reason keeps it.
 absl::Status FileFault(const PluginStatus& status, const absl::Status& fault) {
+  if (GetErrorInfo(fault).has_value()) return fault;
   const absl::string_view message = fault.message();
   const char* reason = "PLUGIN_INIT_FAILED";
   if (absl::StrContains(message, "file.sha256: ")) {
@@ -143,11 +149,11 @@ absl::StatusOr<PluginOutcome> PluginMachine::Do(
   const State state = status().state;
   switch (operation.kind) {
     case Kind::kLoad: {
-      if (operation.validate_only) return Now(*this);
-      PluginSlotSpec spec = fresh != nullptr ? *fresh : spec_;
-      if (!operation.sha256.empty()) spec.allowed_sha256 = {operation.sha256};
-      if (!spec.status.ok()) return FileFault(status(), spec.status);
-      spec_ = std::move(spec);
+      absl::StatusOr<PluginSlotSpec> spec =
+          Wanted(operation, fresh, desired_.pinned_sha256);
+      if (!spec.ok()) return spec.status();
+      if (operation.validate_only) return WouldBe(operation, *spec);
+      spec_ = *std::move(spec);
       restarts_.Reset();
       desired_.desired = DesiredState::Desired::kLoaded;
       desired_.paused = paused_ = operation.start_paused;
@@ -171,11 +177,13 @@ absl::StatusOr<PluginOutcome> PluginMachine::Do(
       }
       return Exchange(operation, spec_, current_->made.sha256);
     case Kind::kUpgrade: {
-      PluginSlotSpec spec = fresh != nullptr ? *fresh : spec_;
-      if (!operation.sha256.empty()) spec.allowed_sha256 = {operation.sha256};
-      if (!spec.status.ok()) return FileFault(status(), spec.status);
-      return Exchange(operation, std::move(spec), "");
+      absl::StatusOr<PluginSlotSpec> spec = Wanted(operation, fresh, "");
+      if (!spec.ok()) return spec.status();
+      if (operation.validate_only) return WouldBe(operation, *spec);
+      return Exchange(operation, *std::move(spec), "");
     }
+    case Kind::kConfigure:
+      return Configure(operation);
     case Kind::kRollback:
       return Rollback(operation);
     case Kind::kPause:
@@ -221,6 +229,38 @@ absl::StatusOr<PluginOutcome> PluginMachine::Do(
       return Now(*this);
   }
   return absl::InternalError("no such operation");
+}
+
+// The spec of what `operation` loads: what the files say now, or `spec_`, with
+// what operators set, this one last. Nothing was changed yet.
+absl::StatusOr<PluginSlotSpec> PluginMachine::Wanted(
+    const PluginOperation& operation, const PluginSlotSpec* fresh,
+    absl::string_view sha256) const {
+  PluginSlotSpec files = fresh != nullptr ? *fresh : spec_;
+  if (!files.status.ok()) return FileFault(status(), files.status);
+  absl::StatusOr<PluginSlotSpec> spec = Changed(
+      fresh != nullptr ? Overruled(std::move(files)) : files, operation);
+  if (!spec.ok()) return spec;
+  if (!operation.sha256.empty()) spec->allowed_sha256 = {operation.sha256};
+  if (operation.config_json.has_value() && !operation.validate_only) {
+    PluginStatus ignored;
+    const absl::Status checked = CheckFirst(operation, *spec, sha256, &ignored);
+    if (!checked.ok()) return FileFault(status(), checked);
+  }
+  return spec;
+}
+
+// What the plugin would be, if `operation` loaded `spec`.
+absl::StatusOr<PluginOutcome> PluginMachine::WouldBe(
+    const PluginOperation& operation, const PluginSlotSpec& spec) const {
+  PluginOutcome outcome;
+  outcome.status = status();
+  const absl::Status checked =
+      CheckFirst(operation, spec,
+                 operation.kind == Kind::kLoad ? desired_.pinned_sha256 : "",
+                 &outcome.status);
+  if (!checked.ok()) return FileFault(status(), checked);
+  return outcome;
 }
 
 absl::StatusOr<PluginOutcome> PluginMachine::Unload(
@@ -300,7 +340,9 @@ absl::StatusOr<PluginOutcome> PluginMachine::Exchange(
   const absl::Duration probation =
       operation.probation_time.value_or(spec_.options.probation_time);
   EndPrevious();
-  const std::string before = current_->made.sha256;
+  if (upgrade || spec.config_json != current_->spec.config_json) {
+    KeepAsPrevious(current_->made.sha256);
+  }
   if (upgrade && probation > absl::ZeroDuration()) {
     previous_ = std::move(current_);
     probation_end_ = around_.clock.Now() + probation;
@@ -309,18 +351,18 @@ absl::StatusOr<PluginOutcome> PluginMachine::Exchange(
   } else {
     EndCurrent();
   }
-  Adopt(*std::move(next));
-  if (upgrade) desired_.previous_sha256 = before;
+  Adopt(*std::move(next), operation.actor);
   {
     MutexLock lock(&mu_);
     on_probation_ = previous_.has_value();
     rolled_back_ = false;
-    status_.previous_sha256 = desired_.previous_sha256;
   }
   Keep();
   MoveTo(paused_ ? State::kPaused : State::kRunning,
-         operation.reason.empty() ? (upgrade ? "upgraded" : "reloaded")
-                                  : operation.reason,
+         !operation.reason.empty()            ? operation.reason
+         : upgrade                            ? "upgraded"
+         : operation.kind == Kind::kConfigure ? "reconfigured by a new instance"
+                                              : "reloaded",
          operation.actor);
   return Now(*this);
 }
@@ -340,20 +382,28 @@ absl::StatusOr<PluginOutcome> PluginMachine::Rollback(
              operation.actor);
     return Now(*this);
   }
-  const std::string before = std::exchange(desired_.previous_sha256, "");
+  const std::string before = desired_.previous_sha256;
+  const uint64_t revision = desired_.previous_revision;
   const std::string kept_pin = std::exchange(desired_.pinned_sha256, before);
+  PluginSlotSpec spec = spec_;
+  if (const ConfigRevision* config = FindRevision(revision)) {
+    spec.config_json = config->config_json;
+    spec.config_set = spec.config_json != spec.file_config_json;
+  }
   const auto rolled = [&]() -> absl::StatusOr<PluginOutcome> {
-    if (current_.has_value()) return Exchange(operation, spec_, before);
+    if (current_.has_value()) return Exchange(operation, spec, before);
     restarts_.Reset();
+    spec_ = spec;
     const absl::Status loaded = Load(operation.reason, operation.actor, before);
     if (!loaded.ok()) return FileFault(status(), loaded);
     return Now(*this);
   }();
   if (!rolled.ok()) {
-    desired_.previous_sha256 = before;
     desired_.pinned_sha256 = kept_pin;
     return rolled;
   }
+  desired_.previous_sha256.clear();
+  desired_.previous_revision = 0;
   {
     MutexLock lock(&mu_);
     rolled_back_ = true;

@@ -54,7 +54,9 @@ void PluginMachine::AddConditions(const HandlerStats& stats,
   }
   if (on_probation_) status.conditions.push_back(Condition::kOnProbation);
   if (rolled_back_) status.conditions.push_back(Condition::kRolledBack);
-  if (file_changed_) status.conditions.push_back(Condition::kFileChanged);
+  if (file_changed_ || config_refused_) {
+    status.conditions.push_back(Condition::kFileChanged);
+  }
   if (file_missing_) status.conditions.push_back(Condition::kFileMissing);
 }
 

@@ -185,8 +185,10 @@ std::vector<FolderSlot> PluginSet::FolderSlots() const {
     slot.file.id = std::string(absl::StripPrefix(status.name, "plugins/"));
     slot.state = status.state;
     slot.sha256 = status.sha256;
-    slot.on_remove = life->options().on_remove;
-    slot.on_change = life->options().on_change;
+    slot.on_remove =
+        status.unload_on_remove ? OnRemove::kUnload : OnRemove::kKeepRunning;
+    slot.on_change =
+        status.notify_on_change ? OnChange::kNotify : OnChange::kUpgrade;
     // Whoever stopped it wants it so.
     slot.stays_stopped = status.state == PluginStatus::State::kStopped;
     slot.missing = has(PluginStatus::Condition::kFileMissing);

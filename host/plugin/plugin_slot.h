@@ -41,6 +41,8 @@ struct PluginSlotOptions {
   // After an upgrade, until the first of both.
   absl::Duration probation_time = absl::Seconds(30);
   uint32_t probation_messages = 10'000;
+
+  bool operator==(const PluginSlotOptions&) const = default;
 };
 
 // What to load into one slot. A value.
@@ -56,6 +58,16 @@ struct PluginSlotSpec {
   std::string denied_sha256;  // A file of this one is not; it is quarantined.
   std::string config_json = "{}";  // The plugin's own; one JSON object.
   PluginSlotOptions options;
+
+  // What the files alone say: the configuration, and all else in the form that
+  // SlotSettings understands, with what tells that it is another.
+  std::string file_config_json = "{}";
+  std::string file_settings = {};
+  std::string file_settings_sha256 = {};
+  // What an operator set: that config_json is not the files', and the settings
+  // (see SlotSettings; empty: none).
+  bool config_set = false;
+  std::string settings_set = {};
 };
 
 }  // namespace weir

@@ -109,12 +109,13 @@ absl::StatusOr<ModuleProbe> ParseAnswer(const std::string& all, int status) {
 
 absl::StatusOr<ModuleProbe> ProbeModule(const std::string& runner,
                                         const std::string& path,
-                                        absl::Duration deadline) {
+                                        absl::Duration deadline, bool fenced) {
   absl::StatusOr<std::pair<OwnedFd, OwnedFd>> pipe = MakePipe();
   if (!pipe.ok()) return pipe.status();
-  absl::StatusOr<ChildPid> child = SpawnChild({.program = runner,
-                                               .args = {"--probe", path},
-                                               .out_fd = pipe->second.get()});
+  absl::StatusOr<ChildPid> child =
+      SpawnChild({.program = runner,
+                  .args = {fenced ? "--probe-fenced" : "--probe", path},
+                  .out_fd = pipe->second.get()});
   pipe->second.Reset();
   if (!child.ok()) return child.status();
   std::string text;

@@ -19,11 +19,13 @@ struct ModuleProbe {
 };
 
 // Loads the module at `path` in a child, the program at `runner`, and asks its
-// entry for the table. So a constructor that crashes or hangs costs nothing,
-// and neither does a library that it needs and that is missing. No instance is
-// made, so what only an instance can tell, such as the kinds of event, is not
-// known. One that dies of being asked for its schema without an instance, or
-// takes too long for that, has none. Blocks until the child has ended.
+// entry for the table; with `fenced`, that child may not write, connect or send
+// signals, as under the sandbox profile `strict`. So a constructor that crashes
+// or hangs costs nothing, and neither does a library that it needs and that is
+// missing. No instance is made, so what only an instance can tell, such as the
+// kinds of event, is not known. One that dies of being asked for its schema
+// without an instance, or takes too long for that, has none. Blocks until the
+// child has ended.
 //
 // Returns InvalidArgument, with a check as CheckElf has them, for a module that
 // cannot be loaded (load.dlopen, abi.*, elf.exports), whose schema is too large
@@ -31,7 +33,8 @@ struct ModuleProbe {
 // `deadline` (load.time), and Unavailable if there is no child to be had.
 absl::StatusOr<ModuleProbe> ProbeModule(const std::string& runner,
                                         const std::string& path,
-                                        absl::Duration deadline);
+                                        absl::Duration deadline,
+                                        bool fenced = false);
 
 }  // namespace weir
 

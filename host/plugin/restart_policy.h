@@ -51,6 +51,9 @@ class RestartPolicy {
   // suffered.
   bool IsSameMessageAgain(const std::string& fingerprint, absl::Time now);
 
+  // From the next crash on; see the constructor.
+  void set_max_crashes(uint32_t max_crashes) { max_crashes_ = max_crashes; }
+
   // Forgets everything: an operator took it in hand.
   void Reset();
 
@@ -58,7 +61,7 @@ class RestartPolicy {
   uint32_t Crashes(absl::Time now) const;
 
  private:
-  const uint32_t max_crashes_;
+  uint32_t max_crashes_;
   std::mt19937_64 random_;
   std::deque<absl::Time> crashes_;
   std::map<std::string, std::deque<absl::Time>> by_fingerprint_;

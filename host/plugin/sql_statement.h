@@ -35,6 +35,7 @@ class SqlStatement {
                         bytes.empty() ? "" : bytes.data(), bytes.size(),
                         SQLITE_STATIC);
   }
+  void BindNull() { ++parameter_; }  // What is not bound is null.
   void Bind(int64_t number) {
     sqlite3_bind_int64(statement_, ++parameter_, number);
   }

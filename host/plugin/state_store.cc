@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sqlite3.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -18,6 +19,7 @@
 namespace weir {
 namespace {
 
+// Those of version 1; kUpgrades makes the rest.
 constexpr char kMakeTables[] = R"sql(
   BEGIN IMMEDIATE;
   CREATE TABLE schema_version (version INTEGER NOT NULL) STRICT;
@@ -39,13 +41,46 @@ constexpr char kMakeTables[] = R"sql(
   COMMIT;
 )sql";
 
+// From each version to the next, from 1 on.
+constexpr const char* kUpgrades[] = {
+    R"sql(
+  BEGIN IMMEDIATE;
+  ALTER TABLE plugin ADD COLUMN previous_revision INTEGER NOT NULL DEFAULT 0;
+  CREATE TABLE config_revision (
+    id TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    config_json TEXT NOT NULL,
+    config_set INTEGER NOT NULL CHECK (config_set IN (0, 1)),
+    settings_set BLOB NOT NULL,
+    file_config_sha256 TEXT NOT NULL,
+    file_settings_sha256 TEXT NOT NULL,
+    actor TEXT NOT NULL,
+    time_ns INTEGER NOT NULL,
+    PRIMARY KEY (id, number)
+  ) STRICT, WITHOUT ROWID;
+  UPDATE schema_version SET version = 2;
+  COMMIT;
+)sql"};
+
 constexpr char kWrite[] =
-    "INSERT OR REPLACE INTO plugin VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    "INSERT OR REPLACE INTO plugin VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+
+constexpr char kReadRevisions[] =
+    "SELECT id, number, config_json, config_set, settings_set, "
+    "file_config_sha256, file_settings_sha256, actor, time_ns "
+    "FROM config_revision ORDER BY id, number";
+
+// One that is there already is never another.
+constexpr char kWriteRevision[] =
+    "INSERT OR IGNORE INTO config_revision VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)";
+
+constexpr char kForgetRevisions[] =
+    "DELETE FROM config_revision WHERE id = ? AND number < ?";
 
 constexpr char kReadAll[] =
     "SELECT id, loaded, paused, demoted, pinned_module, pinned_sha256, "
     "previous_sha256, quarantine_sha256, quarantine_reason, quarantine_actor, "
-    "quarantine_time_ns FROM plugin";
+    "quarantine_time_ns, previous_revision FROM plugin";
 
 // What an operator can do if the file is of no use any more.
 std::string MoveAway(const std::string& path) {
@@ -142,6 +177,25 @@ absl::Status CheckPages(sqlite3* database, const std::string& path) {
   return found == "ok" ? absl::OkStatus() : Damaged(path, found);
 }
 
+absl::Status Run(sqlite3* database, const std::string& path, const char* sql) {
+  if (sqlite3_exec(database, sql, nullptr, nullptr, nullptr) == SQLITE_OK) {
+    return absl::OkStatus();
+  }
+  absl::Status fault = Fault(database, path);
+  sqlite3_exec(database, "ROLLBACK", nullptr, nullptr, nullptr);
+  return fault;
+}
+
+// Brings the tables of `version` to those of today.
+absl::Status Upgrade(sqlite3* database, const std::string& path,
+                     int64_t version) {
+  for (; version < StateStore::kSchemaVersion; ++version) {
+    absl::Status upgraded = Run(database, path, kUpgrades[version - 1]);
+    if (!upgraded.ok()) return upgraded;
+  }
+  return absl::OkStatus();
+}
+
 // Makes the tables in a new file; checks in another that it is ours.
 absl::Status CheckSchema(sqlite3* database, const std::string& path) {
   SqlStatement count(
@@ -153,10 +207,8 @@ absl::Status CheckSchema(sqlite3* database, const std::string& path) {
     // A reader in the way of the writer.
     while (count.Step() == SQLITE_ROW) {
     }
-    return sqlite3_exec(database, kMakeTables, nullptr, nullptr, nullptr) ==
-                   SQLITE_OK
-               ? absl::OkStatus()
-               : Fault(database, path);
+    absl::Status made = Run(database, path, kMakeTables);
+    return made.ok() ? Upgrade(database, path, 1) : made;
   }
   if (count.Number(1) == 0) {
     return absl::FailedPreconditionError(
@@ -175,9 +227,17 @@ absl::Status CheckSchema(sqlite3* database, const std::string& path) {
   if (version.Number(0) < 1) {
     return Damaged(path, absl::StrCat("schema ", version.Number(0)));
   }
+  const int64_t found = version.Number(0);
+  // A reader in the way of the writer.
+  while (version.Step() == SQLITE_ROW) {
+  }
+  absl::Status upgraded = Upgrade(database, path, found);
+  if (!upgraded.ok()) return upgraded;
   // That its tables have our columns.
-  const int code = SqlStatement(database, kReadAll).Step();
-  if (code != SQLITE_ROW && code != SQLITE_DONE) return Fault(database, path);
+  for (const char* const read : {kReadAll, kReadRevisions}) {
+    const int code = SqlStatement(database, read).Step();
+    if (code != SQLITE_ROW && code != SQLITE_DONE) return Fault(database, path);
+  }
   return absl::OkStatus();
 }
 
@@ -196,7 +256,86 @@ DesiredState StateOf(const SqlStatement& row) {
                         .actor = row.Text(9),
                         .time = absl::FromUnixNanos(row.Number(10))};
   }
+  state.previous_revision = static_cast<uint64_t>(row.Number(11));
   return state;
+}
+
+ConfigRevision RevisionOf(const SqlStatement& row) {
+  return {.number = static_cast<uint64_t>(row.Number(1)),
+          .config_json = row.Text(2),
+          .config_set = row.Number(3) != 0,
+          .settings_set = row.Blob(4),
+          .file_config_sha256 = row.Text(5),
+          .file_settings_sha256 = row.Text(6),
+          .actor = row.Text(7),
+          .time = absl::FromUnixNanos(row.Number(8))};
+}
+
+int WriteRevision(sqlite3* database, absl::string_view id,
+                  const ConfigRevision& revision) {
+  SqlStatement write(database, kWriteRevision);
+  write.Bind(id);
+  write.Bind(static_cast<int64_t>(revision.number));
+  write.Bind(revision.config_json);
+  write.Bind(int64_t{revision.config_set});
+  write.BindBlob(revision.settings_set);
+  write.Bind(revision.file_config_sha256);
+  write.Bind(revision.file_settings_sha256);
+  write.Bind(revision.actor);
+  write.Bind(absl::ToUnixNanos(revision.time));
+  return write.Step();
+}
+
+int WriteState(sqlite3* database, absl::string_view id,
+               const DesiredState& state) {
+  SqlStatement write(database, kWrite);
+  write.Bind(id);
+  write.Bind(int64_t{state.desired == DesiredState::Desired::kLoaded});
+  write.Bind(int64_t{state.paused});
+  write.Bind(int64_t{state.demoted});
+  write.Bind(state.pinned_module);
+  write.Bind(state.pinned_sha256);
+  write.Bind(state.previous_sha256);
+  if (state.quarantine.has_value()) {
+    write.Bind(state.quarantine->sha256);
+    write.Bind(state.quarantine->reason);
+    write.Bind(state.quarantine->actor);
+    write.Bind(absl::ToUnixNanos(state.quarantine->time));
+  } else {
+    for (int i = 0; i < 4; ++i) write.BindNull();
+  }
+  write.Bind(static_cast<int64_t>(state.previous_revision));
+  return write.Step();
+}
+
+// Writes all that belongs to one slot, within a transaction.
+int WriteAll(sqlite3* database, absl::string_view id,
+             const DesiredState& state) {
+  int code = WriteState(database, id, state);
+  for (const ConfigRevision& revision : state.revisions) {
+    if (code == SQLITE_DONE) code = WriteRevision(database, id, revision);
+  }
+  if (code != SQLITE_DONE) return code;
+  SqlStatement forget(database, kForgetRevisions);
+  forget.Bind(id);
+  forget.Bind(state.revisions.empty()
+                  ? INT64_MAX
+                  : static_cast<int64_t>(state.revisions.front().number));
+  return forget.Step();
+}
+
+// Takes the file from everybody else's eyes, since it holds secrets, and makes
+// it so if it is not there. SQLite gives its other files the mode of this one.
+// Opens nothing that is there: to close it would let go of SQLite's locks.
+void HideFile(const std::string& path) {
+  struct stat info = {};
+  if (stat(path.c_str(), &info) == 0) {
+    if ((info.st_mode & 0077) != 0) chmod(path.c_str(), info.st_mode & 0700);
+    return;
+  }
+  const int file =
+      open(path.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  if (file >= 0) close(file);  // Else SQLite says why.
 }
 
 }  // namespace
@@ -214,6 +353,7 @@ absl::StatusOr<std::unique_ptr<StateStore>> StateStore::Open(
     const std::string& path) {
   absl::Status status = CheckDirectory(path);
   if (!status.ok()) return status;
+  HideFile(path);
   sqlite3* opened = nullptr;
   const int code = sqlite3_open_v2(
       path.c_str(), &opened,
@@ -237,37 +377,52 @@ absl::StatusOr<std::map<std::string, DesiredState>> StateStore::ReadAll() {
     states.emplace(rows.Text(0), StateOf(rows));
   }
   if (code != SQLITE_DONE) return Fault(database_.get(), path_);
+  SqlStatement revisions(database_.get(), kReadRevisions);
+  for (code = revisions.Step(); code == SQLITE_ROW; code = revisions.Step()) {
+    const auto state = states.find(revisions.Text(0));
+    if (state == states.end()) continue;
+    state->second.revisions.push_back(RevisionOf(revisions));
+  }
+  if (code != SQLITE_DONE) return Fault(database_.get(), path_);
   return states;
 }
 
 absl::Status StateStore::Write(absl::string_view id,
                                const DesiredState& state) {
   MutexLock lock(&mu_);
-  SqlStatement write(database_.get(), kWrite);
-  write.Bind(id);
-  write.Bind(int64_t{state.desired == DesiredState::Desired::kLoaded});
-  write.Bind(int64_t{state.paused});
-  write.Bind(int64_t{state.demoted});
-  write.Bind(state.pinned_module);
-  write.Bind(state.pinned_sha256);
-  write.Bind(state.previous_sha256);
-  if (state.quarantine.has_value()) {  // What is not bound is null.
-    write.Bind(state.quarantine->sha256);
-    write.Bind(state.quarantine->reason);
-    write.Bind(state.quarantine->actor);
-    write.Bind(absl::ToUnixNanos(state.quarantine->time));
+  absl::Status status = Run(database_.get(), path_, "BEGIN IMMEDIATE");
+  if (status.ok()) {
+    const int code = WriteAll(database_.get(), id, state);
+    status = code == SQLITE_DONE ? Run(database_.get(), path_, "COMMIT")
+                                 : Fault(database_.get(), path_);
+    if (code != SQLITE_DONE) {
+      sqlite3_exec(database_.get(), "ROLLBACK", nullptr, nullptr, nullptr);
+    }
   }
-  if (write.Step() == SQLITE_DONE) return absl::OkStatus();
-  return Annotate(Fault(database_.get(), path_),
-                  absl::StrCat("keeping the state of ", id));
+  if (status.ok()) return status;
+  return Annotate(std::move(status), absl::StrCat("keeping the state of ", id));
 }
 
 absl::Status StateStore::Forget(absl::string_view id) {
   MutexLock lock(&mu_);
-  SqlStatement forget(database_.get(), "DELETE FROM plugin WHERE id = ?");
-  forget.Bind(id);
-  if (forget.Step() == SQLITE_DONE) return absl::OkStatus();
-  return Annotate(Fault(database_.get(), path_),
+  absl::Status status = Run(database_.get(), path_, "BEGIN IMMEDIATE");
+  if (status.ok()) {
+    int code = SQLITE_DONE;
+    for (const char* const table :
+         {"DELETE FROM plugin WHERE id = ?",
+          "DELETE FROM config_revision WHERE id = ?"}) {
+      SqlStatement forget(database_.get(), table);
+      forget.Bind(id);
+      if (code == SQLITE_DONE) code = forget.Step();
+    }
+    status = code == SQLITE_DONE ? Run(database_.get(), path_, "COMMIT")
+                                 : Fault(database_.get(), path_);
+    if (code != SQLITE_DONE) {
+      sqlite3_exec(database_.get(), "ROLLBACK", nullptr, nullptr, nullptr);
+    }
+  }
+  if (status.ok()) return status;
+  return Annotate(std::move(status),
                   absl::StrCat("forgetting the state of ", id));
 }
 

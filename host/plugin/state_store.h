@@ -16,7 +16,8 @@ struct sqlite3;
 
 namespace weir {
 
-// Keeps the DesiredState of every slot in one SQLite file, through restarts,
+// Keeps the DesiredState of every slot, configurations and the secrets in them
+// included, in one SQLite file that no other user can read, through restarts,
 // SIGKILL and power cuts: what Write or Forget has returned OK for is on the
 // disk (WAL, synchronous=FULL), and a write is there whole or not at all. The
 // file belongs to one process at a time.
@@ -29,10 +30,11 @@ namespace weir {
 class StateStore {
  public:
   // Of the tables; a file with a greater one is refused.
-  static constexpr int kSchemaVersion = 1;
+  static constexpr int kSchemaVersion = 2;
 
-  // Opens the file at `path`, or makes it in a directory that exists. Checks
-  // all of it: it is a few kilobytes.
+  // Opens the file at `path`, or makes it in a directory that exists; one of an
+  // older weir gets the tables of today. Checks all of it: it is a few
+  // kilobytes.
   //
   // Returns, each naming the file and the cure:
   //  - DataLoss if it is damaged, or no SQLite file at all

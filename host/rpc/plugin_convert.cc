@@ -143,10 +143,6 @@ void CheckModule(absl::string_view module, bool required, Faults* faults) {
   }
 }
 
-constexpr char kNotServedYet[] =
-    "not served yet; write it in the host's configuration, and leave it out "
-    "here";
-
 void CheckSha256(absl::string_view sha256, Faults* faults) {
   if (sha256.empty() || IsSha256(sha256)) return;
   faults->Add("sha256",
@@ -178,11 +174,80 @@ void FillTarget(const Request& request, PluginOperation* operation,
     CheckModule(request.module(), operation->kind == Kind::kLoad, faults);
     CheckSha256(request.sha256(), faults);
   }
+}
+
+// The configuration and the settings that a request has.
+template <typename Request>
+void FillConfig(const Request& request, PluginOperation* operation,
+                Faults* faults) {
   if constexpr (requires { request.has_config(); }) {
-    if (request.has_config()) faults->Add("config", kNotServedYet);
+    if (request.has_config()) {
+      std::string json;
+      const auto status =
+          google::protobuf::util::MessageToJsonString(request.config(), &json);
+      if (status.ok()) {
+        operation->config_json = std::move(json);
+      } else {
+        // A Value without a kind.
+        faults->Add("config", std::string(status.message()));
+      }
+    }
   }
   if constexpr (requires { request.has_settings(); }) {
-    if (request.has_settings()) faults->Add("settings", kNotServedYet);
+    if (request.has_settings()) {
+      operation->settings = request.settings().SerializeAsString();
+    }
+  }
+}
+
+// What of the two the mask of `request` lets through.
+void FillMask(const v1::UpdatePluginConfigRequest& request,
+              PluginOperation* operation, Faults* faults) {
+  if (request.update_mask().paths().empty()) {
+    if (!request.has_config() && !request.has_settings()) {
+      faults->Add("update_mask",
+                  "there is nothing to change; set config or settings, or name "
+                  "here what is to be as the files say");
+    }
+    return;
+  }
+  bool all_config = false;
+  bool all_settings = false;
+  for (const std::string& path : request.update_mask().paths()) {
+    absl::string_view rest = path;
+    if (path == "config") {
+      all_config = true;
+    } else if (path == "settings") {
+      all_settings = true;
+    } else if (absl::ConsumePrefix(&rest, "config.") && !rest.empty()) {
+      operation->config_keys.emplace_back(rest);
+    } else if (absl::ConsumePrefix(&rest, "settings.") &&
+               v1::PluginSettings::descriptor()->FindFieldByName(
+                   std::string(rest)) != nullptr) {
+      operation->settings_fields.emplace_back(rest);
+    } else {
+      faults->Add("update_mask",
+                  absl::StrCat("\"", path,
+                               "\" is neither config, a key of it such as "
+                               "config.threshold, settings, nor a field of "
+                               "it such as settings.capacity"));
+    }
+  }
+  if (all_config) {
+    operation->config_keys.clear();
+    operation->config_reset = !request.has_config();
+  } else if (operation->config_keys.empty()) {
+    operation->config_json.reset();  // Not in the mask.
+  } else if (!request.has_config()) {
+    operation->config_json = "{}";  // Its keys are to go.
+  }
+  if (all_settings) {
+    operation->settings_fields.clear();
+    operation->settings_reset = true;
+  } else if (operation->settings_fields.empty()) {
+    operation->settings.reset();
+  } else if (!request.has_settings()) {
+    operation->settings = "";  // Its fields are to be as the files say.
   }
 }
 
@@ -219,6 +284,10 @@ absl::StatusOr<PluginOperation> Fill(const Request& request,
                                      PluginOperation operation) {
   Faults faults;
   FillTarget(request, &operation, &faults);
+  FillConfig(request, &operation, &faults);
+  if constexpr (requires { request.update_mask(); }) {
+    FillMask(request, &operation, &faults);
+  }
   FillTimes(request, &operation, &faults);
   if constexpr (requires { request.etag(); }) operation.etag = request.etag();
   if constexpr (requires { request.reason(); }) {
@@ -256,6 +325,7 @@ void ToProto(const PluginStatus& plugin, v1::Plugin* out) {
     (void)google::protobuf::util::JsonStringToMessage(plugin.config_json,
                                                       out->mutable_config());
   }
+  out->set_config_schema(plugin.config_schema);
   out->set_config_revision(plugin.config_revision);
   FillSettings(plugin, out->mutable_settings());
   out->set_requested_capacity(plugin.requested_capacity);
@@ -302,6 +372,11 @@ absl::StatusOr<PluginOperation> ToOperation(
 absl::StatusOr<PluginOperation> ToOperation(
     const v1::RollbackPluginRequest& request) {
   return Fill(request, {.kind = PluginOperation::Kind::kRollback});
+}
+
+absl::StatusOr<PluginOperation> ToOperation(
+    const v1::UpdatePluginConfigRequest& request) {
+  return Fill(request, {.kind = PluginOperation::Kind::kConfigure});
 }
 
 absl::StatusOr<PluginOperation> ToOperation(

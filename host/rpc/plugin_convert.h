@@ -24,14 +24,16 @@ void ToProto(const PluginStatus& plugin, v1::Plugin* out);
 //  - `sha256` is not 64 lower-case hex digits
 //  - `drain_timeout` is not in 0..60 s, or `probation_time` is negative
 //  - `request_id` is no UUID
-//  - `config` or `settings` is set: they are not served yet, and to load a
-//    plugin without what it was to be told is worse than not to load it
+//  - `update_mask` names something else than configuration and settings, or
+//    there is nothing to change
 absl::StatusOr<PluginOperation> ToOperation(const v1::LoadPluginRequest&);
 absl::StatusOr<PluginOperation> ToOperation(const v1::UnloadPluginRequest&);
 // `cold` asks for what is always so: no state is handed over yet.
 absl::StatusOr<PluginOperation> ToOperation(const v1::ReloadPluginRequest&);
 absl::StatusOr<PluginOperation> ToOperation(const v1::UpgradePluginRequest&);
 absl::StatusOr<PluginOperation> ToOperation(const v1::RollbackPluginRequest&);
+absl::StatusOr<PluginOperation> ToOperation(
+    const v1::UpdatePluginConfigRequest&);
 absl::StatusOr<PluginOperation> ToOperation(const v1::PausePluginRequest&);
 absl::StatusOr<PluginOperation> ToOperation(const v1::ResumePluginRequest&);
 absl::StatusOr<PluginOperation> ToOperation(const v1::QuarantinePluginRequest&);

@@ -246,6 +246,13 @@ grpc::ServerUnaryReactor* PluginService::RollbackPlugin(
   return Change(context, "RollbackPlugin", Role::kAdmin, *request, response);
 }
 
+grpc::ServerUnaryReactor* PluginService::UpdatePluginConfig(
+    grpc::CallbackServerContext* context,
+    const v1::UpdatePluginConfigRequest* request, v1::Plugin* response) {
+  return Change(context, "UpdatePluginConfig", Role::kAdmin, *request,
+                response);
+}
+
 grpc::ServerUnaryReactor* PluginService::PausePlugin(
     grpc::CallbackServerContext* context, const v1::PausePluginRequest* request,
     v1::Plugin* response) {

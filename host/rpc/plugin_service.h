@@ -17,7 +17,7 @@
 
 namespace weir {
 
-// weir.v1.PluginService, less UpdatePluginConfig, which answers UNIMPLEMENTED.
+// weir.v1.PluginService.
 //
 // What changes a plugin takes as long as a plugin takes: such a call ends when
 // PluginControl replies, and no thread of gRPC's waits meanwhile. A client that
@@ -64,6 +64,10 @@ class PluginService final : public v1::PluginService::CallbackService {
   grpc::ServerUnaryReactor* RollbackPlugin(
       grpc::CallbackServerContext* context,
       const v1::RollbackPluginRequest* request, v1::Plugin* response) override;
+  grpc::ServerUnaryReactor* UpdatePluginConfig(
+      grpc::CallbackServerContext* context,
+      const v1::UpdatePluginConfigRequest* request,
+      v1::Plugin* response) override;
   grpc::ServerUnaryReactor* PausePlugin(grpc::CallbackServerContext* context,
                                         const v1::PausePluginRequest* request,
                                         v1::Plugin* response) override;

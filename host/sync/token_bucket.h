@@ -36,8 +36,8 @@ class TokenBucket {
     return per_second_ == 0 ? kNsPerSecond : n * (kNsPerSecond / per_second_);
   }
 
-  const uint32_t per_second_;
-  const int64_t burst_ns_;
+  uint32_t per_second_;
+  int64_t burst_ns_;
   // A bucket that was empty then and filled since holds what this one does.
   int64_t empty_ns_;
 };

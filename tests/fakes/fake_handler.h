@@ -70,6 +70,8 @@ struct FakeHandlerScript {
   bool throws_at_wants = false;
   absl::Duration tick_interval;  // 0: it has no ticks.
   int dies_at_tick = 0;          // Counts from 1; 0: at none.
+  // What it says to another configuration.
+  absl::Status reconfigure_status = absl::UnimplementedError("not this one");
 };
 
 // What a FakeHandler did, and the gates it goes through. The test keeps it: the
@@ -100,6 +102,11 @@ class FakeHandlerRecord {
   }
   int ticks() const { return ticks_; }
   bool asked_to_stop() const { return asked_to_stop_; }
+  // The configurations that it took, or was given to refuse.
+  std::vector<std::string> reconfigured() const ABSL_LOCKS_EXCLUDED(mu_) {
+    MutexLock lock(&mu_);
+    return reconfigured_;
+  }
   int created() const { return created_; }
   int destroyed() const { return destroyed_; }
 
@@ -129,6 +136,7 @@ class FakeHandlerRecord {
   std::vector<uint64_t> seqs_;
   std::vector<uint16_t> types_;
   std::vector<std::string> asked_;
+  std::vector<std::string> reconfigured_;
   std::set<std::thread::id> threads_;
   std::vector<Losses> losses_;
   std::atomic<int> ticks_{0};
@@ -193,6 +201,11 @@ class FakeHandler final : public Handler {
   }
 
   void AskToStop(bool stop) override { record_->asked_to_stop_ = stop; }
+
+  absl::Status Reconfigure(absl::string_view config_json) override {
+    record_->Note([&] { record_->reconfigured_.emplace_back(config_json); });
+    return script_.reconfigure_status;
+  }
 
   void Destroy() override {
     record_->destroy_gate.Pass();

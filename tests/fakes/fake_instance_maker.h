@@ -16,6 +16,8 @@
 #include "host/pipeline/handler.h"
 #include "host/pipeline/message_copy.h"
 #include "host/pipeline/name_table.h"
+#include "host/plugin/config_change.h"
+#include "host/plugin/config_schema.h"
 #include "host/plugin/instance_maker.h"
 #include "host/plugin/plugin_host_services.h"
 #include "host/plugin/plugin_slot.h"
@@ -37,8 +39,18 @@ class FakeInstanceMaker final : public InstanceMaker {
     if (digest == spec.denied_sha256) {
       return absl::FailedPreconditionError("x.so: file.sha256: quarantined");
     }
+    const ConfigSchema schema = ConfigSchema::Parse(schema_).value();
+    const ConfigSchema::Checked checked = schema.Check(spec.config_json);
+    if (!checked.faults.empty()) {
+      return ConfigInvalid(absl::StatusCode::kFailedPrecondition, spec.id,
+                           checked.faults);
+    }
+    configs_.push_back(checked.json);
     MadeInstance made;
     made.sha256 = digest;
+    made.config_schema = schema_;
+    made.schema = schema;
+    made.config_json = checked.json;
     made.version = absl::StrCat("v", digest);
     made.abi_version = 1;
     made.handler = std::make_shared<FakeHandler>(record_, script_);
@@ -63,6 +75,32 @@ class FakeInstanceMaker final : public InstanceMaker {
   absl::StatusOr<std::shared_ptr<Trial>> MakeTrial(const PluginSlotSpec&,
                                                    absl::string_view) override {
     return absl::UnimplementedError("MakeTrial");
+  }
+
+  absl::StatusOr<ModuleFacts> Look(const PluginSlotSpec&,
+                                   absl::string_view sha256) override {
+    MutexLock lock(&mu_);
+    if (!file_.ok()) return file_;
+    const std::string digest(sha256.empty() ? in_folder_ : sha256);
+    return ModuleFacts{.sha256 = digest,
+                       .version = absl::StrCat("v", digest),
+                       .abi_version = 1,
+                       .config_schema = schema_,
+                       .schema = ConfigSchema::Parse(schema_).value()};
+  }
+
+  // The schema of the plugin, which must be one.
+  void set_schema(std::string schema) {
+    MutexLock lock(&mu_);
+    schema_ = std::move(schema);
+  }
+  // What each instance was made with, and what was given to one that lived.
+  std::vector<std::string> configs() const {
+    MutexLock lock(&mu_);
+    return configs_;
+  }
+  std::vector<std::string> reconfigured() const {
+    return record_->reconfigured();
   }
 
   // What lies in the folder, by digest.
@@ -104,6 +142,8 @@ class FakeInstanceMaker final : public InstanceMaker {
   std::string in_folder_ ABSL_GUARDED_BY(mu_) = "aa";
   absl::Status file_ ABSL_GUARDED_BY(mu_);
   FakeHandlerScript script_ ABSL_GUARDED_BY(mu_);
+  std::string schema_ ABSL_GUARDED_BY(mu_);
+  std::vector<std::string> configs_ ABSL_GUARDED_BY(mu_);
   bool in_child_ ABSL_GUARDED_BY(mu_) = false;
   uint64_t dead_ ABSL_GUARDED_BY(mu_) = 0;
   uint16_t death_type_ ABSL_GUARDED_BY(mu_) = kTypeUpdate;

@@ -32,9 +32,12 @@ TEST(ProbeModuleTest, IsNotConfusedByWhatAConstructorPrints) {
 }
 
 TEST(ProbeModuleTest, TellsTheSchemaOfOneThatHasIt) {
-  const auto probe = ProbeModule(kRunner, FixturePath("takes_config"), kLong);
-  ASSERT_THAT(probe, IsOk());
-  EXPECT_THAT(probe->config_schema, HasSubstr("\"threshold\""));
+  for (const bool fenced : {false, true}) {
+    const auto probe =
+        ProbeModule(kRunner, FixturePath("takes_config"), kLong, fenced);
+    ASSERT_THAT(probe, IsOk());
+    EXPECT_THAT(probe->config_schema, HasSubstr("\"threshold\""));
+  }
   EXPECT_EQ(ProbeModule(kRunner, FixturePath("says"), kLong)->config_schema,
             "");
 }

@@ -48,6 +48,18 @@ DesiredState StateNumber(int64_t number) {
                       .reason = absl::StrCat("it's the ", number, "th crash"),
                       .actor = "operator:alice",
                       .time = absl::FromUnixNanos(number)};
+  const auto revision = static_cast<uint64_t>(2 * number + 1);
+  state.revisions = {{.number = revision,
+                      .config_json = absl::StrCat("{\"n\":", number, "}"),
+                      .config_set = true,
+                      .settings_set = std::string("\0\xff", 2),
+                      .file_config_sha256 = "d",
+                      .file_settings_sha256 = "e",
+                      .actor = "operator:bob",
+                      .time = absl::FromUnixNanos(number)},
+                     {.number = revision + 1, .config_json = "{}"}};
+  state.revisions[1].time = absl::UnixEpoch();
+  state.previous_revision = revision;
   return state;
 }
 
@@ -106,6 +118,65 @@ TEST_F(StateStoreTest, ReplacesAndForgetsOneSlotAlone) {
                                                 Pair("b", DesiredState()))));
 }
 
+TEST_F(StateStoreTest, KeepsTheRevisionsOfEachSlotThatAreToldAndThePrevious) {
+  const auto store = Open();
+  DesiredState state = StateNumber(2);
+  EXPECT_THAT(store->Write("a", state), IsOk());
+  EXPECT_THAT(store->Write("b", StateNumber(1)), IsOk());
+  state.previous_revision = 6;
+  state.revisions.erase(state.revisions.begin());
+  state.revisions.push_back({.number = 7, .time = absl::UnixEpoch()});
+  EXPECT_THAT(store->Write("a", state), IsOk());
+  EXPECT_THAT(store->ReadAll(),
+              IsOkAndHolds(UnorderedElementsAre(Pair("a", state),
+                                                Pair("b", StateNumber(1)))));
+  EXPECT_THAT(store->Forget("a"), IsOk());
+  EXPECT_THAT(store->Write("a", {}), IsOk());
+  EXPECT_THAT(store->ReadAll(),
+              IsOkAndHolds(UnorderedElementsAre(Pair("a", DesiredState()),
+                                                Pair("b", StateNumber(1)))));
+}
+
+TEST_F(StateStoreTest, TakesOverTheTablesOfTheVersionBefore) {
+  Sql("CREATE TABLE schema_version (version INTEGER NOT NULL) STRICT;"
+      "INSERT INTO schema_version VALUES (1);"
+      "CREATE TABLE plugin (id TEXT PRIMARY KEY NOT NULL,"
+      " loaded INTEGER NOT NULL, paused INTEGER NOT NULL,"
+      " demoted INTEGER NOT NULL, pinned_module TEXT NOT NULL,"
+      " pinned_sha256 TEXT NOT NULL, previous_sha256 TEXT NOT NULL,"
+      " quarantine_sha256 TEXT, quarantine_reason TEXT,"
+      " quarantine_actor TEXT, quarantine_time_ns INTEGER)"
+      " STRICT, WITHOUT ROWID;"
+      "INSERT INTO plugin VALUES ('old', 0, 1, 0, '', 'aa', 'bb',"
+      " NULL, NULL, NULL, NULL);");
+  DesiredState old;
+  old.desired = DesiredState::Desired::kStopped;
+  old.paused = true;
+  old.pinned_sha256 = "aa";
+  old.previous_sha256 = "bb";
+  {
+    const auto store = Open();
+    EXPECT_THAT(store->ReadAll(),
+                IsOkAndHolds(UnorderedElementsAre(Pair("old", old))));
+    EXPECT_THAT(store->Write("new", StateNumber(1)), IsOk());
+  }
+  EXPECT_THAT(Open()->ReadAll(),
+              IsOkAndHolds(UnorderedElementsAre(Pair("old", old),
+                                                Pair("new", StateNumber(1)))));
+}
+
+TEST_F(StateStoreTest, LetsNobodyElseReadTheSecretsInIt) {
+  using std::filesystem::perms;
+  const auto mode = [this] {
+    return std::filesystem::status(path_).permissions();
+  };
+  Open();
+  EXPECT_EQ(mode(), perms(0600));
+  std::filesystem::permissions(path_, perms(0644));
+  Open();
+  EXPECT_EQ(mode(), perms(0600)) << "one of before";
+}
+
 TEST_F(StateStoreTest, TakesTextAsItIs) {
   const auto store = Open();
   DesiredState state;
@@ -162,7 +233,7 @@ TEST_F(StateStoreTest, RefusesADamagedFileAndLeavesItAsItIs) {
     EXPECT_THAT(store->Write("counts", StateNumber(1)), IsOk());
   }
   const std::string good = Bytes();
-  ASSERT_EQ(good.size(), 3 * 4096u);
+  ASSERT_EQ(good.size(), 4 * 4096u);
   struct Case {
     const char* why;
     std::string bytes;
@@ -170,12 +241,15 @@ TEST_F(StateStoreTest, RefusesADamagedFileAndLeavesItAsItIs) {
   for (const Case& c : std::vector<Case>{
            {"no database", std::string(10000, 'x')},
            {"cut within its header", good.substr(0, 99)},
-           {"its last page is missing", good.substr(0, 2 * 4096)},
+           {"its last page is missing", good.substr(0, 3 * 4096)},
            {"the page of the schema is overwritten",
             good.substr(0, 100) + std::string(3996, '\xff') +
                 good.substr(4096)},
            {"the page of the plugins is overwritten",
-            good.substr(0, 2 * 4096) + std::string(4096, '\xff')},
+            good.substr(0, 2 * 4096) + std::string(4096, '\xff') +
+                good.substr(3 * 4096)},
+           {"the page of the configurations is overwritten",
+            good.substr(0, 3 * 4096) + std::string(4096, '\xff')},
            {"a flag is neither yes nor no",
             [&] {
               std::string bytes = good;
@@ -200,10 +274,10 @@ TEST_F(StateStoreTest, RefusesADamagedFileAndLeavesItAsItIs) {
 
 TEST_F(StateStoreTest, RefusesWhatANewerWeirWrote) {
   Open();
-  Sql("UPDATE schema_version SET version = 2");
+  Sql("UPDATE schema_version SET version = 3");
   EXPECT_THAT(StateStore::Open(path_),
               StatusIs(absl::StatusCode::kFailedPrecondition,
-                       AllOf(HasSubstr("schema 2; this one knows 1"),
+                       AllOf(HasSubstr("schema 3; this one knows 2"),
                              HasSubstr("start the newer one"))));
 }
 

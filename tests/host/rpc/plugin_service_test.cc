@@ -5,6 +5,7 @@
 #include <functional>
 #include <future>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -198,6 +199,184 @@ TEST_F(PluginServiceTest, UpgradeHandsOnAllThatIsAskedFor) {
   EXPECT_EQ(operation.drain_timeout, absl::Seconds(60));
 }
 
+TEST_F(PluginServiceTest, LoadAndUpgradeHandOnTheConfiguration) {
+  v1::LoadPluginRequest load;
+  load.set_module("counts.so");
+  (*load.mutable_config()->mutable_fields())["n"].set_number_value(5);
+  load.mutable_settings()->set_capacity(7);
+  auto upgrade = AboutCounts<v1::UpgradePluginRequest>();
+  *upgrade.mutable_config() = load.config();
+  v1::Plugin plugin;
+  ASSERT_TRUE(Call(&Stub::LoadPlugin, load, &plugin).ok());
+  ASSERT_TRUE(Call(&Stub::UpgradePlugin, upgrade, &plugin).ok());
+  const std::vector<PluginOperation> operations = plugins_.operations();
+  EXPECT_EQ(operations[0].config_json, R"({"n":5})");
+  EXPECT_EQ(operations[0].settings, load.settings().SerializeAsString());
+  EXPECT_EQ(operations[1].config_json, R"({"n":5})");
+  EXPECT_EQ(operations[1].settings, std::nullopt);
+}
+
+TEST_F(PluginServiceTest, UpdateChangesWhatItsMaskLetsThrough) {
+  struct Case {
+    const char* why;
+    std::vector<std::string> mask;
+    bool config, settings;  // Whether the request has them.
+    std::optional<std::string> want_config;
+    std::vector<std::string> want_keys;
+    bool want_config_reset;
+    bool want_settings;
+    std::vector<std::string> want_fields;
+    bool want_settings_reset;
+  };
+  const std::string json = R"({"n":5})";
+  for (const Case& c : std::vector<Case>{
+           {"no mask is all that is set",
+            {},
+            true,
+            true,
+            json,
+            {},
+            false,
+            true,
+            {},
+            false},
+           {"of either alone",
+            {},
+            false,
+            true,
+            std::nullopt,
+            {},
+            false,
+            true,
+            {},
+            false},
+           {"all of the configuration",
+            {"config"},
+            true,
+            true,
+            json,
+            {},
+            false,
+            false,
+            {},
+            false},
+           {"which is as the files say",
+            {"config"},
+            false,
+            false,
+            std::nullopt,
+            {},
+            true,
+            false,
+            {},
+            false},
+           {"a key of it",
+            {"config.n"},
+            true,
+            false,
+            json,
+            {"n"},
+            false,
+            false,
+            {},
+            false},
+           {"one that goes",
+            {"config.a.b"},
+            false,
+            false,
+            "{}",
+            {"a.b"},
+            false,
+            false,
+            {},
+            false},
+           {"the whole beats its part",
+            {"config.n", "config"},
+            true,
+            false,
+            json,
+            {},
+            false,
+            false,
+            {},
+            false},
+           {"one of the settings",
+            {"settings.capacity"},
+            true,
+            true,
+            std::nullopt,
+            {},
+            false,
+            true,
+            {"capacity"},
+            false},
+           {"as the files say it",
+            {"settings.policy"},
+            false,
+            false,
+            std::nullopt,
+            {},
+            false,
+            true,
+            {"policy"},
+            false},
+           {"all of the settings anew",
+            {"settings"},
+            false,
+            true,
+            std::nullopt,
+            {},
+            false,
+            true,
+            {},
+            true},
+       }) {
+    auto request = AboutCounts<v1::UpdatePluginConfigRequest>();
+    for (const std::string& path : c.mask) {
+      request.mutable_update_mask()->add_paths(path);
+    }
+    if (c.config) {
+      (*request.mutable_config()->mutable_fields())["n"].set_number_value(5);
+    }
+    if (c.settings) request.mutable_settings()->set_capacity(7);
+    request.set_etag("e1");
+    request.mutable_drain_timeout()->set_seconds(3);
+    v1::Plugin plugin;
+    ASSERT_TRUE(Call(&Stub::UpdatePluginConfig, request, &plugin).ok())
+        << c.why;
+    const PluginOperation operation = plugins_.operations().back();
+    EXPECT_EQ(operation.kind, Kind::kConfigure);
+    EXPECT_EQ(operation.etag, "e1");
+    EXPECT_EQ(operation.drain_timeout, absl::Seconds(3));
+    EXPECT_EQ(operation.config_json, c.want_config) << c.why;
+    EXPECT_EQ(operation.config_keys, c.want_keys) << c.why;
+    EXPECT_EQ(operation.config_reset, c.want_config_reset) << c.why;
+    EXPECT_EQ(operation.settings.has_value(), c.want_settings) << c.why;
+    EXPECT_EQ(operation.settings_fields, c.want_fields) << c.why;
+    EXPECT_EQ(operation.settings_reset, c.want_settings_reset) << c.why;
+  }
+}
+
+TEST_F(PluginServiceTest, TellsEachFaultOfAConfigurationByItsPlace) {
+  plugins_.set_answer(MakeError(
+      absl::StatusCode::kInvalidArgument, "no",
+      {.reason = "PLUGIN_CONFIG_INVALID",
+       .field_violations = {{"config/peers/3/asn",
+                             "4294967296 is above the maximum 4294967295"}}}));
+  auto request = AboutCounts<v1::UpdatePluginConfigRequest>();
+  request.mutable_config();
+  v1::Plugin plugin;
+  const grpc::Status status = Call(&Stub::UpdatePluginConfig, request, &plugin);
+  EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+  EXPECT_EQ(InfoOf(status).reason(), "PLUGIN_CONFIG_INVALID");
+  google::rpc::Status details;
+  ASSERT_TRUE(details.ParseFromString(status.error_details()));
+  google::rpc::BadRequest bad_request;
+  for (const auto& any : details.details()) any.UnpackTo(&bad_request);
+  ASSERT_EQ(bad_request.field_violations_size(), 1);
+  EXPECT_EQ(bad_request.field_violations(0).field(), "config/peers/3/asn");
+}
+
 TEST_F(PluginServiceTest, EachMethodAsksForItsOwn) {
   v1::Plugin plugin;
   Call(&Stub::ReloadPlugin, AboutCounts<v1::ReloadPluginRequest>(), &plugin);
@@ -292,6 +471,14 @@ TEST_F(PluginServiceTest, RefusesEachFieldAtFaultByItsName) {
         v1::Plugin plugin;
         return Call(&Stub::UpgradePlugin, request, &plugin);
       };
+  const auto configure =
+      [&](const std::function<void(v1::UpdatePluginConfigRequest*)>& f) {
+        auto request = AboutCounts<v1::UpdatePluginConfigRequest>();
+        request.mutable_config();
+        f(&request);
+        v1::Plugin plugin;
+        return Call(&Stub::UpdatePluginConfig, request, &plugin);
+      };
   struct Case {
     const char* why;
     grpc::Status status;
@@ -325,11 +512,6 @@ TEST_F(PluginServiceTest, RefusesEachFieldAtFaultByItsName) {
            {"upper case would not either",
             load([](auto* r) { r->set_sha256(std::string(64, 'A')); }),
             "sha256", "lower-case"},
-           {"it would be loaded without its settings",
-            load([](auto* r) { r->mutable_settings(); }), "settings",
-            "not served yet"},
-           {"or its configuration", load([](auto* r) { r->mutable_config(); }),
-            "config", "not served yet"},
            {"any text would do, but a UUID was promised",
             load([](auto* r) { r->set_request_id("again"); }), "request_id",
             "UUID"},
@@ -354,9 +536,17 @@ TEST_F(PluginServiceTest, RefusesEachFieldAtFaultByItsName) {
            {"a path is none in an upgrade either",
             upgrade([](auto* r) { r->set_module("a/b.so"); }), "module",
             "is a path"},
-           {"nor is its configuration served",
-            upgrade([](auto* r) { r->mutable_config(); }), "config",
-            "not served yet"},
+           {"there is nothing to change",
+            configure([](auto* r) { r->clear_config(); }), "update_mask",
+            "nothing to change"},
+           {"it has no such part", configure([](auto* r) {
+              r->mutable_update_mask()->add_paths("module");
+            }),
+            "update_mask", "\"module\" is neither"},
+           {"nor are there such settings", configure([](auto* r) {
+              r->mutable_update_mask()->add_paths("settings.colour");
+            }),
+            "update_mask", "\"settings.colour\" is neither"},
        }) {
     EXPECT_EQ(c.status.error_code(), grpc::StatusCode::INVALID_ARGUMENT)
         << c.why;
@@ -649,14 +839,6 @@ TEST_F(PluginServiceTest, ChecksOnlyModulesOfTheFoldersAndOnlyForAdmins) {
   EXPECT_EQ(Call(&Stub::CheckPlugin, request, &response).error_code(),
             grpc::StatusCode::PERMISSION_DENIED);
   EXPECT_THAT(checks_.requests(), IsEmpty());
-}
-
-TEST_F(PluginServiceTest, WhatIsNotServedYetIsUnimplemented) {
-  v1::Plugin plugin;
-  EXPECT_EQ(
-      Call(&Stub::UpdatePluginConfig, v1::UpdatePluginConfigRequest(), &plugin)
-          .error_code(),
-      grpc::StatusCode::UNIMPLEMENTED);
 }
 
 PoisonMessage PoisonNumber(uint64_t number, int64_t at_s) {
