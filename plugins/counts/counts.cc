@@ -16,19 +16,50 @@ class Counts {
  public:
   static constexpr std::string_view kEventTypes[] = {"counts.summary"};
 
+  // A million messages are a second of the fastest source; a day is more than
+  // anyone waits.
+  static std::string_view ConfigSchema() {
+    return R"json({
+  "$schema": "http://json-schema.org/draft-07/schema#",
+  "title": "counts",
+  "type": "object",
+  "properties": {
+    "interval_messages": {
+      "description": "A summary after so many messages; 0: not by number.",
+      "type": "integer", "minimum": 0, "maximum": 1000000000,
+      "default": 100000
+    },
+    "interval_seconds": {
+      "description": "A summary after so many seconds; 0: not by time.",
+      "type": "integer", "minimum": 0, "maximum": 86400, "default": 10
+    },
+    "top_peers": {
+      "description": "How many peers a summary names.",
+      "type": "integer", "minimum": 0, "maximum": 50, "default": 10
+    }
+  },
+  "additionalProperties": false
+})json";
+  }
+
   Counts(weir::Host host, std::string_view config) : host_(host) {
+    Reconfigure(config);
+  }
+
+  // Goes on counting: what was counted is no matter of how it is told.
+  void Reconfigure(std::string_view config) {
     weir::Faults faults;
     weir::SettingsFile file(config, faults);
     weir::Settings& settings = file.root();
-    // A million messages are a second of the fastest source; a day is more
-    // than anyone waits.
-    interval_messages_ = static_cast<uint64_t>(
-        settings.Integer("interval_messages", 100'000, 0, 1'000'000'000));
-    interval_ns_ =
-        settings.Integer("interval_seconds", 10, 0, 86'400) * kNsPerSecond;
-    top_peers_ = static_cast<size_t>(settings.Integer("top_peers", 10, 0, 50));
+    const int64_t messages =
+        settings.Integer("interval_messages", 100'000, 0, 1'000'000'000);
+    const int64_t seconds = settings.Integer("interval_seconds", 10, 0, 86'400);
+    const int64_t peers = settings.Integer("top_peers", 10, 0, 50);
     settings.RefuseOthers();
     faults.ThrowIfAny();
+    interval_messages_ = static_cast<uint64_t>(messages);
+    interval_ns_ = seconds * kNsPerSecond;
+    top_peers_ = static_cast<size_t>(peers);
   }
 
   Counts(const Counts&) = delete;

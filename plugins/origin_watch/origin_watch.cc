@@ -34,6 +34,53 @@ class OriginWatch {
   static constexpr std::string_view kEventTypes[] = {
       "hijack.origin", "hijack.subprefix", "hijack.end"};
 
+  // What a prefix is, and that none is there twice, is more than a schema says.
+  static std::string_view ConfigSchema() {
+    return R"json({
+  "$schema": "http://json-schema.org/draft-07/schema#",
+  "title": "origin-watch",
+  "type": "object",
+  "properties": {
+    "watch": {
+      "description": "The prefixes, and the ASes that may originate them.",
+      "type": "array",
+      "items": {
+        "type": "object",
+        "properties": {
+          "prefix": {
+            "description": "192.0.2.0/24 or 2001:db8::/32",
+            "type": "string", "maxLength": 64
+          },
+          "origins": {
+            "type": "array", "minItems": 1, "maxItems": 32,
+            "items": {"type": "integer", "minimum": 0, "maximum": 4294967295}
+          },
+          "max_length": {
+            "description": "More specifics up to here are the owner's own.",
+            "type": "integer", "minimum": 0, "maximum": 128
+          },
+          "name": {
+            "description": "What is said with an event of it.",
+            "type": "string", "maxLength": 63
+          }
+        },
+        "required": ["prefix", "origins"],
+        "additionalProperties": false
+      }
+    },
+    "repeat_interval_s": {
+      "description": "An alarm that lasts is told again after so long.",
+      "type": "integer", "minimum": 60, "maximum": 31536000, "default": 86400
+    },
+    "max_alarms": {
+      "description": "Alarms at once, of which the oldest is forgotten.",
+      "type": "integer", "minimum": 1, "maximum": 1000000, "default": 10000
+    }
+  },
+  "additionalProperties": false
+})json";
+  }
+
   OriginWatch(weir::Host host, std::string_view config)
       : OriginWatch(host, config, weir::Faults()) {}
 

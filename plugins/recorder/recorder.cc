@@ -116,6 +116,49 @@ class Recorder {
   static constexpr std::string_view kEventTypes[] = {
       "recorder.error", "recorder.file", "recorder.gap"};
 
+  // Whether there is such a directory is found at the creation.
+  static std::string_view ConfigSchema() {
+    return R"json({
+  "$schema": "http://json-schema.org/draft-07/schema#",
+  "title": "recorder",
+  "type": "object",
+  "properties": {
+    "directory": {
+      "description": "Where the recordings go; absolute, and there.",
+      "type": "string", "pattern": "^/", "maxLength": 4000
+    },
+    "prefix": {
+      "description": "What their names begin with.",
+      "type": "string", "pattern": "^[A-Za-z0-9_-][A-Za-z0-9_.-]*$",
+      "maxLength": 64, "default": "ris"
+    },
+    "max_bytes": {
+      "description": "A new file after so many bytes of payload.",
+      "type": "integer", "minimum": 1, "maximum": 1099511627776,
+      "default": 268435456
+    },
+    "max_seconds": {
+      "description": "A new file after so long.",
+      "type": "integer", "minimum": 1, "maximum": 604800, "default": 3600
+    },
+    "flush_seconds": {
+      "description": "What waits is written after so long; 0: when a block is full.",
+      "type": "integer", "minimum": 0, "maximum": 3600, "default": 5
+    },
+    "level": {
+      "description": "Of zstd.",
+      "type": "integer", "minimum": 1, "maximum": 19, "default": 3
+    },
+    "keep": {
+      "description": "Files to keep; 0: all.",
+      "type": "integer", "minimum": 0, "maximum": 1000000, "default": 0
+    }
+  },
+  "required": ["directory"],
+  "additionalProperties": false
+})json";
+  }
+
   Recorder(weir::Host host, std::string_view config)
       : host_(host),
         options_(ReadOptions(config)),
