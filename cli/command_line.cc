@@ -314,9 +314,16 @@ class Parser {
         AddChange(app, "upgrade", "Change its code; loses nothing",
                   &RunPluginsUpgrade),
         &arguments_.plugin);
-    AddRestartOptions(AddChange(app, "rollback", "Back to the code before",
-                                &RunPluginsRollback),
-                      &arguments_.plugin);
+    AddRestartOptions(
+        AddChange(app, "rollback", "Back to the code and configuration before",
+                  &RunPluginsRollback),
+        &arguments_.plugin);
+    AddConfigureOptions(
+        AddChange(app, "configure", "Change its configuration or its settings",
+                  &RunPluginsConfigure),
+        &arguments_.plugin);
+    AddWithName(app, "schema", "The JSON Schema of its configuration",
+                [this] { return RunPluginsSchema(arguments_.name, session_); });
     AddSteeringOptions(
         AddChange(app, "pause", "Hold its messages back", &RunPluginsPause),
         &arguments_.plugin);

@@ -1,6 +1,7 @@
 #include "cli/plugin_options.h"
 
 #include <string>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
@@ -57,6 +58,40 @@ void AddDrainTimeout(CLI::App* command, PluginChange* change) {
       ->type_name("DURATION");
 }
 
+// One value per mention, so that the next argument is not taken for another.
+void AddEach(CLI::App* command, const char* option,
+             std::vector<std::string>* into, const char* help,
+             const char* type) {
+  command->add_option(option, *into, help)
+      ->type_name(type)
+      ->expected(1)
+      ->take_all();
+}
+
+void AddKeys(CLI::App* command, PluginChange* change) {
+  AddEach(command, "--set", &change->config.set,
+          "A key of its configuration; a number, true, false or null is that, "
+          "all else is text; repeatable",
+          "KEY=VALUE");
+  AddEach(command, "--set-json", &change->config.set_json,
+          "The same, with any JSON; repeatable", "KEY=JSON");
+}
+
+void AddConfig(CLI::App* command, PluginChange* change) {
+  AddText(command, "--config", &change->config.file,
+          "Its configuration: a file with one JSON object, - is standard "
+          "input; default: as it is, or as the host's files say",
+          "FILE");
+  AddKeys(command, change);
+}
+
+void AddSettings(CLI::App* command, PluginChange* change) {
+  AddEach(command, "--setting", &change->config.settings,
+          "A setting of the host's for it, as in its .yaml: capacity=4096, "
+          "policy=block, hard_deadline=5s; repeatable",
+          "NAME=VALUE");
+}
+
 }  // namespace
 
 void AddLoadOptions(CLI::App* command, PluginChange* change) {
@@ -70,6 +105,8 @@ void AddLoadOptions(CLI::App* command, PluginChange* change) {
   AddSha256(command, change);
   command->add_flag("--start-paused", change->start_paused,
                     "Hold messages back until it is resumed");
+  AddConfig(command, change);
+  AddSettings(command, change);
   AddCommon(command, change);
 }
 
@@ -88,6 +125,22 @@ void AddUpgradeOptions(CLI::App* command, PluginChange* change) {
   AddText(command, "--module", &change->module,
           "Another file of a plugin folder; default: the same", "MODULE");
   AddSha256(command, change);
+  AddConfig(command, change);
+  AddRestartOptions(command, change);
+}
+
+void AddConfigureOptions(CLI::App* command, PluginChange* change) {
+  AddText(
+      command, "--file", &change->config.file,
+      "All of its configuration: a file with one JSON object, - is standard "
+      "input",
+      "FILE");
+  AddKeys(command, change);
+  AddEach(command, "--unset", &change->config.unset,
+          "A key of its configuration that is to go; repeatable", "KEY");
+  AddSettings(command, change);
+  command->add_flag("--reset", change->config.reset,
+                    "Back to what the host's files say, in all");
   AddRestartOptions(command, change);
 }
 

@@ -9,14 +9,18 @@
 // cannot be is a CLI::ValidationError that names the option and the bound.
 namespace weir::cli {
 
-// MODULE, --plugin-id, --sha256, --start-paused.
+// MODULE, --plugin-id, --sha256, --start-paused, --config, --set, --set-json,
+// --setting.
 void AddLoadOptions(CLI::App* command, PluginChange* change);
 // --drain-timeout, --force, --remove, --allow-missing, --etag.
 void AddUnloadOptions(CLI::App* command, PluginChange* change);
-// --module, --sha256, --drain-timeout, --etag.
+// --module, --sha256, --config, --set, --set-json, --drain-timeout, --etag.
 void AddUpgradeOptions(CLI::App* command, PluginChange* change);
 // reload, rollback, quarantine: --drain-timeout, --etag.
 void AddRestartOptions(CLI::App* command, PluginChange* change);
+// --file, --set, --set-json, --unset, --setting, --reset, --drain-timeout,
+// --etag.
+void AddConfigureOptions(CLI::App* command, PluginChange* change);
 // pause, resume, release: --etag. And with all of the above: --reason,
 // --request-id, --validate-only.
 void AddSteeringOptions(CLI::App* command, PluginChange* change);

@@ -5,8 +5,10 @@
 #include <chrono>
 #include <memory>
 
+#include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
 #include "absl/time/time.h"
 #include "cli/call_report.h"
 #include "cli/details.h"
@@ -16,6 +18,7 @@
 #include "cli/json.h"
 #include "cli/resource_name.h"
 #include "cli/table.h"
+#include "google/protobuf/util/json_util.h"
 #include "weir/v1/plugin.grpc.pb.h"
 
 namespace weir::cli {
@@ -74,6 +77,22 @@ std::string Pid(const Plugin& plugin) {
   return plugin.pid() == 0 ? "" : absl::StrCat(plugin.pid());
 }
 
+// On one line; empty if it is not known.
+std::string Config(const Plugin& plugin) {
+  std::string json;
+  if (plugin.has_config()) {
+    (void)google::protobuf::util::MessageToJsonString(plugin.config(), &json);
+  }
+  return json;
+}
+
+std::string Schema(const Plugin& plugin) {
+  return plugin.config_schema().empty()
+             ? ""
+             : absl::StrCat(Thousands(plugin.config_schema().size()),
+                            " bytes; weir plugins schema shows it");
+}
+
 Details Describe(const Plugin& plugin, absl::TimeZone zone) {
   return {
       {"name", plugin.name()},
@@ -86,6 +105,9 @@ Details Describe(const Plugin& plugin, absl::TimeZone zone) {
       {"conditions", Conditions(plugin)},
       {"error", plugin.error()},
       {"last change", Change(plugin, zone)},
+      {"config", Config(plugin)},
+      {"revision", absl::StrCat(plugin.config_revision())},
+      {"schema", Schema(plugin)},
       {"policy", Policy(plugin)},
       {"queue", Thousands(plugin.effective_capacity())},
       {"isolation",
@@ -137,6 +159,28 @@ Request RequestFor(const PluginChange& change) {
   return request;
 }
 
+// Says what is wrong with the command line.
+int ReportUsage(const absl::Status& status, Session& session) {
+  session.err << "weir: " << Escape(status.message()) << "\n";
+  return kUsageError;
+}
+
+// Fills in the configuration that a plugin is to be loaded with.
+template <typename Request>
+absl::Status AddConfig(const PluginChange& change, Request* request) {
+  const ConfigArguments& config = change.config;
+  if (!config.file.empty() || !config.set.empty() || !config.set_json.empty()) {
+    absl::Status status = FillConfig(config, request->mutable_config());
+    if (!status.ok()) return status;
+  }
+  if constexpr (requires { request->mutable_settings(); }) {
+    if (!config.settings.empty()) {
+      return FillSettings(config, request->mutable_settings());
+    }
+  }
+  return absl::OkStatus();
+}
+
 // Makes a call that takes as long as a plugin takes.
 template <typename Method, typename Request, typename Response>
 grpc::Status CallPatiently(Method method, const Request& request,
@@ -164,11 +208,11 @@ const char* DryRun(const PluginChange& change) {
 }
 
 // Asks for what is answered with the plugin, and says how that is then.
-template <typename Request, typename Method>
-int Change(Method method, const PluginChange& change, Session& session) {
+template <typename Method, typename Request>
+int Ask(Method method, const PluginChange& change, const Request& request,
+        Session& session) {
   Plugin plugin;
-  const grpc::Status status =
-      CallPatiently(method, RequestFor<Request>(change), &plugin, session);
+  const grpc::Status status = CallPatiently(method, request, &plugin, session);
   if (!status.ok()) return ReportFailure(status, session);
   if (session.json) {
     PrintJson(plugin, Defaults::kPrint, session.out);
@@ -176,6 +220,21 @@ int Change(Method method, const PluginChange& change, Session& session) {
     session.out << Outcome(plugin) << DryRun(change);
   }
   return kDone;
+}
+
+template <typename Request, typename Method>
+int Change(Method method, const PluginChange& change, Session& session) {
+  return Ask(method, change, RequestFor<Request>(change), session);
+}
+
+// The same, of what may say a configuration.
+template <typename Request, typename Method>
+int ChangeWithConfig(Method method, const PluginChange& change,
+                     Session& session) {
+  auto request = RequestFor<Request>(change);
+  const absl::Status status = AddConfig(change, &request);
+  if (!status.ok()) return ReportUsage(status, session);
+  return Ask(method, change, request, session);
 }
 
 }  // namespace
@@ -235,9 +294,30 @@ int RunPluginsGet(const std::string& name, Session& session) {
   return kDone;
 }
 
+int RunPluginsSchema(const std::string& name, Session& session) {
+  const std::unique_ptr<PluginService::Stub> stub =
+      PluginService::NewStub(session.Connect());
+  weir::v1::GetPluginRequest request;
+  request.set_name(ResourceName(kCollection, name));
+  Plugin plugin;
+  const grpc::Status status =
+      session.Call(*stub, &PluginService::Stub::GetPlugin, request, &plugin);
+  if (!status.ok()) return ReportFailure(status, session);
+  if (plugin.config_schema().empty()) {
+    session.err << "weir: " << Escape(plugin.name())
+                << " tells no schema: it has none, or was not loaded yet\n";
+    return kRefused;
+  }
+  for (const absl::string_view line :
+       absl::StrSplit(plugin.config_schema(), '\n')) {
+    session.out << Escape(line) << "\n";
+  }
+  return kDone;
+}
+
 int RunPluginsLoad(const PluginChange& change, Session& session) {
-  return Change<weir::v1::LoadPluginRequest>(&PluginService::Stub::LoadPlugin,
-                                             change, session);
+  return ChangeWithConfig<weir::v1::LoadPluginRequest>(
+      &PluginService::Stub::LoadPlugin, change, session);
 }
 
 int RunPluginsUnload(const PluginChange& change, Session& session) {
@@ -272,13 +352,21 @@ int RunPluginsReload(const PluginChange& change, Session& session) {
 }
 
 int RunPluginsUpgrade(const PluginChange& change, Session& session) {
-  return Change<weir::v1::UpgradePluginRequest>(
+  return ChangeWithConfig<weir::v1::UpgradePluginRequest>(
       &PluginService::Stub::UpgradePlugin, change, session);
 }
 
 int RunPluginsRollback(const PluginChange& change, Session& session) {
   return Change<weir::v1::RollbackPluginRequest>(
       &PluginService::Stub::RollbackPlugin, change, session);
+}
+
+int RunPluginsConfigure(const PluginChange& change, Session& session) {
+  auto request = RequestFor<weir::v1::UpdatePluginConfigRequest>(change);
+  const absl::Status status = FillUpdate(change.config, &request);
+  if (!status.ok()) return ReportUsage(status, session);
+  return Ask(&PluginService::Stub::UpdatePluginConfig, change, request,
+             session);
 }
 
 int RunPluginsPause(const PluginChange& change, Session& session) {

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "absl/time/time.h"
+#include "cli/plugin_config.h"
 #include "cli/session.h"
 
 namespace weir::cli {
@@ -25,6 +26,7 @@ struct PluginChange {
   bool allow_missing = false;
   bool start_paused = false;
   bool validate_only = false;
+  ConfigArguments config;  // load, upgrade, configure.
 };
 
 // weir plugins list: all slots as rows, or with session.json one weir.v1.Plugin
@@ -35,6 +37,10 @@ int RunPluginsList(Session& session);
 // "plugins/counts".
 int RunPluginsGet(const std::string& name, Session& session);
 
+// weir plugins schema NAME: the JSON Schema of its configuration, as its author
+// wrote it; an error if it has none.
+int RunPluginsSchema(const std::string& name, Session& session);
+
 // weir plugins load MODULE and so on: asks for it, waits until it is done, and
 // says in one line what became of the plugin; with session.json the response.
 // Ctrl-C ends the waiting, not what the host does.
@@ -43,6 +49,7 @@ int RunPluginsUnload(const PluginChange& change, Session& session);
 int RunPluginsReload(const PluginChange& change, Session& session);
 int RunPluginsUpgrade(const PluginChange& change, Session& session);
 int RunPluginsRollback(const PluginChange& change, Session& session);
+int RunPluginsConfigure(const PluginChange& change, Session& session);
 int RunPluginsPause(const PluginChange& change, Session& session);
 int RunPluginsResume(const PluginChange& change, Session& session);
 int RunPluginsQuarantine(const PluginChange& change, Session& session);

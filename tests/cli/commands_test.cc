@@ -1,8 +1,10 @@
 // The commands that ask once and print, in both of their forms.
 #include <algorithm>
+#include <fstream>
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "cli/session.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -235,6 +237,93 @@ TEST_F(CommandsTest, PluginsChangesOneAndSaysWhatBecameOfIt) {
         << c.call;
     EXPECT_EQ(server_.plugin_calls().back(), c.call);
   }
+}
+
+TEST_F(CommandsTest, PluginsConfigureNamesWhatIsToChange) {
+  const std::string file = absl::StrCat(testing::TempDir(), "/config.json");
+  std::ofstream(file) << R"({"peers": [1, 2]})";
+  struct Case {
+    std::vector<std::string> arguments;
+    std::vector<const char*> parts;
+  };
+  for (const Case& c : std::vector<Case>{
+           {{"configure", "counts", "--set", "n=5", "--set", "t=-5-", "--set",
+             "b=true", "--set", "e="},
+            {"fields { key: \"n\" value { number_value: 5 } }",
+             "fields { key: \"t\" value { string_value: \"-5-\" } }",
+             "fields { key: \"b\" value { bool_value: true } }",
+             "fields { key: \"e\" value { string_value: \"\" } }",
+             "update_mask { paths: \"config.n\" paths: \"config.t\" paths: "
+             "\"config.b\" paths: \"config.e\" }"}},
+           {{"configure", "counts", "--set-json", "n=\"5\"", "--unset", "m"},
+            {"fields { key: \"n\" value { string_value: \"5\" } }",
+             "update_mask { paths: \"config.n\" paths: \"config.m\" }"}},
+           {{"configure", "counts", "--file", file, "--validate-only"},
+            {"fields { key: \"peers\" value { list_value { values { "
+             "number_value: 1 }",
+             "update_mask { paths: \"config\" }", "validate_only: true"}},
+           {{"configure", "counts", "--setting", "capacity=4096", "--setting",
+             "policy=block", "--setting", "hard_deadline=1500ms", "--setting",
+             "memory_limit_bytes="},
+            {"settings { policy: QUEUE_POLICY_BLOCK capacity: 4096 "
+             "hard_deadline { seconds: 1 nanos: 500000000 } }",
+             "paths: \"settings.memory_limit_bytes\" }"}},
+           {{"configure", "counts", "--reset", "--reason", "as it was"},
+            {"update_mask { paths: \"config\" paths: \"settings\" }",
+             "reason: \"as it was\""}},
+           {{"load", "counts.so", "--config", file, "--set", "n=5", "--setting",
+             "isolation=in_process"},
+            {"LoadPlugin module: \"counts.so\" config {",
+             "fields { key: \"n\" value { number_value: 5 } }",
+             "settings { isolation: ISOLATION_IN_PROCESS }"}},
+           {{"upgrade", "counts", "--config", file},
+            {"UpgradePlugin name: \"plugins/counts\" config {"}},
+       }) {
+    std::vector<std::string> arguments = c.arguments;
+    arguments.insert(arguments.begin(), "plugins");
+    EXPECT_THAT(Output(arguments),
+                StartsWith("plugins/counts: running, generation 3"));
+    for (const char* part : c.parts) {
+      EXPECT_THAT(server_.plugin_calls().back(), HasSubstr(part));
+    }
+  }
+}
+
+TEST_F(CommandsTest, PluginsConfigureSaysWhatIsWrongWithTheCommandLine) {
+  struct Case {
+    std::vector<std::string> arguments;
+    const char* complaint;
+  };
+  for (const Case& c : std::vector<Case>{
+           {{}, "nothing to change; give --set"},
+           {{"--set", "n"}, "--set: \"n\" is not KEY=VALUE"},
+           {{"--set-json", "n=[1"}, "has no JSON behind the ="},
+           {{"--setting", "colour=red"}, "is no setting"},
+           {{"--setting", "capacity=many"}, "is no whole number"},
+           {{"--setting", "policy=magic"}, "is none of QUEUE_POLICY_LINEAR"},
+           {{"--setting", "hard_deadline=5"}, "is no duration"},
+           {{"--file", "/nonexistent"}, "/nonexistent: cannot be read"},
+           {{"--reset", "--set", "n=5"}, "--reset takes back all"},
+       }) {
+    std::vector<std::string> arguments = {"plugins", "configure", "counts"};
+    arguments.insert(arguments.end(), c.arguments.begin(), c.arguments.end());
+    EXPECT_EQ(Run(arguments), cli::kUsageError) << c.complaint;
+    EXPECT_THAT(err_.str(), HasSubstr(c.complaint));
+  }
+  EXPECT_THAT(server_.plugin_calls(), IsEmpty());
+}
+
+TEST_F(CommandsTest, PluginsShowsTheConfigurationAndItsSchema) {
+  weir::v1::Plugin& counts = server_.plugins[0];
+  (*counts.mutable_config()->mutable_fields())["n"].set_number_value(5);
+  counts.set_config_revision(7);
+  counts.set_config_schema("{\n \"a\": \"\x1b[31m\"}");
+  EXPECT_THAT(Output({"plugins", "get", "counts"}),
+              AllOf(HasSubstr("config           {\"n\":5}\n"),
+                    HasSubstr("revision         7\n")));
+  EXPECT_EQ(Output({"plugins", "schema", "counts"}),
+            "{\n \"a\": \"\\x1b[31m\"}\n");
+  EXPECT_EQ(Run({"plugins", "schema", "broken"}), cli::kRefused);
 }
 
 TEST_F(CommandsTest, PluginsTellsADryRunFromTheRealThing) {

@@ -174,6 +174,12 @@ class FakeWeirServer::Plugins final : public weir::v1::PluginService::Service {
     return Change("UpgradePlugin", *request, plugin);
   }
 
+  grpc::Status UpdatePluginConfig(
+      grpc::ServerContext*, const weir::v1::UpdatePluginConfigRequest* request,
+      weir::v1::Plugin* plugin) override {
+    return Change("UpdatePluginConfig", *request, plugin);
+  }
+
   grpc::Status RollbackPlugin(grpc::ServerContext*,
                               const weir::v1::RollbackPluginRequest* request,
                               weir::v1::Plugin* plugin) override {

@@ -75,12 +75,19 @@ static weir_status HandleMessage(void* self, const weir_msg* message) {
   return WEIR_OK;
 }
 
+/* What configuration it takes, as a JSON Schema: none, so far. The host refuses
+ * any other before it makes an instance, and asks for this without one. */
+#define SCHEMA "{\"type\": \"object\", \"additionalProperties\": false}"
+
 static const void* GetExt(void* self, const char* id) {
   static const weir_ext_describe kDescribe = {
       sizeof(kDescribe), sizeof(kEventTypes) / sizeof(kEventTypes[0]),
       kEventTypes};
+  static const weir_ext_config kConfig = {
+      .struct_size = sizeof(kConfig), .schema = {SCHEMA, sizeof(SCHEMA) - 1}};
   (void)self;
-  return strcmp(id, WEIR_EXT_DESCRIBE) == 0 ? &kDescribe : NULL;
+  if (strcmp(id, WEIR_EXT_DESCRIBE) == 0) return &kDescribe;
+  return strcmp(id, WEIR_EXT_CONFIG) == 0 ? &kConfig : NULL;
 }
 
 /* What the host reads before it runs any of this. */
