@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "gmock/gmock.h"
 #include "google/rpc/error_details.pb.h"
@@ -66,8 +67,13 @@ class Node {
     auto server = Server::Start(server_options, {&service_}, counter_);
     EXPECT_TRUE(server.ok()) << server.status();
     server_ = *std::move(server);
-    stub_ = v1::EventService::NewStub(grpc::CreateChannel(
-        server_->addresses()[0], grpc::InsecureChannelCredentials()));
+    // A window that stays as small as it is: what a client does not read is
+    // what the server cannot write.
+    grpc::ChannelArguments arguments;
+    arguments.SetInt(GRPC_ARG_HTTP2_BDP_PROBE, 0);
+    stub_ = v1::EventService::NewStub(grpc::CreateCustomChannel(
+        server_->addresses()[0], grpc::InsecureChannelCredentials(),
+        arguments));
   }
   ~Node() {
     server_.reset();
@@ -306,6 +312,23 @@ TEST(ReadEventsTest, AHostThatStopsSaysSo) {
 
 // What keeps a client's flow-control window full, twice over.
 constexpr int kMoreThanAWindow = 200;
+
+TEST(StuckClientTest, LosesItsPlaceThoughItsCallIsStuck) {
+  BrokerOptions options;
+  options.write_stall = absl::Milliseconds(200);
+  Node node(options);
+  grpc::ClientContext context;
+  const auto stuck = node.stub().Subscribe(&context, {});
+  v1::SubscribeResponse hello;
+  ASSERT_TRUE(stuck->Read(&hello));
+  EXPECT_EQ(node.broker().Stats().subscribers, 1u);
+  node.Publish(kMoreThanAWindow, "a.b", 10'000);  // And it reads no more.
+  const absl::Time end = absl::Now() + absl::Seconds(30);
+  while (node.broker().Stats().subscribers > 0 && absl::Now() < end) {
+    absl::SleepFor(absl::Milliseconds(5));
+  }
+  EXPECT_EQ(node.broker().Stats().subscribers, 0u);
+}
 
 TEST(StuckClientTest, DoesNotHoldUpTheOthersNorTheEnd) {
   Node node;
