@@ -72,7 +72,7 @@ Verdict Any(Subject& subject) {
   Life life(subject, host, memory);
   if (!life.status().ok()) return Skip("there is no instance");
   std::string wanted;
-  for (uint16_t type = 0; type < std::size(kCheckTypes); ++type) {
+  for (uint16_t type = 0; type < uint16_t{std::size(kCheckTypes)}; ++type) {
     if (!life.Wants(type)) continue;
     absl::StrAppend(&wanted, wanted.empty() ? "" : ", ", kCheckTypes[type]);
   }

@@ -31,7 +31,7 @@ bool Life::Wants(uint16_t type) {
 
 bool Life::WantsAny() {
   bool any = false;
-  for (uint16_t type = 0; type < std::size(kCheckTypes); ++type) {
+  for (uint16_t type = 0; type < uint16_t{std::size(kCheckTypes)}; ++type) {
     any = Wants(type) || any;
   }
   return any;

@@ -25,7 +25,7 @@ int64_t Ns(clockid_t clock) {
   return int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
 }
 
-std::string WithoutCheck(absl::Status status) {
+std::string WithoutCheck(const absl::Status& status) {
   absl::string_view text = status.message();
   absl::ConsumePrefix(&text, "load.dlopen: ");
   return std::string(text);

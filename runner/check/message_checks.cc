@@ -29,7 +29,7 @@ Verdict GiveAll(Subject& subject, const std::vector<Sample>& samples,
 // Each of `samples` once for each type, since a plugin may want any.
 std::vector<Sample> OfEachType(const std::vector<Sample>& samples) {
   std::vector<Sample> all;
-  for (uint16_t type = 0; type < std::size(kCheckTypes); ++type) {
+  for (uint16_t type = 0; type < uint16_t{std::size(kCheckTypes)}; ++type) {
     for (Sample sample : samples) {
       sample.type = type;
       all.push_back(std::move(sample));

@@ -116,8 +116,8 @@ void MessageMemory::Retire(const weir_msg* message) {
 }
 
 void MessageMemory::Reset() {
-  mmap(begin_, kRoom, PROT_NONE,
-       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+  (void)mmap(begin_, kRoom, PROT_NONE,
+             MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
   used_ = 0;
 }
 
