@@ -23,7 +23,7 @@ class SlotConfigureTest : public testing::Test {
  protected:
   // A slot whose handler stands before its gate, with one message in hand.
   void Make(HandlerOptions options, int64_t capacity = 1024) {
-    options.name = "h";
+    options.name = std::string("h");
     options_ = options;
     slot_ = *dispatcher_.AddSlot(options);
     slot_->SetIntake(HandlerSlot::Intake::kQueue);
