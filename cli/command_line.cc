@@ -260,6 +260,9 @@ class Parser {
       return RunStats(arguments_.stats, session_);
     });
     app->add_flag("--watch", arguments_.stats.watch, "Again every interval");
+    app->add_option("--plugin", arguments_.stats.plugin,
+                    "Of this one only, with the metrics of its own")
+        ->type_name("NAME");
     app->add_option_function<std::string>(
            "--interval",
            [this](const std::string& text) {

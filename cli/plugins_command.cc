@@ -104,6 +104,7 @@ Details Describe(const Plugin& plugin, absl::TimeZone zone) {
       {"state", State(plugin)},
       {"conditions", Conditions(plugin)},
       {"error", plugin.error()},
+      {"health", plugin.health()},
       {"last change", Change(plugin, zone)},
       {"config", Config(plugin)},
       {"revision", absl::StrCat(plugin.config_revision())},

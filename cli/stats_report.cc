@@ -114,28 +114,6 @@ std::vector<Line> Lines() {
   };
 }
 
-void PrintPlugins(const Stats& stats, bool colour, std::ostream& out) {
-  for (int begin = 0; begin < stats.plugins_size(); begin += kPluginsPerTable) {
-    const int end = std::min(begin + kPluginsPerTable, stats.plugins_size());
-    std::vector<Table::Column> columns = {{"PLUGIN"}};
-    for (int i = begin; i < end; ++i) {
-      columns.push_back(
-          {std::string(absl::StripPrefix(stats.plugins(i).name(), "plugins/")),
-           kRight});
-    }
-    Table table(std::move(columns));
-    for (const Line& line : Lines()) {
-      std::vector<std::string> cells = {line.name};
-      for (int i = begin; i < end; ++i) {
-        cells.push_back(line.cell(stats.plugins(i)));
-      }
-      table.AddRow(std::move(cells));
-    }
-    out << "\n";
-    table.Print(out, colour);
-  }
-}
-
 void PrintBroker(const Stats& stats, std::ostream& out) {
   if (!stats.has_broker()) return;
   const weir::v1::BrokerStats& broker = stats.broker();
@@ -173,6 +151,28 @@ void PrintSubscribers(const Stats& stats, bool colour, std::ostream& out) {
 }
 
 }  // namespace
+
+void PrintPlugins(const Stats& stats, bool colour, std::ostream& out) {
+  for (int begin = 0; begin < stats.plugins_size(); begin += kPluginsPerTable) {
+    const int end = std::min(begin + kPluginsPerTable, stats.plugins_size());
+    std::vector<Table::Column> columns = {{"PLUGIN"}};
+    for (int i = begin; i < end; ++i) {
+      columns.push_back(
+          {std::string(absl::StripPrefix(stats.plugins(i).name(), "plugins/")),
+           kRight});
+    }
+    Table table(std::move(columns));
+    for (const Line& line : Lines()) {
+      std::vector<std::string> cells = {line.name};
+      for (int i = begin; i < end; ++i) {
+        cells.push_back(line.cell(stats.plugins(i)));
+      }
+      table.AddRow(std::move(cells));
+    }
+    out << "\n";
+    table.Print(out, colour);
+  }
+}
 
 void PrintStats(const Stats& stats, bool colour, std::ostream& out) {
   PrintProcess(stats, out);

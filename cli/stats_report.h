@@ -12,6 +12,9 @@ namespace weir::cli {
 // subscribers as rows. Parts that there are none of are left out.
 void PrintStats(const weir::v1::Stats& stats, bool colour, std::ostream& out);
 
+// The plugins of it alone.
+void PrintPlugins(const weir::v1::Stats& stats, bool colour, std::ostream& out);
+
 }  // namespace weir::cli
 
 #endif  // WEIR_CLI_STATS_REPORT_H_

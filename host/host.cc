@@ -30,6 +30,7 @@
 #include "host/plugin/folder_follower.h"
 #include "host/plugin/folder_watch.h"
 #include "host/plugin/inotify_folder_events.h"
+#include "host/plugin/key_value_store.h"
 #include "host/plugin/module_checks.h"
 #include "host/plugin/module_instance_maker.h"
 #include "host/plugin/module_store.h"
@@ -90,6 +91,7 @@ absl::Status CheckStateDir(const std::string& path) {
 struct PluginParts {
   std::unique_ptr<StateStore> states;
   std::unique_ptr<PoisonStore> poisons;  // Null: it cannot be kept.
+  std::unique_ptr<KeyValueStore> key_values;
   std::unique_ptr<ModuleStore> modules;
   std::unique_ptr<ChildSupervisor> supervisor;
   std::unique_ptr<SharedArena> arena;  // Null: the system has no memory for it.
@@ -111,6 +113,12 @@ absl::StatusOr<PluginParts> MakePluginParts(const std::string& state_dir,
   } else {
     LogError("host",
              "poison messages are not kept: ", poisons.status().message());
+  }
+  parts.key_values = std::make_unique<KeyValueStore>(
+      KeyValueOptions{.path = absl::StrCat(state_dir, "/plugin_kv.db")});
+  if (!parts.key_values->status().ok()) {
+    LogError("host", "plugins can keep nothing: ",
+             parts.key_values->status().message());
   }
   auto modules = ModuleStore::Open(state_dir);
   if (!modules.ok()) return modules.status();
@@ -175,16 +183,17 @@ class Host::Rooms {
         maker_({*parts_.modules, *parts_.supervisor, parts_.arena.get(), types_,
                 source_names_, clock, parts_.runner,
                 PluginOwners(config.plugins()), config.state_dir()}),
-        plugins_({dispatcher_, maker_, broker_, types_, source_names_, clock,
-                  &WriteLog,
-                  [this](absl::string_view id, const DesiredState& state) {
-                    return parts_.states->Write(id, state);
-                  },
-                  [this](absl::string_view id) { ForgetPlugin(id); },
-                  parts_.poisons.get(), &slot_settings_},
-                 [this](const std::string& id, const std::string& module) {
-                   return FindPlugin(id, module);
-                 }),
+        plugins_(
+            {dispatcher_, maker_, broker_, types_, source_names_, clock,
+             &WriteLog,
+             [this](absl::string_view id, const DesiredState& state) {
+               return parts_.states->Write(id, state);
+             },
+             [this](absl::string_view id) { ForgetPlugin(id); },
+             parts_.poisons.get(), parts_.key_values.get(), &slot_settings_},
+            [this](const std::string& id, const std::string& module) {
+              return FindPlugin(id, module);
+            }),
         follower_(
             plugins_, *parts_.modules, PluginOwners(config.plugins()),
             [this](const std::string& id, const std::string& module) {

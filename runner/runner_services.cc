@@ -9,6 +9,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "host/pipeline/event.h"
 #include "host/plugin/child_event.h"
 #include "host/plugin/event_check.h"
@@ -41,14 +42,19 @@ weir_str ToStr(const ChildChannel::Name* names,
 }  // namespace
 
 RunnerServices::RunnerServices(ChildChannel& channel, int notify_fd)
-    : InstanceServices(channel.limits, channel.words, Clock()),
+    : InstanceServices(channel.limits, channel.words, channel.metrics, Clock()),
       channel_(channel),
       notify_fd_(notify_fd),
       table_{sizeof(weir_host), WEIR_ABI_MAJOR, WEIR_ABI_MINOR, ctx(),
              &GetExt,           &Log,           &NowNs},
       ring_(channel.ring, channel.emit_ring_events),
       emit_bucket_(channel.emit_limit_per_second, channel.emit_limit_per_second,
-                   Ns(CLOCK_MONOTONIC)) {}
+                   Ns(CLOCK_MONOTONIC)) {
+  SetDataDir(channel.data_dir);
+  SetKeyValueLimits({.max_key_bytes = channel.max_key_bytes,
+                     .max_value_bytes = channel.max_value_bytes,
+                     .max_total_bytes = channel.max_total_bytes});
+}
 
 const SystemClock& RunnerServices::Clock() {
   static const SystemClock clock;
@@ -138,6 +144,80 @@ bool RunnerServices::Push(ChildRecord kind, const std::string& body) {
   if (!ring_.Push(kind, body)) return false;
   if (!busy_.load()) eventfd_write(notify_fd_, 1);
   return true;
+}
+
+// A ring that is full is emptied within moments, once the host knows.
+bool RunnerServices::PushPatiently(ChildRecord kind, const std::string& body) {
+  constexpr int kTries = 100;
+  constexpr timespec kMillisecond = {0, 1'000'000};
+  for (int i = 0; i < kTries; ++i) {
+    if (Push(kind, body)) return true;
+    eventfd_write(notify_fd_, 1);
+    nanosleep(&kMillisecond, nullptr);
+  }
+  return false;
+}
+
+weir_status RunnerServices::Ask(ChildQuestion::Kind kind, absl::string_view key,
+                                void* to, uint64_t cap, uint64_t* len) {
+  // A flush takes the host 5 s at most; then it is of no use to wait.
+  constexpr int64_t kPatienceNs = 6'000'000'000;
+  ChildQuestion& question = channel_.question;
+  MutexLock lock(&question_mu_);
+  question.kind = kind;
+  question.key_bytes = static_cast<uint32_t>(key.size());
+  if (!key.empty()) std::memcpy(question.key, key.data(), key.size());
+  const uint32_t number = question.asked.load() + 1;
+  question.asked.store(number);
+  eventfd_write(notify_fd_, 1);
+  const int64_t begin_ns = Ns(CLOCK_MONOTONIC);
+  while (true) {
+    const uint32_t answered = question.answered.load();
+    if (answered == number) break;
+    const int64_t left_ns = kPatienceNs - (Ns(CLOCK_MONOTONIC) - begin_ns);
+    if (left_ns <= 0) return WEIR_ERR;
+    FutexWait(question.answered, answered, absl::Nanoseconds(left_ns));
+  }
+  if (len == nullptr || question.status != WEIR_OK) return question.status;
+  *len = question.value_bytes;
+  std::memcpy(to, question.value, std::min(cap, *len));
+  return WEIR_OK;
+}
+
+weir_status RunnerServices::KvGet(absl::string_view key, void* to, uint64_t cap,
+                                  uint64_t* len) {
+  return Ask(ChildQuestion::kGet, key, to, cap, len);
+}
+
+weir_status RunnerServices::KvPut(absl::string_view key,
+                                  std::optional<absl::string_view> value) {
+  std::string body;
+  if (value.has_value()) {
+    const auto size = static_cast<uint32_t>(key.size());
+    body.assign(reinterpret_cast<const char*>(&size), sizeof(size));
+  }
+  body.append(key.data(), key.size());
+  if (value.has_value()) body.append(value->data(), value->size());
+  if (PushPatiently(value.has_value() ? ChildRecord::kPut : ChildRecord::kErase,
+                    body)) {
+    return WEIR_OK;
+  }
+  put_refused_.store(true);
+  return WEIR_AGAIN;
+}
+
+weir_status RunnerServices::KvFlush() {
+  const bool refused = put_refused_.exchange(false);
+  const weir_status status =
+      Ask(ChildQuestion::kFlush, "", nullptr, 0, nullptr);
+  return status == WEIR_OK && refused ? WEIR_AGAIN : status;
+}
+
+weir_status RunnerServices::ReportHealth(int32_t health,
+                                         absl::string_view text) {
+  std::string body(reinterpret_cast<const char*>(&health), sizeof(health));
+  body.append(text.data(), text.size());
+  return Push(ChildRecord::kHealth, body) ? WEIR_OK : WEIR_AGAIN;
 }
 
 }  // namespace weir

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/strings/string_view.h"
 #include "host/plugin/child_channel.h"
 #include "host/plugin/child_ring.h"
 #include "host/plugin/instance_services.h"
@@ -30,6 +31,8 @@ class RunnerServices final : public InstanceServices {
  public:
   // `channel` must outlive it. `notify_fd` is an eventfd.
   RunnerServices(ChildChannel& channel, int notify_fd);
+
+  virtual ~RunnerServices() = default;
 
   RunnerServices(const RunnerServices&) = delete;
   RunnerServices& operator=(const RunnerServices&) = delete;
@@ -56,6 +59,17 @@ class RunnerServices final : public InstanceServices {
   bool IsDeclared(const std::string& kind) const ABSL_LOCKS_EXCLUDED(mu_);
   bool TakeToken() ABSL_LOCKS_EXCLUDED(mu_);
   bool Push(ChildRecord kind, const std::string& body);
+  bool PushPatiently(ChildRecord kind, const std::string& body);
+  weir_status Ask(ChildQuestion::Kind kind, absl::string_view key, void* to,
+                  uint64_t cap, uint64_t* len)
+      ABSL_LOCKS_EXCLUDED(question_mu_);
+
+  weir_status KvGet(absl::string_view key, void* to, uint64_t cap,
+                    uint64_t* len) override;
+  weir_status KvPut(absl::string_view key,
+                    std::optional<absl::string_view> value) override;
+  weir_status KvFlush() override;
+  weir_status ReportHealth(int32_t health, absl::string_view text) override;
 
   static const SystemClock& Clock();
 
@@ -64,6 +78,8 @@ class RunnerServices final : public InstanceServices {
   const weir_host table_;
   ChildRingWriter ring_;
   std::atomic<bool> busy_{true};
+  std::atomic<bool> put_refused_{false};  // Since the last flush.
+  Mutex question_mu_;                     // One question at a time.
   mutable Mutex mu_;
   TokenBucket emit_bucket_ ABSL_GUARDED_BY(mu_);
   std::optional<std::vector<std::string>> kinds_ ABSL_GUARDED_BY(mu_);

@@ -89,10 +89,9 @@ void Worker::Execute(ChildCommand command, uint32_t count) {
 
 void Worker::Create(absl::string_view config_json) {
   if (const absl::Status loaded = Load(); !loaded.ok()) return Fail(loaded);
-  if (const absl::Status created = instance_->Create(config_json);
-      !created.ok()) {
-    return Fail(created);
-  }
+  const absl::Status created = instance_->Create(config_json);
+  services_.EndCreate();
+  if (!created.ok()) return Fail(created);
   if (const absl::Status closed = sandbox_.Close(); !closed.ok()) {
     return Fail(closed);
   }

@@ -3,7 +3,7 @@
  * host or a plugin that does not know one answers null, and all else works.
  *
  * Host side extensions take the `ctx` of weir_host. Ask for them in `create`
- * and keep the table: it is in static storage.
+ * and keep the table: it is valid as long as the instance.
  */
 #ifndef WEIR_PLUGIN_SERVICES_H_
 #define WEIR_PLUGIN_SERVICES_H_
@@ -76,6 +76,94 @@ typedef struct weir_ext_losses {
   void (*read)(void* ctx, weir_losses* out);
 } weir_ext_losses;
 
+enum { /* weir_metric.kind */
+       WEIR_METRIC_COUNTER = 1,
+       WEIR_METRIC_GAUGE = 2,
+       WEIR_METRIC_HISTOGRAM = 3
+};
+
+/* One series of a metric: the same name with other labels is another one. */
+typedef struct weir_metric {
+  uint32_t struct_size;
+  int32_t kind;             /* WEIR_METRIC_* */
+  weir_str name;            /* 1-48 of [a-z0-9_], a letter first; the host puts
+                               weir_plugin_<plugin>_ before it */
+  weir_str help;            /* one line, up to 200 bytes */
+  const weir_label* labels; /* keys of 1-32 like the name, values up to 64 */
+  const uint64_t* bounds;   /* of a histogram: upper ones, increasing */
+  uint32_t n_labels;        /* at most 4 */
+  uint32_t n_bounds;        /* 1-30; 0 for what is no histogram */
+} weir_metric;
+
+/* Host side. Numbers that the plugin measures, which the host shows. */
+#define WEIR_EXT_METRICS "weir.metrics/1"
+typedef struct weir_ext_metrics {
+  uint32_t struct_size, max_series;
+  /* [worker] During create only. Points `*cells` to the words of the series:
+   *   counter    [0] the count
+   *   gauge      [0] the value, an int64_t
+   *   histogram  [i] how many values were up to bounds[i] and above the bound
+   *              before; [n_bounds] how many above all; [n_bounds + 1] the sum
+   * The plugin changes them by atomic additions (a gauge: or stores) from any
+   * thread, until destroy returns; nothing else has to be called. Counters and
+   * histograms go on where the instance before has ended.
+   *
+   * A series that is there already: its words again. WEIR_INVALID for a bound
+   * of weir_metric that is broken, or a name that has another kind or other
+   * bounds; WEIR_AGAIN if there is no room; WEIR_UNSUPPORTED after create. */
+  weir_status (*declare)(void* ctx, const weir_metric* metric,
+                         uint64_t** cells);
+} weir_ext_metrics;
+
+/* Host side. Bytes by key, for each plugin its own, over restarts. A change is
+ * seen at once, and on the disk within a second or so; what was flushed
+ * survives whatever happens to plugin and host. */
+#define WEIR_EXT_KV "weir.kv/1"
+typedef struct weir_ext_kv {
+  uint32_t struct_size, max_key_bytes;
+  uint64_t max_value_bytes; /* of one value */
+  uint64_t max_total_bytes; /* of all keys and values of the plugin */
+  /* [any-thread] Copies the first `cap` bytes of the value to `to`; *len is how
+   * long it is. WEIR_NOT_FOUND: there is none. WEIR_ERR: the database fails.
+   * Waits for the host: some 10 us for a plugin in a child. */
+  weir_status (*get)(void* ctx, weir_str key, void* to, uint64_t cap,
+                     uint64_t* len);
+  /* [any-thread] WEIR_OK: taken; whether it fits the total a child learns from
+   * flush only. WEIR_INVALID: a key of no bytes, or too many bytes. WEIR_AGAIN:
+   * the total is used up, or too much waits. Waits for room for 100 ms at most.
+   */
+  weir_status (*put)(void* ctx, weir_str key, weir_str value);
+  /* [any-thread] The same; no error if there is none. */
+  weir_status (*erase)(void* ctx, weir_str key);
+  /* [any-thread] Waits, up to 5 s, until all changes of before are on the disk.
+   * WEIR_AGAIN: one since the last flush was not taken. WEIR_ERR: the disk does
+   * not take them; they stay in memory and are tried again. */
+  weir_status (*flush)(void* ctx);
+} weir_ext_kv;
+
+enum { /* weir_ext_health.report */
+       WEIR_HEALTH_OK = 1,
+       WEIR_HEALTH_DEGRADED = 2
+};
+
+/* Host side. What the plugin says of how it does, for the operator. */
+#define WEIR_EXT_HEALTH "weir.health/1"
+typedef struct weir_ext_health {
+  uint32_t struct_size, reserved;
+  /* [any-thread] WEIR_HEALTH_*, and why, up to 256 bytes. The last one holds;
+   * an instance that says nothing is well. Never blocks. */
+  weir_status (*report)(void* ctx, int32_t health, weir_str text);
+} weir_ext_health;
+
+/* Host side. Null if the host keeps nothing on the disk. */
+#define WEIR_EXT_DATADIR "weir.datadir/1"
+typedef struct weir_ext_datadir {
+  uint32_t struct_size, reserved;
+  /* [any-thread] An absolute path: a directory of the plugin's own, the same
+   * for all its instances, which the host makes and never cleans up. */
+  weir_str (*path)(void* ctx);
+} weir_ext_datadir;
+
 #ifdef __cplusplus
 } /* extern "C" */
 #endif
@@ -84,6 +172,11 @@ WEIR_ASSERT_LAYOUT(sizeof(weir_ext_timer) == 24);
 WEIR_ASSERT_LAYOUT(sizeof(weir_ext_deadline) == 24);
 WEIR_ASSERT_LAYOUT(sizeof(weir_ext_thread) == 16);
 WEIR_ASSERT_LAYOUT(sizeof(weir_losses) == 56);
+WEIR_ASSERT_LAYOUT(sizeof(weir_metric) == 64);
+WEIR_ASSERT_LAYOUT(sizeof(weir_ext_metrics) == 16);
+WEIR_ASSERT_LAYOUT(sizeof(weir_ext_kv) == 56);
+WEIR_ASSERT_LAYOUT(sizeof(weir_ext_health) == 16);
+WEIR_ASSERT_LAYOUT(sizeof(weir_ext_datadir) == 16);
 
 /* NOLINTEND(readability-identifier-naming) */
 

@@ -37,6 +37,7 @@ struct PluginStatus {
     kFileChanged = 9,
     kFileMissing = 10,
     kEmitLimited = 11,
+    kDegraded = 12,
   };
 
   enum class Isolation { kInProcess = 1, kChild = 2 };  // weir.v1.Isolation's.
@@ -84,6 +85,7 @@ struct PluginStatus {
   std::string previous_sha256;  // What a rollback would load; empty: nothing.
   std::vector<std::string> wanted_message_types;
   std::vector<std::string> event_types;
+  std::string health;  // What it says of itself, if it is degraded.
   std::string etag;
 };
 

@@ -10,6 +10,7 @@
 #include "host/control/sandbox_profile.h"
 #include "host/plugin/call_watch.h"
 #include "host/plugin/host_words.h"
+#include "host/plugin/metric_page.h"
 
 namespace weir {
 
@@ -58,6 +59,29 @@ struct ChildRing {
   alignas(64) uint8_t bytes[kBytes];
 };
 
+// Something that the child asks the host, from any of its threads, one at a
+// time: the host answers with `answered` set to the number in `asked`, both
+// counted from 1.
+struct ChildQuestion {
+  enum Kind : uint32_t {
+    kGet = 1,    // The value of `key`.
+    kFlush = 2,  // Whether all that was put is on the disk.
+  };
+  static constexpr size_t kMaxKey = 512;
+  static constexpr size_t kMaxValue = 1 << 20;
+
+  // The child's.
+  alignas(64) std::atomic<uint32_t> asked;
+  uint32_t kind;
+  uint32_t key_bytes;
+  char key[kMaxKey];
+  // The host's.
+  alignas(64) std::atomic<uint32_t> answered;
+  int32_t status;        // A weir_status.
+  uint32_t value_bytes;  // kGet.
+  char value[kMaxValue];
+};
+
 // The memory that the host and one child share. A private matter of the two:
 // both are built together, and a child of another build notices (see
 // kChildLayout).
@@ -98,6 +122,9 @@ struct ChildChannel {
   SandboxProfile sandbox;
   char data_dir[kMaxPath];  // Absolute, terminated; "": there is none.
   CallLimits limits;
+  uint32_t max_key_bytes;    // ChildQuestion::kMaxKey at most, ...
+  uint64_t max_value_bytes;  // ... kMaxValue; 0: nothing can be kept.
+  uint64_t max_total_bytes;
 
   // The host's words.
   alignas(64) std::atomic<uint32_t> turn;
@@ -131,6 +158,8 @@ struct ChildChannel {
 
   ChildCrash crash;
   ChildRing ring;
+  ChildQuestion question;
+  MetricPage metrics;
   char answer[kMaxAnswer];
 
   // From here on the host's again, and write-protected in the child, so that a
@@ -159,6 +188,8 @@ inline constexpr uint64_t kChildLayout = [] {
            uint64_t{offsetof(ChildChannel, crash)},
            uint64_t{offsetof(ChildChannel, ring)},
            uint64_t{offsetof(ChildRing, bytes)},
+           uint64_t{offsetof(ChildChannel, question)},
+           uint64_t{offsetof(ChildChannel, metrics)},
            uint64_t{offsetof(ChildChannel, request)},
            uint64_t{offsetof(ChildChannel, types)},
            uint64_t{offsetof(ChildChannel, spill)},

@@ -14,6 +14,7 @@
 #include "absl/strings/str_cat.h"
 #include "host/pipeline/message_copy.h"
 #include "host/plugin/child_lending.h"
+#include "host/plugin/key_value_store.h"
 #include "host/plugin/plugin_instance.h"
 #include "host/sync/system_clock.h"
 
@@ -133,6 +134,7 @@ absl::Status ChildHandler::StartChild() {
       .soft_ns = absl::ToInt64Nanoseconds(options_.soft_deadline),
       .hard_ns = absl::ToInt64Nanoseconds(options_.hard_deadline),
       .destroy_ns = absl::ToInt64Nanoseconds(options_.destroy_deadline)};
+  LendStorage(channel);
   if (arena_ != nullptr) {
     channel.host_arena = reinterpret_cast<uintptr_t>(arena_->base());
     channel.arena_bytes = arena_->size();
@@ -155,6 +157,16 @@ absl::Status ChildHandler::StartChild() {
   return pid.status();
 }
 
+void ChildHandler::LendStorage(ChildChannel& channel) {
+  if (services_->key_values() == nullptr) return;
+  const KeyValueOptions& options = services_->key_values()->options();
+  channel.max_key_bytes = static_cast<uint32_t>(
+      std::min(options.max_key_bytes, ChildQuestion::kMaxKey));
+  channel.max_value_bytes =
+      std::min(options.max_value_bytes, ChildQuestion::kMaxValue);
+  channel.max_total_bytes = options.max_plugin_bytes;
+}
+
 absl::Status ChildHandler::ReadCreated() {
   const ChildChannel& channel = **channel_;
   const int32_t code = ReadOnce(channel.status);
@@ -174,6 +186,7 @@ absl::Status ChildHandler::ReadCreated() {
         absl::Nanoseconds(std::max(ns, PluginInstance::kMinTickNs));
   }
   if (declares) services_->Declare(ReadKinds(answer));
+  metrics_.emplace(services_->metrics(), channel.metrics);
   return absl::OkStatus();
 }
 
@@ -262,6 +275,7 @@ void ChildHandler::Destroy() {
   }
   AwaitEnd(absl::InfiniteDuration());
   Drain();
+  services_->FlushKeyValues();
 }
 
 RunOutcome ChildHandler::HandleMessages(
@@ -461,6 +475,10 @@ pid_t ChildHandler::pid() const {
 std::optional<ChildDeath> ChildHandler::death() const {
   MutexLock lock(&mu_);
   return death_;
+}
+
+InstanceHealth::Report ChildHandler::health() const {
+  return voice_.has_value() ? voice_->health().Get() : InstanceHealth::Report();
 }
 
 ChildUsage ChildHandler::usage() const {

@@ -25,7 +25,9 @@
 #include "host/plugin/child_process.h"
 #include "host/plugin/child_supervisor.h"
 #include "host/plugin/child_voice.h"
+#include "host/plugin/instance_health.h"
 #include "host/plugin/plugin_host_services.h"
+#include "host/plugin/plugin_metrics.h"
 #include "host/sync/mutex.h"
 
 namespace weir {
@@ -115,6 +117,9 @@ class ChildHandler final : public Handler, private ChildListener {
   // Complete, with the message, once HandleMessages returned.
   std::optional<ChildDeath> death() const ABSL_LOCKS_EXCLUDED(mu_);
 
+  // What the plugin says of how it does.
+  InstanceHealth::Report health() const;
+
   // What it costs; also after its end.
   ChildUsage usage() const ABSL_LOCKS_EXCLUDED(mu_);
 
@@ -139,6 +144,7 @@ class ChildHandler final : public Handler, private ChildListener {
       ABSL_LOCKS_EXCLUDED(mu_);
 
   absl::Status StartChild() ABSL_LOCKS_EXCLUDED(mu_);
+  void LendStorage(ChildChannel& channel);
   absl::Status ReadCreated();
   absl::Status WhyNoAnswer() const ABSL_LOCKS_EXCLUDED(mu_);
   void EndChild() ABSL_LOCKS_EXCLUDED(mu_);
@@ -167,6 +173,7 @@ class ChildHandler final : public Handler, private ChildListener {
   // Made by Create, before the child starts.
   std::optional<ChildChannelMemory> channel_;
   std::optional<ChildVoice> voice_;
+  std::optional<PluginMetrics::Attachment> metrics_;
   OwnedFd notify_;
 
   // [worker]

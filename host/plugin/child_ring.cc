@@ -63,7 +63,8 @@ absl::StatusOr<std::optional<ChildRingReader::Record>> ChildRingReader::Take() {
       begin.kind == static_cast<uint32_t>(ChildRecord::kEvent);
   if (corrupt_ || begin.size < sizeof(begin) || begin.size > kMaxChildRecord ||
       Padded(begin.size) > there ||
-      (!is_event && begin.kind != static_cast<uint32_t>(ChildRecord::kLog))) {
+      begin.kind < static_cast<uint32_t>(ChildRecord::kEvent) ||
+      begin.kind > static_cast<uint32_t>(ChildRecord::kHealth)) {
     corrupt_ = true;
     return absl::DataLossError("what is in the ring is no record");
   }

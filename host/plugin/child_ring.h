@@ -16,12 +16,16 @@ namespace weir {
 
 // What a child says beside its answers.
 enum class ChildRecord : uint32_t {
-  kEvent = 1,  // See child_event.h.
-  kLog = 2,    // int32_t severity, and the line.
+  kEvent = 1,   // See child_event.h.
+  kLog = 2,     // int32_t severity, and the line.
+  kPut = 3,     // uint32_t bytes of the key, the key, and the value.
+  kErase = 4,   // The key.
+  kHealth = 5,  // int32_t WEIR_HEALTH_*, and why.
 };
 
-// No record is longer: an event of 64 KiB with all its prefixes and labels.
-inline constexpr size_t kMaxChildRecord = 96 * 1024;
+// No record is longer: a value of 1 MiB with its key. An event of 64 KiB with
+// all its prefixes and labels is far below that.
+inline constexpr size_t kMaxChildRecord = (1 << 20) + 4096;
 
 // The child's end of a ring. Thread-safe: a plugin may have threads.
 class ChildRingWriter {

@@ -1,13 +1,18 @@
 #include "host/plugin/child_voice.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstring>
 #include <optional>
 #include <utility>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "host/plugin/child_event.h"
+#include "host/plugin/key_value_store.h"
+#include "host/status/json_text.h"
 #include "weir/plugin_abi.h"
+#include "weir/plugin_services.h"
 
 namespace weir {
 namespace {
@@ -21,12 +26,48 @@ constexpr size_t kMaxRecords = ChildRing::kBytes / 16;
 
 }  // namespace
 
+class ChildVoice::Answerer {
+ public:
+  explicit Answerer(ChildQuestion& question) : question_(&question) {}
+
+  void Close() ABSL_LOCKS_EXCLUDED(mu_) {
+    MutexLock lock(&mu_);
+    question_ = nullptr;
+  }
+
+  // A child that has not waited for the answer has asked something else since.
+  void Answer(uint32_t number, weir_status status, absl::string_view value = {})
+      ABSL_LOCKS_EXCLUDED(mu_) {
+    MutexLock lock(&mu_);
+    if (question_ == nullptr || question_->asked.load() != number) return;
+    const size_t size = std::min(value.size(), sizeof(question_->value));
+    if (size > 0) std::memcpy(question_->value, value.data(), size);
+    question_->value_bytes = static_cast<uint32_t>(size);
+    question_->status = status;
+    question_->answered.store(number);
+    FutexWakeAll(question_->answered);
+  }
+
+ private:
+  Mutex mu_;
+  ChildQuestion* question_ ABSL_GUARDED_BY(mu_);
+};
+
 ChildVoice::ChildVoice(ChildChannel& channel,
                        std::shared_ptr<PluginHostServices> services)
-    : channel_(channel), services_(std::move(services)), ring_(channel.ring) {}
+    : channel_(channel),
+      services_(std::move(services)),
+      answerer_(std::make_shared<Answerer>(channel.question)),
+      ring_(channel.ring) {}
+
+ChildVoice::~ChildVoice() { answerer_->Close(); }
 
 bool ChildVoice::Drain() {
   MutexLock lock(&mu_);
+  // First of all: what was put before it was asked is in the ring by now. One
+  // that comes later is found by the look that its own notice brings.
+  const uint32_t question =
+      channel_.question.asked.load(std::memory_order_acquire);
   for (size_t i = 0; i < kMaxRecords; ++i) {
     absl::StatusOr<std::optional<ChildRingReader::Record>> record =
         ring_.Take();
@@ -35,6 +76,46 @@ bool ChildVoice::Drain() {
     if (!PassOn(**std::move(record))) return false;
   }
   CountRejected();
+  return question == last_question_ || AnswerQuestion(question);
+}
+
+bool ChildVoice::AnswerQuestion(uint32_t number) {
+  ChildQuestion& question = channel_.question;
+  const auto kind = *static_cast<volatile uint32_t*>(&question.kind);
+  const auto size = *static_cast<volatile uint32_t*>(&question.key_bytes);
+  KeyValueStore* const store = services_->key_values();
+  if (size > ChildQuestion::kMaxKey || store == nullptr) return false;
+  last_question_ = number;
+  const std::string key(question.key, size);
+  if (kind == ChildQuestion::kGet) {
+    const auto value = store->Get(services_->id(), key);
+    if (value.ok() && value->has_value()) {
+      answerer_->Answer(number, WEIR_OK, **value);
+    } else {
+      answerer_->Answer(
+          number, value.ok() ? WEIR_NOT_FOUND : KeyValueAnswer(value.status()));
+    }
+    return true;
+  }
+  if (kind != ChildQuestion::kFlush) return false;
+  // This may be the thread that watches over all children: it does not wait.
+  store->Flush(services_->id(),
+               [answerer = answerer_, number](const absl::Status& flushed) {
+                 answerer->Answer(number, KeyValueAnswer(flushed));
+               });
+  return true;
+}
+
+bool ChildVoice::PassOnPut(absl::string_view body) {
+  uint32_t key_bytes = 0;
+  if (body.size() < sizeof(key_bytes)) return false;
+  std::memcpy(&key_bytes, body.data(), sizeof(key_bytes));
+  body.remove_prefix(sizeof(key_bytes));
+  KeyValueStore* const store = services_->key_values();
+  if (key_bytes > body.size() || store == nullptr) return false;
+  // What is refused is counted there, and told by the next flush.
+  store->Put(services_->id(), body.substr(0, key_bytes), body.substr(key_bytes))
+      .IgnoreError();
   return true;
 }
 
@@ -46,6 +127,22 @@ bool ChildVoice::PassOn(ChildRingReader::Record record) {
     std::memcpy(&severity, record.body.data(), sizeof(severity));
     host->log(host->ctx, severity, record.body.data() + sizeof(severity),
               record.body.size() - sizeof(severity));
+    return true;
+  }
+  if (record.kind == ChildRecord::kPut) return PassOnPut(record.body);
+  if (record.kind == ChildRecord::kErase) {
+    KeyValueStore* const store = services_->key_values();
+    if (store == nullptr) return false;
+    store->Delete(services_->id(), record.body).IgnoreError();
+    return true;
+  }
+  if (record.kind == ChildRecord::kHealth) {
+    int32_t health = 0;
+    if (record.body.size() < sizeof(health)) return false;
+    std::memcpy(&health, record.body.data(), sizeof(health));
+    health_.Set({.degraded = health == WEIR_HEALTH_DEGRADED,
+                 .text = ToUtf8(
+                     absl::string_view(record.body).substr(sizeof(health)))});
     return true;
   }
   const std::unique_ptr<const ChildEvent> event =

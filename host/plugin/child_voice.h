@@ -10,14 +10,15 @@
 #include "absl/strings/string_view.h"
 #include "host/plugin/child_channel.h"
 #include "host/plugin/child_ring.h"
+#include "host/plugin/instance_health.h"
 #include "host/plugin/plugin_host_services.h"
 #include "host/sync/mutex.h"
 
 namespace weir {
 
-// Passes on what a plugin in a child says: events and log lines out of its
-// ring, and what it prints. The services check and limit all of it, as if the
-// plugin was in this process.
+// Passes on what a plugin in a child says: events, log lines and what it keeps
+// out of its ring, and what it prints; and answers what it asks. The services
+// check and limit all of it, as if the plugin was in this process.
 //
 // Drain is thread-safe; the other calls come from one thread.
 class ChildVoice {
@@ -26,10 +27,13 @@ class ChildVoice {
   ChildVoice(ChildChannel& channel,
              std::shared_ptr<PluginHostServices> services);
 
+  ~ChildVoice();
+
   ChildVoice(const ChildVoice&) = delete;
   ChildVoice& operator=(const ChildVoice&) = delete;
 
-  // Passes on what was in the ring at the call, in order. Returns false if
+  // Passes on what was in the ring at the call, in order, and then answers the
+  // question that there is, if there is one. Returns false if
   // there is what no child writes.
   bool Drain() ABSL_LOCKS_EXCLUDED(mu_);
 
@@ -40,12 +44,23 @@ class ChildVoice {
   // Passes on the last line, if it is not complete.
   void EndPrint();
 
+  // What the plugin says of how it does.
+  const InstanceHealth& health() const { return health_; }
+
  private:
+  // Writes answers as long as there is a channel to write them to; the disk may
+  // be slower than the end of a child.
+  class Answerer;
+
   bool PassOn(ChildRingReader::Record record);
+  bool PassOnPut(absl::string_view body);
+  bool AnswerQuestion(uint32_t number) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void CountRejected() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   ChildChannel& channel_;
   const std::shared_ptr<PluginHostServices> services_;
+  const std::shared_ptr<Answerer> answerer_;
+  InstanceHealth health_;
   std::string line_;  // That is not complete yet.
 
   // Held while what was said is passed on, so that it stays in order.
@@ -54,6 +69,7 @@ class ChildVoice {
   std::array<uint64_t, ChildChannel::kReasons> rejected_
       ABSL_GUARDED_BY(mu_) = {};
   uint64_t suppressed_ ABSL_GUARDED_BY(mu_) = 0;
+  uint32_t last_question_ ABSL_GUARDED_BY(mu_) = 0;
 };
 
 }  // namespace weir

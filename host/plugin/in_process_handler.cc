@@ -8,15 +8,17 @@ InProcessHandler::InProcessHandler(const weir_plugin& table,
                                    std::shared_ptr<const void> code,
                                    std::shared_ptr<PluginHostServices> services,
                                    std::string config_json,
-                                   const CallLimits& limits)
+                                   const CallLimits& limits,
+                                   std::string data_dir)
     : code_(std::move(code)),
       services_(std::move(services)),
       config_json_(std::move(config_json)),
-      lent_(services_, limits),
+      lent_(services_, limits, std::move(data_dir)),
       instance_(table, lent_.table(), lent_.watch()) {}
 
 absl::Status InProcessHandler::Create() {
   absl::Status created = instance_.Create(config_json_);
+  lent_.EndCreate();
   if (created.ok() && instance_.declared().has_value()) {
     services_->Declare(*instance_.declared());
   }
@@ -59,6 +61,9 @@ void InProcessHandler::AskToStop(bool stop) {
   lent_.words().stop.store(stop ? 1 : 0, std::memory_order_relaxed);
 }
 
-void InProcessHandler::Destroy() { instance_.Destroy(); }
+void InProcessHandler::Destroy() {
+  instance_.Destroy();
+  services_->FlushKeyValues();
+}
 
 }  // namespace weir

@@ -16,6 +16,7 @@
 #include "host/pipeline/message.h"
 #include "host/plugin/call_watch.h"
 #include "host/plugin/in_process_services.h"
+#include "host/plugin/instance_health.h"
 #include "host/plugin/plugin_host_services.h"
 #include "host/plugin/plugin_instance.h"
 #include "weir/plugin_abi.h"
@@ -32,10 +33,12 @@ class InProcessHandler final : public Handler {
   // `table` is the plugin's, checked by CopyPluginTable. `code` is what its
   // functions lie in; it and `services` are held until the handler is gone.
   // `config_json` is one JSON object, for the plugin to understand. `limits` is
-  // what the plugin is told that its calls may take.
+  // what the plugin is told that its calls may take, and `data_dir` the path of
+  // its own directory; empty: it has none.
   InProcessHandler(const weir_plugin& table, std::shared_ptr<const void> code,
                    std::shared_ptr<PluginHostServices> services,
-                   std::string config_json, const CallLimits& limits = {});
+                   std::string config_json, const CallLimits& limits = {},
+                   std::string data_dir = "");
 
   // Returns FailedPrecondition with what the plugin said. Holds the plugin to
   // the kinds of event that it declares.
@@ -51,6 +54,9 @@ class InProcessHandler final : public Handler {
   void TellLosses(const Losses& losses) override;
   void Destroy() override;
   void AskToStop(bool stop) override;
+
+  // What the plugin says of how it does.
+  InstanceHealth::Report health() const { return lent_.health().Get(); }
 
  private:
   const std::shared_ptr<const void> code_;

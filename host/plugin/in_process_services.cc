@@ -1,9 +1,16 @@
 #include "host/plugin/in_process_services.h"
 
+#include <algorithm>
 #include <cstring>
+#include <string>
 #include <utility>
 
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "host/plugin/event_check.h"
+#include "host/plugin/key_value_store.h"
+#include "host/status/json_text.h"
 
 namespace weir {
 namespace {
@@ -20,11 +27,58 @@ const Ext* Find(const weir_host* host, const char* id) {
 }  // namespace
 
 InProcessServices::InProcessServices(std::shared_ptr<PluginHostServices> slot,
-                                     const CallLimits& limits)
-    : InstanceServices(limits, words_, slot->clock()),
+                                     const CallLimits& limits,
+                                     std::string data_dir)
+    : InProcessServices(std::move(slot), limits, std::move(data_dir),
+                        std::make_unique<MetricPage>()) {}
+
+InProcessServices::InProcessServices(std::shared_ptr<PluginHostServices> slot,
+                                     const CallLimits& limits,
+                                     std::string data_dir,
+                                     std::unique_ptr<MetricPage> metrics)
+    : InstanceServices(limits, words_, *metrics, slot->clock()),
       slot_(std::move(slot)),
+      metrics_(std::move(metrics)),
+      attached_(slot_->metrics(), *metrics_),
       table_{sizeof(weir_host), WEIR_ABI_MAJOR, WEIR_ABI_MINOR, ctx(),
-             &GetExt,           &Log,           &NowNs} {}
+             &GetExt,           &Log,           &NowNs} {
+  SetDataDir(std::move(data_dir));
+  if (slot_->key_values() == nullptr) return;
+  const KeyValueOptions& options = slot_->key_values()->options();
+  SetKeyValueLimits(
+      {.max_key_bytes = static_cast<uint32_t>(options.max_key_bytes),
+       .max_value_bytes = options.max_value_bytes,
+       .max_total_bytes = options.max_plugin_bytes});
+}
+
+weir_status InProcessServices::KvGet(absl::string_view key, void* to,
+                                     uint64_t cap, uint64_t* len) {
+  const auto value = slot_->key_values()->Get(slot_->id(), key);
+  if (!value.ok()) return KeyValueAnswer(value.status());
+  if (!value->has_value()) return WEIR_NOT_FOUND;
+  *len = (*value)->size();
+  std::memcpy(to, (*value)->data(), std::min<uint64_t>(cap, *len));
+  return WEIR_OK;
+}
+
+weir_status InProcessServices::KvPut(absl::string_view key,
+                                     std::optional<absl::string_view> value) {
+  KeyValueStore& store = *slot_->key_values();
+  return KeyValueAnswer(value.has_value() ? store.Put(slot_->id(), key, *value)
+                                          : store.Delete(slot_->id(), key));
+}
+
+weir_status InProcessServices::KvFlush() {
+  return KeyValueAnswer(
+      slot_->key_values()->FlushAndWait(slot_->id(), absl::Seconds(5)));
+}
+
+weir_status InProcessServices::ReportHealth(int32_t health,
+                                            absl::string_view text) {
+  health_.Set(
+      {.degraded = health == WEIR_HEALTH_DEGRADED, .text = ToUtf8(text)});
+  return WEIR_OK;
+}
 
 const void* InProcessServices::GetExt(void* ctx, const char* id) {
   static constexpr weir_ext_emit kEmit = {sizeof(weir_ext_emit),

@@ -3,10 +3,16 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
+#include <string>
 
+#include "absl/strings/string_view.h"
 #include "host/plugin/host_words.h"
+#include "host/plugin/instance_health.h"
 #include "host/plugin/instance_services.h"
+#include "host/plugin/metric_page.h"
 #include "host/plugin/plugin_host_services.h"
+#include "host/plugin/plugin_metrics.h"
 #include "weir/plugin_abi.h"
 
 namespace weir {
@@ -15,15 +21,22 @@ namespace weir {
 // slot, which outlives it. The counterpart of RunnerServices. Thread-safe.
 class InProcessServices final : public InstanceServices {
  public:
+  // `data_dir` is the plugin's own directory; empty: it has none.
   InProcessServices(std::shared_ptr<PluginHostServices> slot,
-                    const CallLimits& limits);
+                    const CallLimits& limits, std::string data_dir);
+  virtual ~InProcessServices() = default;
 
   // What the plugin's `create` is given.
   const weir_host* table() const { return &table_; }
 
   HostWords& words() { return words_; }
+  const InstanceHealth& health() const { return health_; }
 
  private:
+  InProcessServices(std::shared_ptr<PluginHostServices> slot,
+                    const CallLimits& limits, std::string data_dir,
+                    std::unique_ptr<MetricPage> metrics);
+
   static const void* GetExt(void* ctx, const char* id);
   static void Log(void* ctx, int32_t severity, const char* text, uint64_t len);
   static int64_t NowNs(void* ctx);
@@ -31,8 +44,18 @@ class InProcessServices final : public InstanceServices {
   static weir_str TypeName(void* ctx, uint16_t id);
   static weir_str SourceName(void* ctx, uint32_t id);
 
+  weir_status KvGet(absl::string_view key, void* to, uint64_t cap,
+                    uint64_t* len) override;
+  weir_status KvPut(absl::string_view key,
+                    std::optional<absl::string_view> value) override;
+  weir_status KvFlush() override;
+  weir_status ReportHealth(int32_t health, absl::string_view text) override;
+
   const std::shared_ptr<PluginHostServices> slot_;
   HostWords words_ = {};
+  const std::unique_ptr<MetricPage> metrics_;
+  const PluginMetrics::Attachment attached_;
+  InstanceHealth health_;
   const weir_host table_;
 };
 

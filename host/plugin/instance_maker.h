@@ -14,6 +14,7 @@
 #include "host/pipeline/handler.h"
 #include "host/pipeline/message_copy.h"
 #include "host/plugin/config_schema.h"
+#include "host/plugin/instance_health.h"
 #include "host/plugin/plugin_host_services.h"
 #include "host/plugin/plugin_slot.h"
 #include "host/plugin/trial.h"
@@ -45,6 +46,8 @@ struct MadeInstance {
   std::function<std::optional<InstanceDeath>()> death;  // If it died.
   std::function<double()> cpu_seconds;                  // In all.
   std::function<uint64_t()> rss_bytes;                  // Now.
+  // [any-thread] What the plugin says of how it does; may be null.
+  std::function<InstanceHealth::Report()> health;
 };
 
 // What there is to know of a plugin's file without an instance. A value.

@@ -25,8 +25,83 @@ const void* InstanceServices::FindExt(const char* id) {
     return &kDeadline;
   }
   if (std::strcmp(id, WEIR_EXT_THREAD) == 0) return &kThread;
+  static constexpr weir_ext_metrics kMetrics = {
+      sizeof(weir_ext_metrics), MetricPage::kMaxSeries, &Declare};
+  static constexpr weir_ext_health kHealth = {sizeof(weir_ext_health), 0,
+                                              &Report};
+  static constexpr weir_ext_datadir kDatadir = {sizeof(weir_ext_datadir), 0,
+                                                &DataDir};
   if (std::strcmp(id, WEIR_EXT_LOSSES) == 0) return &kLosses;
+  if (std::strcmp(id, WEIR_EXT_METRICS) == 0) return &kMetrics;
+  if (std::strcmp(id, WEIR_EXT_HEALTH) == 0) return &kHealth;
+  if (std::strcmp(id, WEIR_EXT_KV) == 0 && kv_.max_value_bytes > 0) {
+    return &kv_;
+  }
+  if (std::strcmp(id, WEIR_EXT_DATADIR) == 0 && !data_dir_.empty()) {
+    return &kDatadir;
+  }
   return nullptr;
+}
+
+void InstanceServices::SetKeyValueLimits(const KeyValueLimits& limits) {
+  kv_ = {sizeof(weir_ext_kv),
+         limits.max_key_bytes,
+         limits.max_value_bytes,
+         limits.max_total_bytes,
+         &Get,
+         &Put,
+         &Erase,
+         &Flush};
+}
+
+weir_status InstanceServices::Declare(void* ctx, const weir_metric* metric,
+                                      uint64_t** cells) {
+  if (metric == nullptr || cells == nullptr) return WEIR_INVALID;
+  return Self(ctx).metrics_.Declare(*metric, cells);
+}
+
+bool InstanceServices::IsKey(weir_str key) const {
+  return key.data != nullptr && key.len > 0 && key.len <= kv_.max_key_bytes;
+}
+
+weir_status InstanceServices::Get(void* ctx, weir_str key, void* to,
+                                  uint64_t cap, uint64_t* len) {
+  if (!Self(ctx).IsKey(key) || len == nullptr || (to == nullptr && cap > 0)) {
+    return WEIR_INVALID;
+  }
+  *len = 0;
+  return Self(ctx).KvGet({key.data, key.len}, to, cap, len);
+}
+
+weir_status InstanceServices::Put(void* ctx, weir_str key, weir_str value) {
+  InstanceServices& self = Self(ctx);
+  if (!self.IsKey(key) || value.len > self.kv_.max_value_bytes ||
+      (value.data == nullptr && value.len > 0)) {
+    return WEIR_INVALID;
+  }
+  return self.KvPut({key.data, key.len},
+                    absl::string_view(value.data, value.len));
+}
+
+weir_status InstanceServices::Erase(void* ctx, weir_str key) {
+  if (!Self(ctx).IsKey(key)) return WEIR_INVALID;
+  return Self(ctx).KvPut({key.data, key.len}, std::nullopt);
+}
+
+weir_status InstanceServices::Flush(void* ctx) { return Self(ctx).KvFlush(); }
+
+weir_status InstanceServices::Report(void* ctx, int32_t health, weir_str text) {
+  constexpr size_t kMaxText = 256;
+  if (health < WEIR_HEALTH_OK || health > WEIR_HEALTH_DEGRADED ||
+      text.len > kMaxText || (text.data == nullptr && text.len > 0)) {
+    return WEIR_INVALID;
+  }
+  return Self(ctx).ReportHealth(health, {text.data, text.len});
+}
+
+weir_str InstanceServices::DataDir(void* ctx) {
+  const std::string& path = Self(ctx).data_dir_;
+  return {path.data(), path.size()};
 }
 
 int64_t InstanceServices::TimeLeftNs(void* ctx) {

@@ -137,14 +137,17 @@ absl::StatusOr<MadeInstance> ModuleInstanceMaker::Make(
     if (!code.ok()) return code.status();
     made.why_pinned = (*code)->WhyPinned();
     const weir_plugin table = (*code)->table();
-    made.handler = std::make_shared<InProcessHandler>(
+    const auto handler = std::make_shared<InProcessHandler>(
         table, *std::move(code), std::move(services), made_of.config_json,
         CallLimits{
             .create_ns = absl::ToInt64Nanoseconds(options.create_deadline),
             .ask_ns = absl::ToInt64Nanoseconds(options.create_deadline),
             .soft_ns = absl::ToInt64Nanoseconds(options.soft_deadline),
             .hard_ns = absl::ToInt64Nanoseconds(options.hard_deadline),
-            .destroy_ns = absl::ToInt64Nanoseconds(HandlerSlot::kGrace)});
+            .destroy_ns = absl::ToInt64Nanoseconds(HandlerSlot::kGrace)},
+        *data_dir);
+    made.health = [handler] { return handler->health(); };
+    made.handler = handler;
   }
   made.isolation = spec.options.isolation;
   made.sha256 = facts->sha256;
@@ -322,6 +325,7 @@ MadeInstance ModuleInstanceMaker::InChild(
   };
   made.cpu_seconds = [child] { return child->handler().usage().cpu_seconds; };
   made.rss_bytes = [child] { return child->handler().usage().rss_bytes; };
+  made.health = [child] { return child->handler().health(); };
   made.handler = {child, &child->handler()};
   return made;
 }

@@ -72,6 +72,24 @@ Event PluginHungEvent(const PluginStatus& status, absl::Duration busy_for) {
   return event;
 }
 
+Event PluginHealthEvent(const PluginStatus& status, bool degraded,
+                        absl::string_view text) {
+  Event event;
+  event.type = "weir.plugin.health";
+  event.source = "host";
+  event.subject = status.name;
+  event.severity = degraded ? Severity::kWarning : Severity::kInfo;
+  event.json = absl::StrCat(
+      "{\"text\":",
+      ToJsonString(degraded ? absl::StrCat("degraded: ", text)
+                            : std::string("not degraded any more")),
+      ",\"plugin\":", ToJsonString(status.name),
+      ",\"degraded\":", degraded ? "true" : "false",
+      ",\"reason\":", ToJsonString(text), ",\"generation\":", status.generation,
+      "}");
+  return event;
+}
+
 Event PluginCrashedEvent(const PluginStatus& status, const InstanceDeath& death,
                          const std::optional<PoisonMessage>& poison,
                          uint64_t queued) {

@@ -23,6 +23,11 @@ Event PluginStateEvent(const PluginStatus& status);
 // weir.plugin.hung, WARNING: the plugin has been in one message for `busy_for`.
 Event PluginHungEvent(const PluginStatus& status, absl::Duration busy_for);
 
+// weir.plugin.health, WARNING: the plugin says that it is degraded, and why;
+// INFO: that it is not any more.
+Event PluginHealthEvent(const PluginStatus& status, bool degraded,
+                        absl::string_view text);
+
 // weir.plugin.crashed, ERROR: an instance died, and of what message, if it had
 // one. `queued` messages wait for the next one.
 Event PluginCrashedEvent(const PluginStatus& status, const InstanceDeath& death,

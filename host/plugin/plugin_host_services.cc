@@ -7,6 +7,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "host/plugin/event_check.h"
 
 namespace weir {
@@ -37,18 +38,32 @@ PluginHostServices::PluginHostServices(PluginHostOptions options,
                                        const NameTable& sources,
                                        const Clock& clock)
     : options_(std::move(options)),
+      id_(absl::StripPrefix(options_.name, "plugins/")),
       sink_(sink),
       types_(types),
       sources_(sources),
       clock_(clock),
       table_{sizeof(weir_host), WEIR_ABI_MAJOR, WEIR_ABI_MINOR, this,
              &GetExt,           &Log,           &NowNs},
+      metrics_(id_),
       emit_limit_(options_.emit_limit_per_second),
       log_limit_(options_.log_limit_per_second),
       emit_bucket_(options_.emit_limit_per_second,
                    options_.emit_limit_per_second, clock.MonotonicNs()),
       log_bucket_(options_.log_limit_per_second,
                   10 * options_.log_limit_per_second, clock.MonotonicNs()) {}
+
+void PluginHostServices::FlushKeyValues() {
+  if (options_.key_values == nullptr) return;
+  const KeyValueStore::Counts counts = options_.key_values->counts(id_);
+  if (counts.changes + counts.refused == 0) return;  // It keeps nothing.
+  const absl::Status flushed =
+      options_.key_values->FlushAndWait(id_, absl::Seconds(5));
+  if (flushed.ok()) return;
+  options_.write_log(
+      Severity::kError, options_.name,
+      absl::StrCat("not all that it keeps is kept: ", flushed.message()));
+}
 
 void PluginHostServices::Declare(std::vector<std::string> kinds) {
   MutexLock lock(&mu_);

@@ -14,6 +14,8 @@
 #include "host/pipeline/event.h"
 #include "host/pipeline/event_sink.h"
 #include "host/pipeline/name_table.h"
+#include "host/plugin/key_value_store.h"
+#include "host/plugin/plugin_metrics.h"
 #include "host/sync/clock.h"
 #include "host/sync/mutex.h"
 #include "host/sync/token_bucket.h"
@@ -29,6 +31,7 @@ struct PluginHostOptions {
   // Where its log lines go.
   std::function<void(Severity, absl::string_view area, absl::string_view text)>
       write_log;
+  KeyValueStore* key_values = nullptr;  // Must outlive all. Null: none.
 };
 
 // What the host lends one plugin: a weir_host with weir.emit/1 and
@@ -55,6 +58,15 @@ class PluginHostServices {
   const weir_host* table() const { return &table_; }
 
   const Clock& clock() const { return clock_; }
+
+  // The slot's id, "counts": under it things are kept.
+  const std::string& id() const { return id_; }
+  KeyValueStore* key_values() const { return options_.key_values; }
+  PluginMetrics& metrics() { return metrics_; }
+
+  // An instance has ended: what it kept is to be on the disk before the next
+  // one begins. Waits for at most 5 s.
+  void FlushKeyValues();
 
   // Counts a tick that was made, and whether it returned an error.
   void CountTick(bool ok) ABSL_LOCKS_EXCLUDED(mu_);
@@ -102,11 +114,13 @@ class PluginHostServices {
       ABSL_LOCKS_EXCLUDED(mu_);
 
   const PluginHostOptions options_;
+  const std::string id_;
   EventSink& sink_;
   const NameTable& types_;
   const NameTable& sources_;
   const Clock& clock_;
   const weir_host table_;
+  PluginMetrics metrics_;
 
   mutable Mutex mu_;
   uint32_t emit_limit_ ABSL_GUARDED_BY(mu_);

@@ -55,7 +55,7 @@ PluginMachine::PluginMachine(PluginSlotSpec spec,
           PluginHostOptions{absl::StrCat("plugins/", spec.id),
                             spec.options.emit_limit_per_second,
                             spec.options.log_limit_per_second,
-                            surroundings.write_log},
+                            surroundings.write_log, surroundings.key_values},
           surroundings.sink, surroundings.types, surroundings.sources,
           surroundings.clock)),
       slot_(MakeSlot(surroundings.registry, spec)),
@@ -197,6 +197,7 @@ void PluginMachine::Adopt(Running next, const std::string& actor) {
   pid_ = made.pid;
   cpu_seconds_ = made.cpu_seconds;
   rss_bytes_ = made.rss_bytes;
+  health_ = made.health;
 }
 
 void PluginMachine::EndCurrent() {
@@ -214,6 +215,7 @@ void PluginMachine::EndCurrent() {
     pid_ = nullptr;
     cpu_seconds_ = nullptr;
     rss_bytes_ = nullptr;
+    health_ = nullptr;
   }
   current_.reset();
 }
@@ -319,7 +321,23 @@ void PluginMachine::Watch() {
     Publish(PluginHungEvent(status(), stats.busy_for));
   }
   hung_ = hung;
+  TellHealth();
   if (stats.busy_for > spec_.options.hard_deadline) Hang(stats.busy_for);
+}
+
+// An event for each change that lasts until somebody looks; so a plugin that
+// changes its mind all the time makes four in a second at most.
+void PluginMachine::TellHealth() {
+  const InstanceHealth::Report now = current_->made.health
+                                         ? current_->made.health()
+                                         : InstanceHealth::Report();
+  if (now == told_health_) return;
+  told_health_ = now;
+  around_.write_log(now.degraded ? Severity::kWarning : Severity::kInfo,
+                    status().name,
+                    now.degraded ? absl::StrCat("degraded: ", now.text)
+                                 : "not degraded any more");
+  Publish(PluginHealthEvent(status(), now.degraded, now.text));
 }
 
 // Kills it, or abandons what cannot be killed.

@@ -25,7 +25,9 @@
 #include "host/pipeline/name_table.h"
 #include "host/plugin/desired_state.h"
 #include "host/plugin/folder_plan.h"
+#include "host/plugin/instance_health.h"
 #include "host/plugin/instance_maker.h"
+#include "host/plugin/key_value_store.h"
 #include "host/plugin/plugin_host_services.h"
 #include "host/plugin/plugin_slot.h"
 #include "host/plugin/poison_keeper.h"
@@ -50,7 +52,8 @@ struct PluginSurroundings {
   std::function<absl::Status(absl::string_view id, const DesiredState&)> keep;
   // Forgets it, with the slot.
   std::function<void(absl::string_view id)> forget;
-  PoisonKeeper* poisons = nullptr;  // Null: what they die of is not kept.
+  PoisonKeeper* poisons = nullptr;      // Null: what they die of is not kept.
+  KeyValueStore* key_values = nullptr;  // Null: plugins keep nothing.
   // What settings are; null: an operator can set none.
   const SlotSettings* settings = nullptr;
 };
@@ -173,6 +176,7 @@ class PluginMachine {
   void KeepPoison(const std::optional<PoisonMessage>& poison)
       ABSL_LOCKS_EXCLUDED(mu_);
   void Hang(absl::Duration busy_for);
+  void TellHealth();
   uint64_t Stop(absl::Duration drain);
   void Quarantine(const std::string& reason, const std::string& actor);
   void EndCurrent();
@@ -198,7 +202,8 @@ class PluginMachine {
   absl::Time probation_end_ = absl::InfiniteFuture();
   uint64_t probation_from_ = 0;  // Messages processed when it began.
   bool paused_ = false;
-  bool hung_ = false;               // And told.
+  bool hung_ = false;  // And told.
+  InstanceHealth::Report told_health_;
   uint64_t killed_generation_ = 0;  // At its hard deadline; its end comes.
   uint64_t last_generation_ = 0;
   uint64_t reported_generation_ = 0;  // Whose death was told.
@@ -216,6 +221,7 @@ class PluginMachine {
   std::function<int32_t()> pid_ ABSL_GUARDED_BY(mu_);
   std::function<double()> cpu_seconds_ ABSL_GUARDED_BY(mu_);
   std::function<uint64_t()> rss_bytes_ ABSL_GUARDED_BY(mu_);
+  std::function<InstanceHealth::Report()> health_ ABSL_GUARDED_BY(mu_);
   uint64_t crashes_ ABSL_GUARDED_BY(mu_) = 0;
   uint64_t hangs_ ABSL_GUARDED_BY(mu_) = 0;
   absl::Time reset_time_ ABSL_GUARDED_BY(mu_) = absl::InfinitePast();

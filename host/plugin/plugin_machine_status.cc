@@ -13,11 +13,15 @@ using Condition = PluginStatus::Condition;
 PluginStatus PluginMachine::status() const {
   const HandlerStats stats = slot_->Stats();
   PluginStatus status;
+  InstanceHealth::Report health;
   {
     MutexLock lock(&mu_);
     status = status_;
     if (pid_) status.pid = pid_();
+    if (health_) health = health_();
   }
+  status.health = health.text;
+  if (health.degraded) status.conditions.push_back(Condition::kDegraded);
   status.wanted_message_types = stats.wanted_types;
   status.etag =
       absl::StrCat(status.generation, "-", static_cast<int>(status.state), "-",
@@ -83,6 +87,18 @@ PluginStats PluginMachine::stats() const {
   stats.log_lines_suppressed = counts.log_lines_suppressed;
   stats.ticks = counts.ticks;
   stats.tick_errors = counts.tick_errors;
+  stats.metrics = services_->metrics().Read();
+  stats.metrics_refused = services_->metrics().refused();
+  if (const KeyValueStore* const store = services_->key_values();
+      store != nullptr) {
+    const KeyValueStore::Counts kept = store->counts(services_->id());
+    stats.kv_bytes = kept.bytes;
+    stats.kv_gets = kept.gets;
+    stats.kv_changes = kept.changes;
+    stats.kv_refused = kept.refused;
+    stats.kv_errors = kept.errors;
+    stats.kv_last_error = kept.last_error;
+  }
   return stats;
 }
 

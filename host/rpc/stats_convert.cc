@@ -91,6 +91,27 @@ void ToProto(const SourceStats& stats, v1::SourceStats* out) {
   ToProto(stats.decode, out->mutable_decode());
 }
 
+void ToProto(const PluginMetric& metric, v1::PluginMetric* out) {
+  out->set_name(metric.name);
+  out->set_help(metric.help);
+  out->mutable_labels()->insert(metric.labels.begin(), metric.labels.end());
+  switch (metric.kind) {
+    case PluginMetric::Kind::kCounter:
+      out->set_counter(metric.counter);
+      break;
+    case PluginMetric::Kind::kGauge:
+      out->set_gauge(metric.gauge);
+      break;
+    case PluginMetric::Kind::kHistogram:
+      out->mutable_histogram()->mutable_bounds()->Add(metric.bounds.begin(),
+                                                      metric.bounds.end());
+      out->mutable_histogram()->mutable_counts()->Add(metric.counts.begin(),
+                                                      metric.counts.end());
+      out->mutable_histogram()->set_sum(metric.sum);
+      break;
+  }
+}
+
 void ToProto(const PluginStats& stats, v1::PluginStats* out) {
   const HandlerStats& handler = stats.handler;
   out->set_name(stats.name);
@@ -111,6 +132,16 @@ void ToProto(const PluginStats& stats, v1::PluginStats* out) {
   out->set_log_lines_suppressed(stats.log_lines_suppressed);
   out->set_ticks(stats.ticks);
   out->set_tick_errors(stats.tick_errors);
+  for (const PluginMetric& metric : stats.metrics) {
+    ToProto(metric, out->add_metrics());
+  }
+  out->set_metrics_refused(stats.metrics_refused);
+  out->set_kv_bytes(stats.kv_bytes);
+  out->set_kv_gets(stats.kv_gets);
+  out->set_kv_changes(stats.kv_changes);
+  out->set_kv_refused(stats.kv_refused);
+  out->set_kv_errors(stats.kv_errors);
+  out->set_kv_last_error(stats.kv_last_error);
   out->set_memory_bytes(stats.memory_bytes);
   out->set_restarts(stats.restarts);
   out->set_crashes(stats.crashes);

@@ -105,6 +105,33 @@ class CommandsTest : public CommandFixture {
   }
 };
 
+TEST_F(CommandsTest, ShowsOnePluginWithTheMetricsOfItsOwn) {
+  weir::v1::PluginStats& counts = *server_.stats.mutable_plugins(0);
+  counts.set_ticks(60);
+  counts.set_kv_bytes(2048);
+  counts.set_kv_last_error("kv.db: \x1b[2J");
+  weir::v1::PluginMetric& seen = *counts.add_metrics();
+  seen.set_name("weir_plugin_counts_seen_total");
+  (*seen.mutable_labels())["family"] = "ipv6";
+  seen.set_counter(4711);
+  weir::v1::PluginMetric& size = *counts.add_metrics();
+  size.set_name("weir_plugin_counts_size");
+  size.mutable_histogram()->add_bounds(10);
+  size.mutable_histogram()->add_counts(3);
+  size.mutable_histogram()->add_counts(1);
+  size.mutable_histogram()->set_sum(50);
+  const std::string output = Output({"stats", "--plugin", "counts"});
+  EXPECT_THAT(output, testing::HasSubstr(R"(
+METRIC                         LABELS       VALUE
+weir_plugin_counts_seen_total  family=ipv6  4,711
+weir_plugin_counts_size        -            <=10: 3  more: 1  mean: 12.5
+)"));
+  EXPECT_THAT(output, testing::HasSubstr("ticks                 60\n"));
+  EXPECT_THAT(output, testing::HasSubstr("keeps            2.0 KiB\n"));
+  EXPECT_THAT(output, testing::HasSubstr("what it keeps: kv.db: \\x1b[2J\n"));
+  EXPECT_THAT(output, testing::Not(testing::HasSubstr("origin-watch")));
+}
+
 TEST_F(CommandsTest, StatsShowsTheBooksLineByLine) {
   EXPECT_EQ(
       Output({"stats"}),

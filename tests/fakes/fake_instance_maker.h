@@ -18,6 +18,7 @@
 #include "host/pipeline/name_table.h"
 #include "host/plugin/config_change.h"
 #include "host/plugin/config_schema.h"
+#include "host/plugin/instance_health.h"
 #include "host/plugin/instance_maker.h"
 #include "host/plugin/plugin_host_services.h"
 #include "host/plugin/plugin_slot.h"
@@ -54,6 +55,7 @@ class FakeInstanceMaker final : public InstanceMaker {
     made.version = absl::StrCat("v", digest);
     made.abi_version = 1;
     made.handler = std::make_shared<FakeHandler>(record_, script_);
+    made.health = [this] { return health_.Get(); };
     if (in_child_) {
       made.isolation = PluginStatus::Isolation::kChild;
       made.pid = [] { return 4711; };
@@ -121,6 +123,9 @@ class FakeInstanceMaker final : public InstanceMaker {
     MutexLock lock(&mu_);
     in_child_ = in_child;
   }
+  // What all instances say of how they do.
+  InstanceHealth& health() { return health_; }
+  FakeHandlerRecord& record() { return *record_; }
   // The child of `generation` has died.
   void set_dead(uint64_t generation) {
     MutexLock lock(&mu_);
@@ -148,6 +153,7 @@ class FakeInstanceMaker final : public InstanceMaker {
   uint64_t dead_ ABSL_GUARDED_BY(mu_) = 0;
   uint16_t death_type_ ABSL_GUARDED_BY(mu_) = kTypeUpdate;
   std::vector<std::string> asked_ ABSL_GUARDED_BY(mu_);
+  InstanceHealth health_;
   const std::shared_ptr<FakeHandlerRecord> record_ =
       std::make_shared<FakeHandlerRecord>();
 };

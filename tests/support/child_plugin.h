@@ -23,6 +23,7 @@
 #include "host/pipeline/slab_pool.h"
 #include "host/plugin/child_handler.h"
 #include "host/plugin/child_supervisor.h"
+#include "host/plugin/key_value_store.h"
 #include "host/plugin/plugin_host_services.h"
 #include "host/sync/clock.h"
 #include "host/sync/mutex.h"
@@ -92,14 +93,15 @@ class ChildPlugins {
     NewServices();
   }
 
-  void NewServices() {
+  // With `key_values`, which must outlive all, plugins can keep something.
+  void NewServices(KeyValueStore* key_values = nullptr) {
     services_ = std::make_shared<PluginHostServices>(
         PluginHostOptions{
             .name = "plugins/x",
-            .write_log =
-                [this](Severity, absl::string_view, absl::string_view text) {
-                  heard_.TakeLine(text);
-                }},
+            .write_log = [this](
+                             Severity, absl::string_view,
+                             absl::string_view text) { heard_.TakeLine(text); },
+            .key_values = key_values},
         heard_, types_, sources_, clock_);
   }
 

@@ -2,6 +2,7 @@
 // were with each peer.
 #include <chrono>
 #include <cstdint>
+#include <cstdlib>
 #include <map>
 #include <string>
 #include <string_view>
@@ -13,7 +14,14 @@
 class SessionCount {
  public:
   explicit SessionCount(weir::Host host)
-      : host_(host), deadline_(host), losses_(host) {}
+      : host_(host),
+        deadline_(host),
+        losses_(host),
+        store_(host),
+        health_(host),
+        ends_(host, "session_ends_total", "Sessions that were lost.") {
+    days_ = std::atoi(store_.Get("days").value_or("0").c_str());
+  }
 
   bool WantsMessage(std::string_view type) { return type == "STATE"; }
   int QueueCapacity() { return 1024; }
@@ -22,6 +30,7 @@ class SessionCount {
     const weir::bgp::Update update(message);
     if (update.state() != "down" || !update.peer()) return;
     ++lost_[update.peer()->ToString()];
+    ends_.Add();
   }
 
   std::chrono::nanoseconds TickInterval() { return std::chrono::minutes(1); }
@@ -33,16 +42,22 @@ class SessionCount {
       lost_.erase(first);
     }
     if (const uint64_t unseen = losses_.SinceLast(); unseen > 0) {
-      host_.log(WEIR_SEVERITY_WARNING, std::to_string(unseen) +
-                                           " messages never came here; the "
-                                           "counts are too low");
+      health_.Degraded(std::to_string(unseen) + " messages never came here");
+    } else {
+      health_.Ok();
     }
+    if (++ticks_ % (24 * 60) == 0) store_.Put("days", std::to_string(++days_));
   }
 
  private:
   weir::Host host_;
   weir::Deadline deadline_;
   weir::LossReader losses_;
+  weir::KeyValues store_;
+  weir::Health health_;
+  weir::Counter ends_;
+  int days_ = 0;  // That it has run in all, over restarts.
+  int ticks_ = 0;
   std::map<std::string, uint64_t> lost_;  // By peer, since the last tick.
 };
 

@@ -35,6 +35,7 @@ int main() {
   const weir_plugin* plugin =
       weir_plugin_entry_v1(WEIR_ABI_MAJOR, WEIR_ABI_MINOR);
   void* self = nullptr;
+  host.key_values()["days"] = "41";
   assert(plugin->create(host.table(), {"{}", 2}, &self, nullptr) == WEIR_OK);
   const auto* timer =
       static_cast<const weir_ext_timer*>(plugin->get_ext(self, WEIR_EXT_TIMER));
@@ -51,7 +52,10 @@ int main() {
   assert(host.emitted().size() == 1);
   assert(host.emitted()[0].subject == "192.0.2.1");
   assert(host.emitted()[0].json == "2");
-  assert(host.logged().size() == 1);
-  assert(host.logged()[0].rfind("5 messages never came", 0) == 0);
+  assert(host.degraded() == "5 messages never came here");
+  assert(host.metric("session_ends_total")[0] == 2);
+  for (int i = 0; i < 24 * 60; ++i) assert(timer->tick(self) == WEIR_OK);
+  assert(host.degraded().empty());
+  assert(host.key_values()["days"] == "42");
   plugin->destroy(self);
 }

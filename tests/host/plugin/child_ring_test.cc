@@ -90,9 +90,10 @@ TEST_F(ChildRingTest, BelievesNothing) {
            {"less than a head", 4, {16, 1}},
            {"a record shorter than its head", 64, {7, 1}},
            {"a record longer than what is there", 64, {65, 1}},
-           {"a record longer than any", 1 << 20, {(96 << 10) + 1, 1}},
+           {"a record longer than any", 2 << 20, {(1 << 20) + 4097, 1}},
            {"a length that would wrap", 64, {UINT32_MAX, 1}},
-           {"an unknown kind", 64, {16, 3}},
+           {"no kind", 64, {16, 0}},
+           {"an unknown kind", 64, {16, 6}},
            {"more than the ring holds", ChildRing::kBytes + 8, {16, 1}},
            {"less than was read", UINT64_MAX, {16, 1}},
        }) {

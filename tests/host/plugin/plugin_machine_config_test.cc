@@ -118,7 +118,7 @@ class PluginMachineConfigTest : public testing::Test {
               kept_ = state;
               return absl::OkStatus();
             },
-            [](absl::string_view) {}, nullptr, &settings_},
+            [](absl::string_view) {}, nullptr, nullptr, &settings_},
         [](uint64_t) {});
     machine_->Begin(kept_);
   }

@@ -489,5 +489,30 @@ TEST_F(PluginMachineTest, NoticesAChildThatDiedIdle) {
   EXPECT_EQ(machine_->status().generation, 2u) << "told twice, acted once";
 }
 
+TEST_F(PluginMachineTest, SaysWhatAPluginSaysOfHowItDoes) {
+  Make();
+  machine_->Watch();
+  const auto told = [this] {
+    std::vector<std::string> told;
+    for (const Event& event : sink_.events()) {
+      if (event.type == "weir.plugin.health") told.push_back(event.json);
+    }
+    return told;
+  };
+  EXPECT_THAT(told(), IsEmpty());
+  maker_.health().Set({.degraded = true, .text = "the feed is old"});
+  machine_->Watch();
+  machine_->Watch();
+  EXPECT_THAT(machine_->status().conditions, ElementsAre(Condition::kDegraded));
+  EXPECT_EQ(machine_->status().health, "the feed is old");
+  ASSERT_EQ(told().size(), 1u);
+  EXPECT_THAT(told()[0], HasSubstr(R"("reason":"the feed is old")"));
+  maker_.health().Set({});
+  machine_->Watch();
+  EXPECT_THAT(machine_->status().conditions, ElementsAre(Condition::kHealthy));
+  ASSERT_EQ(told().size(), 2u);
+  EXPECT_THAT(told()[1], HasSubstr(R"("degraded":false)"));
+}
+
 }  // namespace
 }  // namespace weir
