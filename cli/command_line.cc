@@ -310,9 +310,9 @@ class Parser {
         AddChange(app, "unload", "Empty its queue, and end the plugin",
                   &RunPluginsUnload),
         &arguments_.plugin);
-    AddRestartOptions(AddChange(app, "reload", "Start it anew, the same code",
-                                &RunPluginsReload),
-                      &arguments_.plugin);
+    AddReloadOptions(AddChange(app, "reload", "Start it anew, the same code",
+                               &RunPluginsReload),
+                     &arguments_.plugin);
     AddUpgradeOptions(
         AddChange(app, "upgrade", "Change its code; loses nothing",
                   &RunPluginsUpgrade),

@@ -144,6 +144,11 @@ void AddConfigureOptions(CLI::App* command, PluginChange* change) {
   AddRestartOptions(command, change);
 }
 
+void AddReloadOptions(CLI::App* command, PluginChange* change) {
+  command->add_flag("--cold", change->cold, "Without what it knows");
+  AddRestartOptions(command, change);
+}
+
 void AddRestartOptions(CLI::App* command, PluginChange* change) {
   AddDrainTimeout(command, change);
   AddSteeringOptions(command, change);

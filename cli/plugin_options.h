@@ -17,6 +17,7 @@ void AddUnloadOptions(CLI::App* command, PluginChange* change);
 // --module, --sha256, --config, --set, --set-json, --drain-timeout, --etag.
 void AddUpgradeOptions(CLI::App* command, PluginChange* change);
 // reload, rollback, quarantine: --drain-timeout, --etag.
+void AddReloadOptions(CLI::App* command, PluginChange* change);
 void AddRestartOptions(CLI::App* command, PluginChange* change);
 // --file, --set, --set-json, --unset, --setting, --reset, --drain-timeout,
 // --etag.

@@ -137,6 +137,9 @@ Request RequestFor(const PluginChange& change) {
   } else {
     request.set_name(ResourceName(kCollection, change.name));
   }
+  if constexpr (requires { request.set_cold(true); }) {
+    request.set_cold(change.cold);
+  }
   if constexpr (requires { request.set_module(""); }) {
     request.set_module(change.module);
     request.set_sha256(change.sha256);

@@ -25,6 +25,7 @@ struct PluginChange {
   bool remove = false;
   bool allow_missing = false;
   bool start_paused = false;
+  bool cold = false;
   bool validate_only = false;
   ConfigArguments config;  // load, upgrade, configure.
 };

@@ -81,6 +81,16 @@ void Worker::Execute(ChildCommand command, uint32_t count) {
     case ChildCommand::kDestroy:
       instance_->Destroy();
       return;
+    case ChildCommand::kSaveState:
+      return SaveState();
+    case ChildCommand::kReadState:
+      return ReadState(count);
+    case ChildCommand::kWriteState:
+      channel_.status = 0;
+      state_.append(channel_.request, count);
+      return;
+    case ChildCommand::kLoadState:
+      return LoadState();
     case ChildCommand::kTick:
       channel_.number = instance_->Tick() ? 1 : 0;
       return;
@@ -135,6 +145,7 @@ void Worker::Fail(const absl::Status& status) {
 void Worker::Describe() {
   channel_.max_batch = instance_->max_batch();
   channel_.tick_interval_ns = instance_->tick_interval_ns();
+  channel_.has_state = instance_->has_state() ? 1 : 0;
   channel_.declares = instance_->declared().has_value() ? 1 : 0;
   uint32_t at = 0;
   for (const std::string& kind :
@@ -146,6 +157,31 @@ void Worker::Describe() {
     at += sizeof(size) + size;
   }
   channel_.answer_bytes = at;
+}
+
+void Worker::SaveState() {
+  absl::StatusOr<std::string> saved = instance_->SaveState();
+  if (!saved.ok()) return Fail(saved.status());
+  state_ = *std::move(saved);
+  channel_.status = 0;
+  channel_.state_bytes = state_.size();
+}
+
+// After the last piece the memory is the plugin's again.
+void Worker::ReadState(uint32_t piece) {
+  const size_t at = size_t{piece} * ChildChannel::kMaxAnswer;
+  const size_t size = std::min(state_.size() - std::min(at, state_.size()),
+                               ChildChannel::kMaxAnswer);
+  if (size > 0) std::memcpy(channel_.answer, state_.data() + at, size);
+  if (at + size == state_.size()) state_ = std::string();
+  channel_.status = 0;
+}
+
+void Worker::LoadState() {
+  const std::string state = std::exchange(state_, std::string());
+  const absl::Status loaded = instance_->LoadState(state);
+  if (!loaded.ok()) return Fail(loaded);
+  channel_.status = 0;
 }
 
 void Worker::HandleRun(uint32_t count) {

@@ -46,6 +46,9 @@ class Worker {
   void Fail(const absl::Status& status);
   void Describe();
   void HandleRun(uint32_t count);
+  void SaveState();
+  void ReadState(uint32_t piece);
+  void LoadState();
   void Reconfigure(absl::string_view config_json);
 
   ChildChannel& channel_;
@@ -55,6 +58,7 @@ class Worker {
   RunnerServices services_;
   void* library_ = nullptr;
   std::optional<PluginInstance> instance_;
+  std::string state_;  // Saved, or to be loaded.
   // Of the run in hand, with pointers that are good here.
   std::array<weir_msg, ChildChannel::kMaxRun> messages_;
   std::array<const weir_msg*, ChildChannel::kMaxRun> views_;

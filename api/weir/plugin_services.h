@@ -76,6 +76,27 @@ typedef struct weir_ext_losses {
   void (*read)(void* ctx, weir_losses* out);
 } weir_ext_losses;
 
+/* Plugin side. What an instance hands to the one that takes its place at a
+ * reload, an upgrade or a rollback, while no message is handled: so be quick.
+ * Neither is called at a crash. */
+#define WEIR_EXT_STATE "weir.state/1"
+typedef struct weir_ext_state {
+  uint32_t struct_size, reserved;
+  /* [worker] Hands `data` to `write`, with `to`, as often as it likes, 64 MiB
+   * in all; it stops where `write` returns an error. The instance may go on
+   * with messages afterwards, if its successor fails. On an error, `err` says
+   * why; the exchange is then given up, and the instance goes on. */
+  weir_status (*save)(void* self,
+                      weir_status (*write)(void* to, const void* data,
+                                           uint64_t len),
+                      void* to, weir_err* err);
+  /* [worker] Takes what another version of the plugin may have saved, in the
+   * place of all that it has. Before its first message, or at a rollback. On an
+   * error, `err` says why; the exchange is then given up. */
+  weir_status (*load)(void* self, const void* data, uint64_t len,
+                      weir_err* err);
+} weir_ext_state;
+
 enum { /* weir_metric.kind */
        WEIR_METRIC_COUNTER = 1,
        WEIR_METRIC_GAUGE = 2,
@@ -172,6 +193,7 @@ WEIR_ASSERT_LAYOUT(sizeof(weir_ext_timer) == 24);
 WEIR_ASSERT_LAYOUT(sizeof(weir_ext_deadline) == 24);
 WEIR_ASSERT_LAYOUT(sizeof(weir_ext_thread) == 16);
 WEIR_ASSERT_LAYOUT(sizeof(weir_losses) == 56);
+WEIR_ASSERT_LAYOUT(sizeof(weir_ext_state) == 24);
 WEIR_ASSERT_LAYOUT(sizeof(weir_metric) == 64);
 WEIR_ASSERT_LAYOUT(sizeof(weir_ext_metrics) == 16);
 WEIR_ASSERT_LAYOUT(sizeof(weir_ext_kv) == 56);

@@ -51,6 +51,7 @@ struct PluginOperation {
   // kUpgrade; empty: the slot's.
   std::optional<absl::Duration> probation_time;
   bool validate_only = false;  // All checks, no change.
+  bool cold = false;           // kReload: hand over no state.
   bool start_paused = false;   // kLoad.
   bool force = false;          // kUnload: do not wait for queued messages.
   bool remove = false;         // kUnload: forget the slot, too.

@@ -3,8 +3,10 @@
 
 #include <atomic>
 #include <cstdint>
+#include <string>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "absl/types/span.h"
@@ -72,6 +74,24 @@ class Handler {
   virtual absl::Status Reconfigure(absl::string_view config_json) {
     (void)config_json;
     return absl::UnimplementedError("reconfigure: not this handler");
+  }
+
+  // Whether it hands its state to its successor, and takes that of its
+  // predecessor. From any thread, after Create.
+  virtual bool HasState() const { return false; }
+
+  // What it hands over. While it has no turn; it may get it back. Returns
+  // FailedPrecondition with what the handler said, and Aborted if the instance
+  // did not survive that, or did not answer in time.
+  virtual absl::StatusOr<std::string> SaveState() {
+    return absl::UnimplementedError("it has no state to hand over");
+  }
+
+  // Takes what another instance has saved, in the place of what it has. Errors
+  // as of SaveState.
+  virtual absl::Status LoadState(absl::string_view state) {
+    (void)state;
+    return absl::UnimplementedError("it takes no state");
   }
 
   // Ends the instance. Called if Create succeeded and it is alive.

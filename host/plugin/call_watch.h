@@ -18,6 +18,7 @@ struct CallLimits {
   int64_t soft_ns = 1'000'000'000;   // For a message or a tick, ...
   int64_t hard_ns = 10'000'000'000;  // ... which ends the instance.
   int64_t destroy_ns = 5'000'000'000;
+  int64_t state_ns = 5'000'000'000;  // To save, and to load.
 };
 
 // What a plugin may know of the call that it is in: weir.deadline/1 and

@@ -23,6 +23,10 @@ enum class ChildCommand : uint32_t {
   kReconfigure,  // `request`: the new configuration.
   kDestroy,      // The last one; the child ends after it.
   kTick,
+  kSaveState,   // `state_bytes`, or an error.
+  kReadState,   // `count`: which piece of kMaxAnswer bytes.
+  kWriteState,  // `request`: the next piece.
+  kLoadState,
 };
 
 // A message of a run: where its weir_msg lies. The pointers in it are turned
@@ -143,6 +147,8 @@ struct ChildChannel {
   uint32_t max_batch;     // kCreate.
   uint32_t answer_bytes;  // Of `answer`: an error's text, or {uint32_t, text}*.
   int64_t number;         // kCapacity; kWants, kTick: 1 or 0.
+  uint64_t state_bytes;   // kSaveState.
+  uint32_t has_state;     // kCreate: 1 or 0.
   int64_t tick_interval_ns;  // kCreate; 0: it has no ticks.
   std::atomic<int32_t> worker_tid;
   std::atomic<uint64_t> rejected[kReasons];  // Events the child did not take.
@@ -174,7 +180,7 @@ struct ChildChannel {
 inline constexpr uint64_t kChildLayout = [] {
   uint64_t hash = 0xcbf29ce484222325;  // FNV-1a.
   for (const uint64_t value : {
-           uint64_t{2},  // What offsets do not show: the meaning.
+           uint64_t{3},  // What offsets do not show: the meaning.
            uint64_t{sizeof(ChildChannel)},
            uint64_t{sizeof(ChildDescriptor)},
            uint64_t{sizeof(ChildCrash)},

@@ -133,7 +133,8 @@ absl::Status ChildHandler::StartChild() {
       .ask_ns = absl::ToInt64Nanoseconds(options_.ask_deadline),
       .soft_ns = absl::ToInt64Nanoseconds(options_.soft_deadline),
       .hard_ns = absl::ToInt64Nanoseconds(options_.hard_deadline),
-      .destroy_ns = absl::ToInt64Nanoseconds(options_.destroy_deadline)};
+      .destroy_ns = absl::ToInt64Nanoseconds(options_.destroy_deadline),
+      .state_ns = absl::ToInt64Nanoseconds(options_.state_deadline)};
   LendStorage(channel);
   if (arena_ != nullptr) {
     channel.host_arena = reinterpret_cast<uintptr_t>(arena_->base());
@@ -181,6 +182,7 @@ absl::Status ChildHandler::ReadCreated() {
   if (code != 0) return absl::FailedPreconditionError(answer);
   // Pieces of the plugin's own size, so that `head` counts in each of them.
   if (max_batch > 0) max_run_ = std::min(max_batch, ChildChannel::kMaxRun);
+  has_state_ = ReadOnce(channel.has_state) != 0;
   if (const int64_t ns = ReadOnce(channel.tick_interval_ns); ns > 0) {
     tick_interval_ =
         absl::Nanoseconds(std::max(ns, PluginInstance::kMinTickNs));
@@ -252,6 +254,53 @@ bool ChildHandler::Tick() {
   }
   services_->CountTick(ReadOnce((*channel_)->number) != 0);
   return true;
+}
+
+absl::Status ChildHandler::AskForState(ChildCommand command, uint32_t count) {
+  if (!Ask(command, count, options_.state_deadline)) {
+    AwaitEnd(absl::InfiniteDuration());
+    return absl::AbortedError(
+        absl::StrCat("state: the child died: ",
+                     death().value_or(ChildDeath{.cause = "ended"}).cause));
+  }
+  const ChildChannel& channel = **channel_;
+  if (ReadOnce(channel.status) == 0) return absl::OkStatus();
+  const size_t size =
+      std::min<size_t>(ReadOnce(channel.answer_bytes), sizeof(channel.answer));
+  return absl::FailedPreconditionError(CopyOnce(channel.answer, size));
+}
+
+absl::StatusOr<std::string> ChildHandler::SaveState() {
+  absl::Status saved = AskForState(ChildCommand::kSaveState, 0);
+  if (!saved.ok()) return saved;
+  const uint64_t bytes = ReadOnce((*channel_)->state_bytes);
+  if (bytes > PluginInstance::kMaxStateBytes) {
+    KillAsCorrupt();
+    return absl::AbortedError("state: the child died: corrupt words");
+  }
+  std::string state;
+  state.reserve(bytes);
+  for (uint32_t piece = 0; state.size() < bytes; ++piece) {
+    saved = AskForState(ChildCommand::kReadState, piece);
+    if (!saved.ok()) return saved;
+    const size_t size =
+        std::min<size_t>(bytes - state.size(), ChildChannel::kMaxAnswer);
+    state += CopyOnce((*channel_)->answer, size);
+  }
+  return state;
+}
+
+absl::Status ChildHandler::LoadState(absl::string_view state) {
+  while (!state.empty()) {
+    const absl::string_view piece = state.substr(0, ChildChannel::kMaxRequest);
+    if (ended_.load()) break;
+    std::memcpy((*channel_)->request, piece.data(), piece.size());
+    const absl::Status taken = AskForState(ChildCommand::kWriteState,
+                                           static_cast<uint32_t>(piece.size()));
+    if (!taken.ok()) return taken;
+    state.remove_prefix(piece.size());
+  }
+  return AskForState(ChildCommand::kLoadState, 0);
 }
 
 void ChildHandler::TellLosses(const Losses& losses) {

@@ -11,6 +11,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "absl/types/span.h"
@@ -54,6 +55,7 @@ struct ChildHandlerOptions {
   absl::Duration ask_deadline = absl::Seconds(1);  // Capacity; each type.
   absl::Duration reconfigure_deadline = absl::Seconds(5);
   absl::Duration destroy_deadline = absl::Seconds(5);
+  absl::Duration state_deadline = absl::Seconds(5);  // To save, and to load.
 };
 
 // A plugin in a process of its own, as dispatch drives it. Whatever the plugin
@@ -103,6 +105,10 @@ class ChildHandler final : public Handler, private ChildListener {
   absl::Duration TickInterval() override { return tick_interval_; }
   bool Tick() override;
   void TellLosses(const Losses& losses) override;
+  bool HasState() const override { return has_state_; }
+  // A child that does not answer within state_deadline is killed.
+  absl::StatusOr<std::string> SaveState() override;
+  absl::Status LoadState(absl::string_view state) override;
   // A child that does not end within destroy_deadline is killed.
   void Destroy() override;
   void AskToStop(bool stop) override;
@@ -146,6 +152,7 @@ class ChildHandler final : public Handler, private ChildListener {
   absl::Status StartChild() ABSL_LOCKS_EXCLUDED(mu_);
   void LendStorage(ChildChannel& channel);
   absl::Status ReadCreated();
+  absl::Status AskForState(ChildCommand command, uint32_t count);
   absl::Status WhyNoAnswer() const ABSL_LOCKS_EXCLUDED(mu_);
   void EndChild() ABSL_LOCKS_EXCLUDED(mu_);
   bool AwaitEnd(absl::Duration timeout) ABSL_LOCKS_EXCLUDED(mu_);
@@ -183,6 +190,7 @@ class ChildHandler final : public Handler, private ChildListener {
   uint32_t n_types_ = 0;
   uint32_t n_sources_ = 0;
   absl::Duration tick_interval_;
+  bool has_state_ = false;
 
   std::atomic<bool> ended_{true};  // There is no child; with release.
   std::atomic<bool> corrupt_{false};

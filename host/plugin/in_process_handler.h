@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "absl/types/span.h"
@@ -52,6 +53,13 @@ class InProcessHandler final : public Handler {
   absl::Duration TickInterval() override;
   bool Tick() override;
   void TellLosses(const Losses& losses) override;
+  bool HasState() const override { return instance_.has_state(); }
+  absl::StatusOr<std::string> SaveState() override {
+    return instance_.SaveState();
+  }
+  absl::Status LoadState(absl::string_view state) override {
+    return instance_.LoadState(state);
+  }
   void Destroy() override;
   void AskToStop(bool stop) override;
 

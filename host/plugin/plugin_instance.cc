@@ -108,6 +108,19 @@ void PluginInstance::AskForExtensions() {
   AskForKinds();
   AskForConfig();
   AskForTimer();
+  AskForState();
+}
+
+void PluginInstance::AskForState() {
+  const auto* const state = static_cast<const weir_ext_state*>(
+      Guarded<const void*>(nullptr, nullptr, [&] {
+        return table_.get_ext(self_, WEIR_EXT_STATE);
+      }));
+  if (state == nullptr || state->struct_size < sizeof(weir_ext_state) ||
+      state->save == nullptr || state->load == nullptr) {
+    return;
+  }
+  state_ = *state;
 }
 
 void PluginInstance::AskForConfig() {
@@ -219,6 +232,48 @@ void PluginInstance::HandleOne(const weir_msg* view, uint32_t index,
     return table_.handle_message(self_, view);
   });
   Finish(ledger, index, status == WEIR_OK);
+}
+
+absl::StatusOr<std::string> PluginInstance::SaveState() {
+  struct Saved {
+    std::string bytes;
+    bool too_many = false;
+  } saved;
+  const auto write = [](void* to, const void* data,
+                        uint64_t len) -> weir_status {
+    auto& all = *static_cast<Saved*>(to);
+    all.too_many = all.too_many || len > kMaxStateBytes - all.bytes.size();
+    if (all.too_many) return WEIR_AGAIN;
+    all.bytes.append(static_cast<const char*>(data), len);
+    return WEIR_OK;
+  };
+  std::array<char, kMaxErrorBytes> text = {};
+  weir_err err = {sizeof(weir_err), text.size(), text.data(), 0};
+  std::string what;
+  const Call call(watch_, watch_.limits().state_ns);
+  const weir_status status = Guarded<weir_status>(WEIR_EXCEPTION, &what, [&] {
+    return state_.save(self_, write, &saved, &err);
+  });
+  if (saved.too_many) {
+    return absl::FailedPreconditionError(
+        absl::StrCat("save_state: more than ", kMaxStateBytes, " bytes"));
+  }
+  if (status == WEIR_OK) return std::move(saved.bytes);
+  return Refusal("save_state", status, what, {text.data(), text.size()},
+                 err.len);
+}
+
+absl::Status PluginInstance::LoadState(absl::string_view state) {
+  std::array<char, kMaxErrorBytes> text = {};
+  weir_err err = {sizeof(weir_err), text.size(), text.data(), 0};
+  std::string what;
+  const Call call(watch_, watch_.limits().state_ns);
+  const weir_status status = Guarded<weir_status>(WEIR_EXCEPTION, &what, [&] {
+    return state_.load(self_, state.data(), state.size(), &err);
+  });
+  if (status == WEIR_OK) return absl::OkStatus();
+  return Refusal("load_state", status, what, {text.data(), text.size()},
+                 err.len);
 }
 
 bool PluginInstance::Tick() {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "host/plugin/call_watch.h"
@@ -94,6 +95,16 @@ class PluginInstance {
   // Returns whether it came to its end without an error.
   bool Tick();
 
+  // The most that an instance may hand over.
+  static constexpr size_t kMaxStateBytes = size_t{64} << 20;
+
+  // Whether it has weir.state/1. After Create.
+  bool has_state() const { return state_.save != nullptr; }
+  // Returns FailedPrecondition with what the plugin said, or if it is more than
+  // kMaxStateBytes.
+  absl::StatusOr<std::string> SaveState();
+  absl::Status LoadState(absl::string_view state);
+
   void Destroy();
 
  private:
@@ -119,6 +130,7 @@ class PluginInstance {
   void AskForKinds();
   void AskForConfig();
   void AskForTimer();
+  void AskForState();
 
   const weir_plugin table_;
   const weir_host* const host_;
@@ -126,7 +138,8 @@ class PluginInstance {
   void* self_ = nullptr;
   weir_ext_batch batch_ = {};    // All zero: it has none.
   weir_ext_config config_ = {};  // The same.
-  weir_ext_timer timer_ = {};    // The same.
+  weir_ext_state state_ = {};
+  weir_ext_timer timer_ = {};  // The same.
   int64_t tick_interval_ns_ = 0;
   std::optional<std::vector<std::string>> declared_;
 };

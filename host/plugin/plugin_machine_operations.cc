@@ -326,9 +326,14 @@ absl::StatusOr<PluginOutcome> PluginMachine::Exchange(
   if (!next.ok()) return FileFault(status(), next.status());
   const absl::Duration patience =
       operation.drain_timeout.value_or(spec_.options.drain_timeout);
-  const absl::Status switched = slot_->Switch(next->instance, patience);
+  const absl::Status switched = operation.cold
+                                    ? slot_->Switch(next->instance, patience)
+                                    : HandOver(*current_, *next, patience);
   if (!switched.ok()) {
     slot_->End(next->instance);
+    if (!absl::IsDeadlineExceeded(switched)) {
+      return FileFault(status(), switched);
+    }
     return MakeError(
         absl::StatusCode::kDeadlineExceeded,
         absl::StrCat(status().name, ": ", switched.message(), "; it goes on"),
@@ -378,6 +383,17 @@ absl::StatusOr<PluginOutcome> PluginMachine::Rollback(
   }
   if (operation.validate_only) return Now(*this);
   if (previous_.has_value()) {
+    const absl::Status handed =
+        current_.has_value()
+            ? HandOver(*current_, *previous_, HandlerSlot::kGrace)
+            : absl::OkStatus();
+    if (!previous_.has_value()) return Now(*this);  // It hung, and fell back.
+    if (!handed.ok()) {
+      around_.write_log(
+          Severity::kWarning, status().name,
+          absl::StrCat(handed.message(),
+                       "; the code before goes on with what it knew"));
+    }
     FallBack(operation.reason.empty() ? "rolled back" : operation.reason,
              operation.actor);
     return Now(*this);

@@ -362,7 +362,8 @@ absl::StatusOr<PluginOperation> ToOperation(
 
 absl::StatusOr<PluginOperation> ToOperation(
     const v1::ReloadPluginRequest& request) {
-  return Fill(request, {.kind = PluginOperation::Kind::kReload});
+  return Fill(request,
+              {.kind = PluginOperation::Kind::kReload, .cold = request.cold()});
 }
 
 absl::StatusOr<PluginOperation> ToOperation(

@@ -28,7 +28,6 @@ void ToProto(const PluginStatus& plugin, v1::Plugin* out);
 //    there is nothing to change
 absl::StatusOr<PluginOperation> ToOperation(const v1::LoadPluginRequest&);
 absl::StatusOr<PluginOperation> ToOperation(const v1::UnloadPluginRequest&);
-// `cold` asks for what is always so: no state is handed over yet.
 absl::StatusOr<PluginOperation> ToOperation(const v1::ReloadPluginRequest&);
 absl::StatusOr<PluginOperation> ToOperation(const v1::UpgradePluginRequest&);
 absl::StatusOr<PluginOperation> ToOperation(const v1::RollbackPluginRequest&);

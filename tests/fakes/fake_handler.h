@@ -15,6 +15,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "absl/types/span.h"
@@ -70,6 +71,9 @@ struct FakeHandlerScript {
   bool throws_at_wants = false;
   absl::Duration tick_interval;  // 0: it has no ticks.
   int dies_at_tick = 0;          // Counts from 1; 0: at none.
+  bool has_state = false;
+  absl::StatusOr<std::string> saves = std::string();
+  absl::Status loads;
   // What it says to another configuration.
   absl::Status reconfigure_status = absl::UnimplementedError("not this one");
 };
@@ -99,6 +103,11 @@ class FakeHandlerRecord {
   std::vector<Losses> losses() const ABSL_LOCKS_EXCLUDED(mu_) {
     MutexLock lock(&mu_);
     return losses_;
+  }
+  // What it was given of others.
+  std::vector<std::string> loaded() const ABSL_LOCKS_EXCLUDED(mu_) {
+    MutexLock lock(&mu_);
+    return loaded_;
   }
   int ticks() const { return ticks_; }
   bool asked_to_stop() const { return asked_to_stop_; }
@@ -139,6 +148,7 @@ class FakeHandlerRecord {
   std::vector<std::string> reconfigured_;
   std::set<std::thread::id> threads_;
   std::vector<Losses> losses_;
+  std::vector<std::string> loaded_;
   std::atomic<int> ticks_{0};
   std::atomic<bool> asked_to_stop_{false};
   std::atomic<int> created_{0};
@@ -198,6 +208,13 @@ class FakeHandler final : public Handler {
 
   void TellLosses(const Losses& losses) override {
     record_->Note([&] { record_->losses_.push_back(losses); });
+  }
+
+  bool HasState() const override { return script_.has_state; }
+  absl::StatusOr<std::string> SaveState() override { return script_.saves; }
+  absl::Status LoadState(absl::string_view state) override {
+    record_->Note([&] { record_->loaded_.emplace_back(state); });
+    return script_.loads;
   }
 
   void AskToStop(bool stop) override { record_->asked_to_stop_ = stop; }

@@ -186,6 +186,10 @@ class FakeHandlerSlot final : public HandlerSlot {
     MutexLock lock(&mu_);
     return held_;
   }
+  uint64_t turn() const {
+    MutexLock lock(&mu_);
+    return turn_;
+  }
   // Of its life so far; of those, alive.
   uint64_t instances_made() const {
     MutexLock lock(&mu_);

@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <cstdlib>
 #include <map>
+#include <sstream>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 
@@ -31,6 +33,21 @@ class SessionCount {
     if (update.state() != "down" || !update.peer()) return;
     ++lost_[update.peer()->ToString()];
     ends_.Add();
+  }
+
+  std::string SaveState() {
+    std::string state;
+    for (const auto& [peer, n] : lost_) {
+      state += peer + " " + std::to_string(n) + "\n";
+    }
+    return state;
+  }
+  void LoadState(std::string_view state) {
+    std::istringstream lines{std::string(state)};
+    lost_.clear();
+    for (std::string peer; lines >> peer;) {
+      if (!(lines >> lost_[peer])) throw std::runtime_error("no count");
+    }
   }
 
   std::chrono::nanoseconds TickInterval() { return std::chrono::minutes(1); }

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <string>
 
 #include "weir/message_fields.h"
 #include "weir/plugin_abi.h"
@@ -43,6 +44,17 @@ int main() {
 
   Handle(plugin, self);
   Handle(plugin, self);
+  const auto* state =
+      static_cast<const weir_ext_state*>(plugin->get_ext(self, WEIR_EXT_STATE));
+  std::string saved;
+  const auto write = [](void* to, const void* data, uint64_t len) {
+    static_cast<std::string*>(to)->append(static_cast<const char*>(data), len);
+    return weir_status{WEIR_OK};
+  };
+  assert(state->save(self, write, &saved, nullptr) == WEIR_OK);
+  assert(state->load(self, "garbage", 7, nullptr) == WEIR_EXCEPTION);
+  assert(state->load(self, saved.data(), saved.size(), nullptr) == WEIR_OK);
+
   host.AskToStop(true);
   assert(timer->tick(self) == WEIR_OK);
   assert(host.emitted().empty());

@@ -10,6 +10,8 @@
 #include <utility>
 #include <vector>
 
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "gmock/gmock.h"
@@ -267,6 +269,51 @@ TEST_P(InstanceServicesTest, HearsHowAPluginDoes) {
   EXPECT_EQ(health().text, "the feed is a day old");
   Handle(1, 2);
   EXPECT_FALSE(health().degraded);
+}
+
+TEST_P(InstanceServicesTest, HandsItsStateToAnotherInstance) {
+  for (const char* const how : {"{}", "{\"large\": 1}"}) {
+    Create(how);
+    EXPECT_TRUE(handler_->HasState());
+    Handle(3);
+    const absl::StatusOr<std::string> state = handler_->SaveState();
+    ASSERT_THAT(state, IsOk());
+    Handle(1, 4);  // It may go on.
+    handler_->Destroy();
+    handler_.reset();
+    Create(how);
+    ASSERT_THAT(handler_->LoadState(*state), IsOk());
+    ASSERT_THAT(handler_->LoadState(*state), IsOk()) << "and once more";
+    EXPECT_EQ(events().back(), absl::StrCat("loaded 3 ", state->size()));
+    EXPECT_EQ(handler_->SaveState().value(), *state);
+    handler_->Destroy();
+    handler_.reset();
+  }
+}
+
+TEST_P(InstanceServicesTest, SaysWhyAPluginHandsNothingOver) {
+  Create("{\"mute, deaf\": 1}");
+  EXPECT_THAT(handler_->SaveState().status(),
+              StatusIs(absl::StatusCode::kFailedPrecondition,
+                       testing::HasSubstr("save_state: nothing to say")));
+  EXPECT_THAT(handler_->LoadState("3 "),
+              StatusIs(absl::StatusCode::kFailedPrecondition,
+                       testing::HasSubstr("load_state: status -3")));
+  Handle(1);
+  EXPECT_EQ(done_, 1u) << "it goes on";
+}
+
+TEST(InstanceServicesChildTest, KillsAChildThatDoesNotComeBackFromSaving) {
+  SystemClock clock;
+  ChildPlugins plugins(clock, 0);
+  const auto handler = plugins.Make({.module = FixturePath("serves"),
+                                     .config_json = "{\"hangs\": 1}",
+                                     .state_deadline = absl::Milliseconds(50)});
+  ASSERT_THAT(handler->Create(), IsOk());
+  EXPECT_THAT(handler->SaveState().status(),
+              StatusIs(absl::StatusCode::kAborted,
+                       testing::HasSubstr("answer deadline")));
+  EXPECT_EQ(handler->pid(), 0);
 }
 
 }  // namespace

@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -17,6 +18,7 @@
 #include "tests/fakes/fake_handler_registry.h"
 #include "tests/fakes/fake_instance_maker.h"
 #include "tests/fakes/fake_poison_keeper.h"
+#include "tests/support/status_matchers.h"
 
 namespace weir {
 namespace {
@@ -512,6 +514,61 @@ TEST_F(PluginMachineTest, SaysWhatAPluginSaysOfHowItDoes) {
   EXPECT_THAT(machine_->status().conditions, ElementsAre(Condition::kHealthy));
   ASSERT_EQ(told().size(), 2u);
   EXPECT_THAT(told()[1], HasSubstr(R"("degraded":false)"));
+}
+
+TEST_F(PluginMachineTest, HandsItsStateToTheNextInstanceUnlessItIsToBeCold) {
+  maker_.set_script({.has_state = true, .saves = "what it knows"});
+  Make();
+  EXPECT_THAT(Do(Kind::kReload), IsOk());
+  EXPECT_THAT(maker_.record().loaded(), ElementsAre("what it knows"));
+  PluginOperation cold;
+  cold.kind = Kind::kReload;
+  cold.cold = true;
+  EXPECT_THAT(Do(cold), IsOk());
+  EXPECT_THAT(maker_.record().loaded(), ElementsAre("what it knows"));
+  EXPECT_EQ(machine_->status().generation, 3u);
+}
+
+TEST_F(PluginMachineTest, HandsNothingToOneThatTakesNothing) {
+  maker_.set_script({.has_state = true, .saves = "what it knows"});
+  Make();
+  maker_.set_script({});
+  EXPECT_THAT(Do(Kind::kReload), IsOk());
+  EXPECT_THAT(maker_.record().loaded(), IsEmpty());
+}
+
+TEST_F(PluginMachineTest, GoesOnWithTheOldInstanceIfItsStateIsNotHandedOver) {
+  const auto bad = absl::FailedPreconditionError("peers[3]: not a number");
+  for (const auto& [old_one, new_one, loaded] :
+       {std::tuple(FakeHandlerScript{.has_state = true, .saves = bad},
+                   FakeHandlerScript{.has_state = true}, 0u),
+        std::tuple(FakeHandlerScript{.has_state = true},
+                   FakeHandlerScript{.has_state = true, .loads = bad}, 1u)}) {
+    maker_.set_script(old_one);
+    Make();
+    maker_.set_script(new_one);
+    const absl::StatusOr<PluginOutcome> done = Do(Kind::kUpgrade);
+    EXPECT_EQ(ReasonOf(done.status()), "PLUGIN_INIT_FAILED");
+    EXPECT_THAT(done.status().message(),
+                HasSubstr("peers[3]: not a number; what ran goes on"));
+    EXPECT_EQ(state(), State::kRunning);
+    EXPECT_EQ(machine_->status().generation, 1u);
+    EXPECT_EQ(slot().instances(), 1u) << "the new one is gone";
+    EXPECT_EQ(slot().turn(), 1u) << "the old one has the turn again";
+    EXPECT_EQ(maker_.record().loaded().size(), loaded);
+    machine_.reset();
+  }
+}
+
+TEST_F(PluginMachineTest, HandsItsStateBackAtARollback) {
+  maker_.set_script({.has_state = true, .saves = "old"});
+  Make();
+  maker_.set_script({.has_state = true, .saves = "new"});
+  maker_.PutFile("bb");
+  EXPECT_THAT(Do(Kind::kUpgrade), IsOk());
+  EXPECT_THAT(Do(Kind::kRollback), IsOk());
+  EXPECT_THAT(maker_.record().loaded(), ElementsAre("old", "new"));
+  EXPECT_EQ(machine_->status().generation, 1u);
 }
 
 }  // namespace
