@@ -71,6 +71,8 @@ PluginSlotOptions ToOptions(const v1::PluginConfig& plugin,
   options.emit_ring_events = settings.emit_ring_events();
   options.memory_limit_bytes = settings.memory_limit_bytes();
   options.max_crashes = settings.max_crashes();
+  options.max_consecutive_errors = settings.max_consecutive_errors();
+  options.redeliver_once = settings.redeliver_once();
   options.on_remove =
       settings.on_remove() == v1::PluginSettings::ON_REMOVE_UNLOAD
           ? OnRemove::kUnload

@@ -18,6 +18,11 @@
 #include "runner/crash_report.h"
 
 namespace weir {
+namespace {
+
+constexpr uint16_t kMsgRedelivered = 1;  // weir_msg.flags
+
+}  // namespace
 
 Worker::Worker(ChildChannel& channel, const uint8_t* arena, std::string module,
                const Sandbox& sandbox)
@@ -195,6 +200,7 @@ void Worker::HandleRun(uint32_t count) {
     const uintptr_t away = in_spill ? channel : from_arena;
     weir_msg& message = messages_[i];
     message = *reinterpret_cast<const weir_msg*>(lies + at.offset);
+    if (at.redelivered != 0) message.flags |= kMsgRedelivered;
     // Addresses of the host's until now.
     // NOLINTBEGIN(performance-no-int-to-ptr)
     message.base = reinterpret_cast<const uint8_t*>(
@@ -205,6 +211,7 @@ void Worker::HandleRun(uint32_t count) {
   }
   instance_->HandleMessages(absl::MakeConstSpan(views_.data(), count),
                             {.done = channel_.head,
+                             .max_streak = channel_.max_consecutive_errors,
                              .inflight = &channel_.inflight,
                              .failed = channel_.failed});
 }

@@ -56,13 +56,6 @@ const std::vector<Row>& Table() {
       {"SourceConfig.jetstream", kKinds},
       {"DecoderConfig.format", kNoDecoder, {"ris_live", "opaque"}},
       {"DecoderConfig.steward_profile", kNoDecoder},
-      {"PluginSettings.max_consecutive_errors",
-       "not in this version of weir: errors are counted, whatever their "
-       "number; "
-       "remove it"},
-      {"PluginSettings.redeliver_once",
-       "not in this version of weir: a message in flight at a crash is counted "
-       "as lost_in_crash; remove it"},
       {"ApiLimits.max_subscribers_per_principal", kNoRoles},
       {"MetricsConfig.listen", kNoHttp, {""}},
       {"MetricsConfig.tls", kNoHttp},

@@ -67,6 +67,8 @@ struct PluginStatus {
   uint64_t memory_limit_bytes = 0;  // 0: none.
   uint32_t emit_ring_events = 0;
   uint32_t max_crashes = 0;
+  uint32_t max_consecutive_errors = 0;  // 0: any number.
+  bool redeliver_once = false;
   bool unload_on_remove = false;  // Else it is kept running.
   bool notify_on_change = false;  // Else it is upgraded.
   absl::Duration probation_time;

@@ -38,6 +38,7 @@ HandlerQueue::HandlerQueue(const HandlerQueueOptions& options,
                            const Clock& clock)
     : seed_(options.seed),
       max_queued_bytes_(options.max_queued_bytes),
+      redeliver_once_(options.redeliver_once),
       wants_(wants),
       pool_(pool),
       clock_(clock),
@@ -157,7 +158,7 @@ void HandlerQueue::DropLocked(uint64_t Books::*reason, Push& push) {
 void HandlerQueue::AppendLocked(const Message& message, bool undecided,
                                 Push& push) {
   if (size_ == ring_.size()) GrowLocked();
-  At(size_) = {&message, static_cast<uint64_t>(push.now_ns), undecided};
+  At(size_) = {&message, static_cast<uint64_t>(push.now_ns), undecided, 0};
   ++size_;
   bytes_ += message.view.base_len;
   if (undecided) {
@@ -248,8 +249,11 @@ HandlerQueue::Run HandlerQueue::Take(Hand& hand, size_t max,
   }
   run.enqueue_ns = static_cast<int64_t>(At(0).enqueue_ns);
   hand.begin_ = 0;
+  hand.redelivered_ = run.redelivered = At(0).redelivered;
   for (max = std::min(max, kMaxRun);
-       hand.taken_ < max && size_ > 0 && !At(0).undecided; ++hand.taken_) {
+       hand.taken_ < max && size_ > 0 && !At(0).undecided &&
+       (hand.taken_ == 0 || !At(0).redelivered);
+       ++hand.taken_) {
     const Entry entry = PopLocked();
     hand.messages_[hand.taken_] = entry.message;
     hand.enqueue_ns_[hand.taken_] = static_cast<int64_t>(entry.enqueue_ns);
@@ -327,6 +331,7 @@ std::optional<HandlerQueue::Settled> HandlerQueue::Settle(Hand& hand,
     if (hand.abandoned_) return std::nullopt;
     const Progress progress = ProgressLocked();
     const size_t open = hand.taken_ - progress.done;
+    bool again = false;
     books_.processed_ok += progress.ok;
     books_.processed_error += progress.done - progress.ok;
     settled.finished = progress.done;
@@ -343,13 +348,16 @@ std::optional<HandlerQueue::Settled> HandlerQueue::Settle(Hand& hand,
         settled.put_back = open;
         break;
       case RunEnd::kDiedInOne:
-        settled.lost = std::min(open, size_t{1});
+        again = open > 0 && GivesAgainLocked(hand, progress.done);
+        settled.lost = again ? 0 : std::min(open, size_t{1});
         settled.put_back = open - settled.lost;
         break;
     }
     books_.lost_in_crash += settled.lost;
     const auto gone = static_cast<uint32_t>(settled.finished + settled.lost);
+    CountRedeliveredLocked(hand, gone);
     if (settled.put_back > 0) PutBackLocked(hand, hand.begin_ + gone);
+    if (again) At(0).redelivered = 1;
     hand.begin_ += gone;
     hand.taken_ -= gone;
     hand.seen_ok_ = 0;
@@ -362,6 +370,18 @@ std::optional<HandlerQueue::Settled> HandlerQueue::Settle(Hand& hand,
   return settled;
 }
 
+// Whether the message at `index` of what is left of the run, which its worker
+// died of, waits once more. One that was given a second time does not.
+bool HandlerQueue::GivesAgainLocked(const Hand& hand, size_t index) const {
+  return redeliver_once_ && !(hand.redelivered_ && hand.begin_ + index == 0);
+}
+
+// The first `gone` messages of what is left of the run are out of it.
+void HandlerQueue::CountRedeliveredLocked(Hand& hand, size_t gone) {
+  if (gone == 0 || !std::exchange(hand.redelivered_, false)) return;
+  ++redelivered_;
+}
+
 // Puts what is left of the run, from `begin` on, before what waits.
 void HandlerQueue::PutBackLocked(Hand& hand, size_t begin) {
   const size_t end = hand.begin_ + hand.taken_;
@@ -369,8 +389,11 @@ void HandlerQueue::PutBackLocked(Hand& hand, size_t begin) {
   for (size_t i = end; i > begin; --i) {
     if (size_ == ring_.size()) GrowLocked();
     head_ = (head_ - 1) & (ring_.size() - 1);
+    // One that was to be given a second time, and was not touched, still is.
+    const bool redelivered = i == 1 && hand.redelivered_;
     ring_[head_] = {hand.messages_[i - 1],
-                    static_cast<uint64_t>(hand.enqueue_ns_[i - 1]), false};
+                    static_cast<uint64_t>(hand.enqueue_ns_[i - 1]), 0,
+                    redelivered};
     ++size_;
     bytes_ += hand.messages_[i - 1]->view.base_len;
   }
@@ -433,7 +456,8 @@ bool HandlerQueue::Abandon(Hand& hand) {
     const Progress progress = ProgressLocked();
     const size_t open = hand.taken_ - progress.done;
     finished = {hand.messages_.data() + hand.begin_, progress.done};
-    lost = {finished.end(), std::min(open, size_t{1})};
+    const bool again = open > 0 && GivesAgainLocked(hand, progress.done);
+    lost = {finished.end(), again ? 0 : std::min(open, size_t{1})};
     books_.processed_ok += progress.ok;
     books_.processed_error += progress.done - progress.ok;
     books_.lost_in_crash += lost.size();
@@ -441,7 +465,10 @@ bool HandlerQueue::Abandon(Hand& hand) {
     for (size_t i = 0; i < open; ++i) {
       lost.data()[i]->batch->KeepMemory();
     }
-    if (open > 1) PutBackLocked(hand, hand.begin_ + progress.done + 1);
+    const size_t gone = progress.done + lost.size();
+    CountRedeliveredLocked(hand, gone);
+    if (open > lost.size()) PutBackLocked(hand, hand.begin_ + gone);
+    if (again) At(0).redelivered = 1;
     hand.taken_ = 0;
     hand.asking_ = false;
     hand.seen_ok_ = 0;
@@ -602,6 +629,7 @@ HandlerQueue::Snapshot HandlerQueue::Read(int64_t now_ns) const {
   snapshot.blocked_ns =
       blocked_ns_ + (snapshot.blocking ? now_ns - blocked_since_ns_ : 0);
   snapshot.last_drop_ns = last_drop_ns_;
+  snapshot.redelivered = redelivered_;
   return snapshot;
 }
 

@@ -33,6 +33,9 @@ struct HandlerQueueOptions {
   // While `pool` has lent out more than this, the queue counts as full, unless
   // it is empty: so even a message larger than this gets through.
   size_t max_queued_bytes = SIZE_MAX;
+  // Whether the message that was in the hands of a worker which died waits once
+  // more, before all others. If it is there when the next one dies, it is lost.
+  bool redeliver_once = false;
 };
 
 // The messages that wait in one slot, and its books: many dispatchers push, one
@@ -66,8 +69,8 @@ class HandlerQueue {
     kThrew,      // At the message after those that are done: an error. The rest
                  // stays in the run.
     kDied,       // Between two messages. The rest goes back into the queue.
-    kDiedInOne,  // In the message after those that are done, which is lost; the
-                 // rest goes back.
+    kDiedInOne,  // In the message after those that are done, which is lost, or
+                 // waits once more; the rest goes back.
   };
 
   // A worker's place in the queue, and the run it has in hand: taken_ messages
@@ -90,6 +93,7 @@ class HandlerQueue {
     // All of this under the queue's lock; the worker reads messages_ without.
     bool asking_ = false;  // Between Take of no messages and Decide or Done.
     bool called_ = false;  // See Call.
+    bool redelivered_ = false;  // The first of messages_ is, if it is left.
     bool ended_ = false;
     bool abandoned_ = false;
     size_t begin_ = 0;
@@ -114,6 +118,7 @@ class HandlerQueue {
     std::optional<uint16_t> undecided_type;
     absl::Span<const Message* const> messages;  // Until they are settled.
     int64_t enqueue_ns = 0;                     // Of the first one.
+    bool redelivered = false;  // The first one is given a second time.
   };
 
   // What has become of the begin of a run.
@@ -134,6 +139,7 @@ class HandlerQueue {
     int64_t blocked_ns = 0;
     bool blocking = false;
     std::optional<int64_t> last_drop_ns;
+    uint64_t redelivered = 0;  // Messages that were given a second time.
   };
 
   // `wants` has the answers so far. All must outlive the queue.
@@ -188,8 +194,9 @@ class HandlerQueue {
   // has the turn, nobody has it afterwards.
   void End(Hand& hand) ABSL_LOCKS_EXCLUDED(mu_);
 
-  // Gives up a worker that hangs in its run: one message is lost, and the rest
-  // of the run waits again. Returns whether there was one. After End.
+  // Gives up a worker that hangs in its run: one message is lost, or waits once
+  // more, and the rest of the run waits again. Returns whether one was lost.
+  // After End.
   bool Abandon(Hand& hand) ABSL_LOCKS_EXCLUDED(mu_);
 
   // What becomes of what is offered from now on; whoever blocks goes on.
@@ -228,8 +235,9 @@ class HandlerQueue {
  private:
   struct Entry {
     const Message* message;
-    uint64_t enqueue_ns : 63;
+    uint64_t enqueue_ns : 62;
     uint64_t undecided : 1;
+    uint64_t redelivered : 1;
   };
   struct Push;
   struct Progress {
@@ -248,6 +256,10 @@ class HandlerQueue {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void GrowLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   Entry PopLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  bool GivesAgainLocked(const Hand& hand, size_t index) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void CountRedeliveredLocked(Hand& hand, size_t gone)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void PutBackLocked(Hand& hand, size_t begin)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void FinishRunLocked(Hand& hand) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
@@ -267,6 +279,7 @@ class HandlerQueue {
 
   const uint64_t seed_;
   const size_t max_queued_bytes_;
+  const bool redeliver_once_;
   WantsTable& wants_;
   const SlabPool& pool_;
   const Clock& clock_;
@@ -295,6 +308,7 @@ class HandlerQueue {
   int64_t blocked_since_ns_ ABSL_GUARDED_BY(mu_) = 0;
   int64_t blocked_ns_ ABSL_GUARDED_BY(mu_) = 0;
   std::optional<int64_t> last_drop_ns_ ABSL_GUARDED_BY(mu_);
+  uint64_t redelivered_ ABSL_GUARDED_BY(mu_) = 0;
 
   // Whose turn it is, and who has a run in hand or asks its handler. They
   // differ only while the turn passes.

@@ -266,6 +266,7 @@ Instance::Next Instance::Handle(const HandlerQueue::Run& run) {
   const int64_t begin_ns = place_->clock.MonotonicNs();
   place_->meter.Begin(begin_ns);
   absl::Span<const Message* const> todo = run.messages;
+  if (run.redelivered) Guarded([this] { handler_->TellRedelivery(); });
   // The clock is read before anything is let go of: what receipts do is not the
   // handler's time.
   while (true) {

@@ -19,7 +19,8 @@ Slot::Slot(HandlerOptions options, const SlotContext& context)
           absl::StrCat("plugins/", options_.name),
           HandlerQueueOptions{.policy = options_.policy,
                               .seed = options_.seed,
-                              .max_queued_bytes = context.max_queued_bytes},
+                              .max_queued_bytes = context.max_queued_bytes,
+                              .redeliver_once = options_.redeliver_once},
           context.pool, context.types, context.clock)) {
   SetSources(options_.sources);
   place_->queue.SetIntake(Intake::kNotRunning);
@@ -196,6 +197,7 @@ HandlerStats Slot::Stats() {
   }
   stats.blocked_time = absl::Nanoseconds(snapshot.blocked_ns);
   stats.blocking = snapshot.blocking;
+  stats.redelivered = snapshot.redelivered;
   stats.last_drop = snapshot.last_drop_ns.has_value()
                         ? context_.clock.Now() -
                               absl::Nanoseconds(now_ns - *snapshot.last_drop_ns)

@@ -54,6 +54,10 @@ class Handler {
                                     std::atomic<uint32_t>& done,
                                     std::atomic<uint32_t>& errors) = 0;
 
+  // The first message of the HandleMessages that follows at once was in the
+  // hands of an instance that died, and is given once more.
+  virtual void TellRedelivery() {}
+
   // How long it is from one Tick to the next, asked once after the first
   // answers of WantsMessage. 0: there are none.
   virtual absl::Duration TickInterval() { return absl::ZeroDuration(); }

@@ -35,6 +35,9 @@ struct HandlerOptions {
   std::vector<std::string> sources;
   // For the chance of kLinearDrop. Equal seeds make equal decisions.
   uint64_t seed = 0;
+  // Whether the message in hand at a crash is given to the next instance once
+  // more; see HandlerQueueOptions.
+  bool redeliver_once = false;
   // How long Create, QueueCapacity and the first WantsMessage may take in all.
   absl::Duration create_deadline = absl::Seconds(10);
 };

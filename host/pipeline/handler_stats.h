@@ -24,6 +24,7 @@ struct HandlerStats {
   double cpu_seconds = 0;          // Of the worker thread.
   absl::Duration blocked_time;     // Policy block: time it held sources up.
   bool blocking = false;           // It holds one up now.
+  uint64_t redelivered = 0;        // Messages that were given a second time.
   absl::Duration busy_for;  // Age of the message in the handler; 0: none.
   absl::Time last_drop;     // InfinitePast: never.
   std::vector<std::string> wanted_types;  // Of those seen so far.

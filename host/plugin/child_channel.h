@@ -34,7 +34,8 @@ enum class ChildCommand : uint32_t {
 // in the spill area they count from the begin of the channel.
 struct ChildDescriptor {
   uint64_t offset;
-  uint64_t in_spill;
+  uint32_t in_spill;
+  uint32_t redelivered;  // Is given a second time.
 };
 
 // How a child that crashed says why, from its signal handler.
@@ -120,6 +121,8 @@ struct ChildChannel {
   uint64_t host_arena;  // Where the host has the arena; 0: there is none.
   uint64_t arena_bytes;
   uint64_t memory_limit_bytes;  // 0: none.
+  // A run is answered early, with `head` at that message, at so many; 0: never.
+  uint32_t max_consecutive_errors;
   uint32_t emit_ring_events;
   uint32_t emit_limit_per_second;
   int32_t host_pid;

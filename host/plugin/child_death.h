@@ -17,6 +17,7 @@ struct ChildDeath {
   // "SIGSEGV", "exit status 3"; or why the host killed it: "hard deadline",
   // "corrupt words".
   std::string cause;
+  bool gave_up = false;  // It was ended, after too many errors.
   int signal = 0;        // 0: it exited.
   int exit_status = 0;   // If it did.
   uint64_t address = 0;  // Of the fault, if there was one.

@@ -126,6 +126,7 @@ absl::Status ChildHandler::StartChild() {
   }
   std::memcpy(channel.data_dir, options_.data_dir.data(),
               options_.data_dir.size());
+  channel.max_consecutive_errors = options_.max_consecutive_errors;
   channel.emit_ring_events = options_.emit_ring_events;
   channel.emit_limit_per_second = options_.emit_limit_per_second;
   channel.limits = {
@@ -342,9 +343,11 @@ RunOutcome ChildHandler::HandleMessages(
       done.store(static_cast<uint32_t>(++at), std::memory_order_release);
       continue;
     }
+    if (std::exchange(redelivered_, false)) (*channel_)->run[0].redelivered = 1;
     const bool answered =
         Ask(ChildCommand::kRun, lent.count, absl::InfiniteDuration(), &lent);
     Look(lent);
+    if (answered && GivesUp()) return GiveUp();
     if (answered && lent.head == lent.count) {
       at += lent.count;
       continue;
@@ -360,6 +363,17 @@ RunOutcome ChildHandler::HandleMessages(
     return {.alive = false, .lost_one = lost_one};
   }
   return {};
+}
+
+// The handler has said no so often that it is of no use. Ends it as any other.
+RunOutcome ChildHandler::GiveUp() {
+  Destroy();
+  MutexLock lock(&mu_);
+  if (!death_.has_value()) {
+    death_ = ChildDeath{.cause = absl::StrCat(streak_, " consecutive errors"),
+                        .gave_up = true};
+  }
+  return {.alive = false, .lost_one = false};
 }
 
 bool ChildHandler::Ask(ChildCommand command, uint32_t count,
@@ -429,7 +443,9 @@ void ChildHandler::Look(Lent& lent) {
   uint32_t failed = 0;
   for (; lent.head < head; ++lent.head) {
     const auto& entry = channel.failed[lent.head];
-    failed += entry.load(std::memory_order_relaxed) != 0 ? 1 : 0;
+    const bool error = entry.load(std::memory_order_relaxed) != 0;
+    failed += error ? 1 : 0;
+    streak_ = error ? streak_ + 1 : 0;
   }
   if (failed > 0) lent.errors->fetch_add(failed, std::memory_order_release);
   lent.done->store(lent.before + head, std::memory_order_release);

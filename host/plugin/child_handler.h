@@ -44,6 +44,8 @@ struct ChildHandlerOptions {
   uint64_t memory_limit_bytes = uint64_t{512} << 20;
   SandboxProfile sandbox = SandboxProfile::kStrict;
   std::string data_dir;  // Absolute, and there; empty: it has none.
+  // So many end the instance, in order; 0: any number.
+  uint32_t max_consecutive_errors = 0;
   // Events that may wait between the plugin and the broker.
   uint32_t emit_ring_events = 16'384;
   // Of `services`, so that the plugin is told, too, when it is over it.
@@ -109,6 +111,7 @@ class ChildHandler final : public Handler, private ChildListener {
   // A child that does not answer within state_deadline is killed.
   absl::StatusOr<std::string> SaveState() override;
   absl::Status LoadState(absl::string_view state) override;
+  void TellRedelivery() override { redelivered_ = true; }
   // A child that does not end within destroy_deadline is killed.
   void Destroy() override;
   void AskToStop(bool stop) override;
@@ -119,7 +122,8 @@ class ChildHandler final : public Handler, private ChildListener {
   // The child's; 0: there is none, or it has ended.
   pid_t pid() const ABSL_LOCKS_EXCLUDED(mu_);
 
-  // How it ended, if it ended otherwise than by Destroy or by our destructor.
+  // How it ended, if it ended otherwise than by Destroy or by our destructor;
+  // also after max_consecutive_errors, with `gave_up`.
   // Complete, with the message, once HandleMessages returned.
   std::optional<ChildDeath> death() const ABSL_LOCKS_EXCLUDED(mu_);
 
@@ -166,6 +170,11 @@ class ChildHandler final : public Handler, private ChildListener {
                    Lent* lent);
   void SendNames();
   void Look(Lent& lent);
+  bool GivesUp() const {
+    return options_.max_consecutive_errors > 0 &&
+           streak_ >= options_.max_consecutive_errors;
+  }
+  RunOutcome GiveUp() ABSL_LOCKS_EXCLUDED(mu_);
   bool LostOne(const Lent& lent) const;
 
   void Drain();
@@ -187,6 +196,8 @@ class ChildHandler final : public Handler, private ChildListener {
   uint32_t turn_ = 0;
   uint32_t last_turn_ = 0;  // The one before; answered.
   uint32_t max_run_ = ChildChannel::kMaxRun;
+  uint32_t streak_ = 0;  // Consecutive errors, as Look saw them.
+  bool redelivered_ = false;
   uint32_t n_types_ = 0;
   uint32_t n_sources_ = 0;
   absl::Duration tick_interval_;

@@ -32,7 +32,7 @@ bool Spill(const weir_msg& view, ChildChannel& channel, size_t& used,
   copy.base = reinterpret_cast<const uint8_t*>(kSpill + data_at);
   // NOLINTEND(performance-no-int-to-ptr)
   std::memcpy(channel.spill + used, &copy, sizeof(copy));
-  at = {used, 1};
+  at = {used, 1, 0};
   used += total;
   return true;
 }
@@ -50,7 +50,7 @@ size_t LendMessages(absl::Span<const Message* const> messages, size_t most,
     const std::optional<uint64_t> offset =
         arena == nullptr ? std::nullopt : arena->OffsetOf(&view, sizeof(view));
     if (offset.has_value()) {
-      channel.run[n] = {*offset, 0};
+      channel.run[n] = {*offset, 0, 0};
     } else if (!Spill(view, channel, spilled, channel.run[n])) {
       break;
     }

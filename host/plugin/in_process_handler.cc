@@ -3,18 +3,25 @@
 #include <utility>
 
 namespace weir {
+namespace {
+
+constexpr uint16_t kMsgRedelivered = 1;  // weir_msg.flags
+
+}  // namespace
 
 InProcessHandler::InProcessHandler(const weir_plugin& table,
                                    std::shared_ptr<const void> code,
                                    std::shared_ptr<PluginHostServices> services,
                                    std::string config_json,
                                    const CallLimits& limits,
-                                   std::string data_dir)
+                                   std::string data_dir,
+                                   uint32_t max_consecutive_errors)
     : code_(std::move(code)),
       services_(std::move(services)),
       config_json_(std::move(config_json)),
       lent_(services_, limits, std::move(data_dir)),
-      instance_(table, lent_.table(), lent_.watch()) {}
+      instance_(table, lent_.table(), lent_.watch()),
+      max_consecutive_errors_(max_consecutive_errors) {}
 
 absl::Status InProcessHandler::Create() {
   absl::Status created = instance_.Create(config_json_);
@@ -36,8 +43,22 @@ RunOutcome InProcessHandler::HandleMessages(
     std::atomic<uint32_t>& errors) {
   views_.clear();
   for (const Message* message : messages) views_.push_back(&message->view);
-  instance_.HandleMessages(views_, {.done = done, .errors = &errors});
-  return {};
+  if (std::exchange(redelivered_, false)) {
+    // The message is everybody's; that it comes again is ours alone.
+    first_ = *views_.front();
+    first_.flags |= kMsgRedelivered;
+    views_.front() = &first_;
+  }
+  instance_.HandleMessages(
+      views_,
+      {.done = done, .max_streak = max_consecutive_errors_, .errors = &errors});
+  if (max_consecutive_errors_ == 0 ||
+      instance_.error_streak() < max_consecutive_errors_) {
+    return {};
+  }
+  instance_.Destroy();
+  gave_up_after_.store(instance_.error_streak());
+  return {.alive = false, .lost_one = false};
 }
 
 absl::Status InProcessHandler::Reconfigure(absl::string_view config_json) {

@@ -35,11 +35,14 @@ class InProcessHandler final : public Handler {
   // functions lie in; it and `services` are held until the handler is gone.
   // `config_json` is one JSON object, for the plugin to understand. `limits` is
   // what the plugin is told that its calls may take, and `data_dir` the path of
-  // its own directory; empty: it has none.
+  // its own directory; empty: it has none. After `max_consecutive_errors`, if
+  // that is not 0, the instance is destroyed, and HandleMessages says that it
+  // is not alive.
   InProcessHandler(const weir_plugin& table, std::shared_ptr<const void> code,
                    std::shared_ptr<PluginHostServices> services,
                    std::string config_json, const CallLimits& limits = {},
-                   std::string data_dir = "");
+                   std::string data_dir = "",
+                   uint32_t max_consecutive_errors = 0);
 
   // Returns FailedPrecondition with what the plugin said. Holds the plugin to
   // the kinds of event that it declares.
@@ -60,11 +63,16 @@ class InProcessHandler final : public Handler {
   absl::Status LoadState(absl::string_view state) override {
     return instance_.LoadState(state);
   }
+  void TellRedelivery() override { redelivered_ = true; }
   void Destroy() override;
   void AskToStop(bool stop) override;
 
   // What the plugin says of how it does.
   InstanceHealth::Report health() const { return lent_.health().Get(); }
+
+  // [any-thread] So many consecutive errors ended it, at
+  // max_consecutive_errors; 0: they have not.
+  uint32_t gave_up_after() const { return gave_up_after_.load(); }
 
  private:
   const std::shared_ptr<const void> code_;
@@ -72,6 +80,10 @@ class InProcessHandler final : public Handler {
   const std::string config_json_;
   InProcessServices lent_;
   PluginInstance instance_;
+  const uint32_t max_consecutive_errors_;  // 0: any number.
+  std::atomic<uint32_t> gave_up_after_{0};
+  bool redelivered_ = false;
+  weir_msg first_ = {};                 // Of a run, if it is redelivered.
   std::vector<const weir_msg*> views_;  // Of the messages in hand.
 };
 

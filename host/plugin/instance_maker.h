@@ -27,6 +27,7 @@ struct InstanceDeath {
   std::optional<MessageCopy> message;  // That was in its hands.
   std::vector<std::string> frames;     // See SymbolizedStack.
   std::string own_frame;
+  bool gave_up = false;  // No crash: it was ended, after too many errors.
 };
 
 // A plugin's code, ready to be created. A value; the handler is not created

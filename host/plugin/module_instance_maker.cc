@@ -145,7 +145,13 @@ absl::StatusOr<MadeInstance> ModuleInstanceMaker::Make(
             .soft_ns = absl::ToInt64Nanoseconds(options.soft_deadline),
             .hard_ns = absl::ToInt64Nanoseconds(options.hard_deadline),
             .destroy_ns = absl::ToInt64Nanoseconds(HandlerSlot::kGrace)},
-        *data_dir);
+        *data_dir, options.max_consecutive_errors);
+    made.death = [handler]() -> std::optional<InstanceDeath> {
+      const uint32_t errors = handler->gave_up_after();
+      if (errors == 0) return std::nullopt;
+      return InstanceDeath{.cause = absl::StrCat(errors, " consecutive errors"),
+                           .gave_up = true};
+    };
     made.health = [handler] { return handler->health(); };
     made.handler = handler;
   }
@@ -256,6 +262,7 @@ ChildHandlerOptions ModuleInstanceMaker::ChildOptions(
           .memory_limit_bytes = options.memory_limit_bytes,
           .sandbox = options.sandbox,
           .data_dir = std::move(data_dir),
+          .max_consecutive_errors = options.max_consecutive_errors,
           .emit_ring_events = options.emit_ring_events,
           .emit_limit_per_second = options.emit_limit_per_second,
           .create_deadline = options.create_deadline,
@@ -321,7 +328,8 @@ MadeInstance ModuleInstanceMaker::InChild(
     if (!death.has_value()) return std::nullopt;
     SymbolizedStack stack = Symbolize(child->file(), std::move(death->frames));
     return InstanceDeath{std::move(death->cause), std::move(death->message),
-                         std::move(stack.frames), std::move(stack.own_frame)};
+                         std::move(stack.frames), std::move(stack.own_frame),
+                         death->gave_up};
   };
   made.cpu_seconds = [child] { return child->handler().usage().cpu_seconds; };
   made.rss_bytes = [child] { return child->handler().usage().rss_bytes; };

@@ -46,17 +46,6 @@ void Begin(const RunLedger& ledger, uint32_t number) {
   ledger.inflight->store(number, std::memory_order_release);
 }
 
-// What belongs to the message first, `done` last.
-void Finish(const RunLedger& ledger, uint32_t index, bool ok) {
-  if (!ok && ledger.errors != nullptr) {
-    ledger.errors->fetch_add(1, std::memory_order_release);
-  }
-  if (!ok && ledger.failed != nullptr) {
-    ledger.failed[index].store(1, std::memory_order_release);
-  }
-  ledger.done.store(index + 1, std::memory_order_release);
-}
-
 }  // namespace
 
 absl::Status PluginInstance::Create(absl::string_view config_json) {
@@ -190,8 +179,12 @@ void PluginInstance::HandleMessages(absl::Span<const weir_msg* const> views,
     }
   }
   while (at < count && batch_.handle_messages != nullptr) {
+    if (GivesUp(ledger)) return;
     const uint32_t end = at + std::min(count - at, batch_.max_batch);
-    at += HandleBatch(views.subspan(at, end - at), at, ledger);
+    const uint32_t handled =
+        HandleBatch(views.subspan(at, end - at), at, ledger);
+    if (handled > 0) streak_ = 0;
+    at += handled;
     if (at == end) {
       ledger.done.store(at, std::memory_order_release);
       continue;
@@ -200,7 +193,7 @@ void PluginInstance::HandleMessages(absl::Span<const weir_msg* const> views,
     Finish(ledger, at++, /*ok=*/false);
     break;
   }
-  for (; at < count; ++at) HandleOne(views[at], at, ledger);
+  for (; at < count && !GivesUp(ledger); ++at) HandleOne(views[at], at, ledger);
 }
 
 // Returns how many of `views`, which begin at message `begin`, were dealt with;
@@ -223,6 +216,18 @@ uint32_t PluginInstance::HandleBatch(absl::Span<const weir_msg* const> views,
   const uint32_t dealt_with =
       begin == 0 ? ledger.done.load(std::memory_order_acquire) : own;
   return std::min(dealt_with, count - 1);
+}
+
+// What belongs to the message first, `done` last.
+void PluginInstance::Finish(const RunLedger& ledger, uint32_t index, bool ok) {
+  streak_ = ok ? 0 : streak_ + 1;
+  if (!ok && ledger.errors != nullptr) {
+    ledger.errors->fetch_add(1, std::memory_order_release);
+  }
+  if (!ok && ledger.failed != nullptr) {
+    ledger.failed[index].store(1, std::memory_order_release);
+  }
+  ledger.done.store(index + 1, std::memory_order_release);
 }
 
 void PluginInstance::HandleOne(const weir_msg* view, uint32_t index,

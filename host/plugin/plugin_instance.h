@@ -28,6 +28,9 @@ struct RunLedger {
   // Messages that are finished: the one word that commits. Stored with release,
   // after all that belongs to the message.
   std::atomic<uint32_t>& done;
+  // The run ends at so many consecutive errors, those of earlier runs included;
+  // 0: at none.
+  uint32_t max_streak = 0;
   // Those among them that failed.
   std::atomic<uint32_t>* errors = nullptr;
 
@@ -104,6 +107,8 @@ class PluginInstance {
   // kMaxStateBytes.
   absl::StatusOr<std::string> SaveState();
   absl::Status LoadState(absl::string_view state);
+  // Consecutive errors, up to now.
+  uint32_t error_streak() const { return streak_; }
 
   void Destroy();
 
@@ -126,6 +131,10 @@ class PluginInstance {
   uint32_t HandleBatch(absl::Span<const weir_msg* const> views, uint32_t begin,
                        const RunLedger& ledger);
   void HandleOne(const weir_msg* view, uint32_t index, const RunLedger& ledger);
+  void Finish(const RunLedger& ledger, uint32_t index, bool ok);
+  bool GivesUp(const RunLedger& ledger) const {
+    return ledger.max_streak > 0 && streak_ >= ledger.max_streak;
+  }
   void AskForExtensions();
   void AskForKinds();
   void AskForConfig();
@@ -136,6 +145,7 @@ class PluginInstance {
   const weir_host* const host_;
   CallWatch& watch_;
   void* self_ = nullptr;
+  uint32_t streak_ = 0;
   weir_ext_batch batch_ = {};    // All zero: it has none.
   weir_ext_config config_ = {};  // The same.
   weir_ext_state state_ = {};

@@ -235,10 +235,6 @@ void PluginMachine::InstanceGone(uint64_t generation) {
   if (!current_.has_value() || current_->generation != generation) return;
   const std::optional<InstanceDeath> death =
       current_->made.death ? current_->made.death() : std::nullopt;
-  {
-    MutexLock lock(&mu_);
-    ++crashes_;
-  }
   const InstanceDeath told = death.value_or(InstanceDeath{.cause = "died"});
   reported_generation_ = generation;
   const std::optional<PoisonMessage> poison = PoisonOf(told);
@@ -246,19 +242,26 @@ void PluginMachine::InstanceGone(uint64_t generation) {
   const absl::Cleanup keep = [&] { KeepPoison(poison); };
   const absl::Time started = current_->since;
   const uint64_t queued = slot_->Stats().books.queued;
-  Publish(PluginCrashedEvent(status(), told, poison, queued));
+  if (!told.gave_up) {
+    {
+      MutexLock lock(&mu_);
+      ++crashes_;
+    }
+    Publish(PluginCrashedEvent(status(), told, poison, queued));
+  }
   if (previous_.has_value()) {
     return FallBack(absl::StrCat("rolled back: ", told.cause, " on probation"),
                     kSupervisor);
   }
   EndCurrent();
   OnCrash(told.cause, started,
-          poison.has_value() ? poison->fingerprint : std::string());
+          poison.has_value() ? poison->fingerprint : std::string(),
+          told.gave_up);
 }
 
 // Decides what comes after a crash, or a start that came to none.
 void PluginMachine::OnCrash(const std::string& cause, absl::Time started,
-                            const std::string& fingerprint) {
+                            const std::string& fingerprint, bool gave_up) {
   const absl::Time now = around_.clock.Now();
   if (!fingerprint.empty() && restarts_.IsSameMessageAgain(fingerprint, now)) {
     return Quarantine(
@@ -279,7 +282,8 @@ void PluginMachine::OnCrash(const std::string& cause, absl::Time started,
     MutexLock lock(&mu_);
     status_.next_restart_time = restart_at_;
   }
-  MoveTo(State::kFailed, absl::StrCat("crash: ", cause), kSupervisor);
+  MoveTo(State::kFailed, absl::StrCat(gave_up ? "" : "crash: ", cause),
+         kSupervisor);
   if (*delay == absl::ZeroDuration()) Restart();
 }
 

@@ -173,7 +173,7 @@ class PluginMachine {
   void Restart();
   // `fingerprint` of the message that it died of; empty: it had none.
   void OnCrash(const std::string& cause, absl::Time started,
-               const std::string& fingerprint = "");
+               const std::string& fingerprint = "", bool gave_up = false);
   std::optional<PoisonMessage> PoisonOf(const InstanceDeath& death) const;
   void KeepPoison(const std::optional<PoisonMessage>& poison)
       ABSL_LOCKS_EXCLUDED(mu_);

@@ -16,6 +16,7 @@ inline HandlerOptions ToHandlerOptions(const PluginSlotSpec& spec) {
           .max_capacity = options.max_capacity,
           .sources = options.sources,
           .seed = options.seed,
+          .redeliver_once = options.redeliver_once,
           .create_deadline = options.create_deadline};
 }
 
@@ -34,6 +35,8 @@ inline void FillOptions(const PluginSlotOptions& options,
   status->log_limit_per_second = options.log_limit_per_second;
   status->memory_limit_bytes = options.memory_limit_bytes;
   status->max_crashes = options.max_crashes;
+  status->max_consecutive_errors = options.max_consecutive_errors;
+  status->redeliver_once = options.redeliver_once;
   status->unload_on_remove = options.on_remove == OnRemove::kUnload;
   status->notify_on_change = options.on_change == OnChange::kNotify;
   status->probation_time = options.probation_time;

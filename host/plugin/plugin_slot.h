@@ -36,6 +36,9 @@ struct PluginSlotOptions {
   uint32_t emit_ring_events = 16'384;       // Between a child and the host.
   uint64_t memory_limit_bytes = 512 << 20;  // Address space of a child; 0: any.
   uint32_t max_crashes = 5;  // In 10 min, before quarantine; 0: any number.
+  // Consecutive errors of the handler before it is FAILED; 0: any number.
+  uint32_t max_consecutive_errors = 0;
+  bool redeliver_once = false;  // The message in hand at a crash.
   OnRemove on_remove = OnRemove::kKeepRunning;
   OnChange on_change = OnChange::kUpgrade;
   // After an upgrade, until the first of both.

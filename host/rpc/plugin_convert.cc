@@ -49,6 +49,8 @@ void FillSettings(const PluginStatus& plugin, v1::PluginSettings* out) {
   *out->mutable_create_deadline() = weir::ToProto(plugin.create_deadline);
   *out->mutable_drain_timeout() = weir::ToProto(plugin.drain_timeout);
   out->set_max_crashes(plugin.max_crashes);
+  out->set_max_consecutive_errors(plugin.max_consecutive_errors);
+  out->set_redeliver_once(plugin.redeliver_once);
   out->set_on_remove(plugin.unload_on_remove
                          ? v1::PluginSettings::ON_REMOVE_UNLOAD
                          : v1::PluginSettings::ON_REMOVE_KEEP_RUNNING);

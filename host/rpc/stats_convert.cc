@@ -146,6 +146,7 @@ void ToProto(const PluginStats& stats, v1::PluginStats* out) {
   out->set_restarts(stats.restarts);
   out->set_crashes(stats.crashes);
   out->set_hangs(stats.hangs);
+  out->set_redelivered(handler.redelivered);
   SetTime(stats.reset_time, [&] { return out->mutable_reset_time(); });
   *out->mutable_blocked_time() = weir::ToProto(handler.blocked_time);
 }

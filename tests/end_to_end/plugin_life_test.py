@@ -133,6 +133,35 @@ class PluginLifeTest(harness.EndToEnd):
         self.assertEqual(after["pid"], before["pid"], "never the running one")
         self.assertEqual(after["poison_count"], 1)
 
+    def test_the_message_of_a_crash_is_given_once_more_if_settings_say_so(self):
+        self.put("tests/fixtures/tells_flags.so", "tells",
+                 "settings: {policy: block, redeliver_once: true}\n"
+                 "config: {dies_at: 1000}\n")
+        host = self.run_host()
+        books = self.await_all(host, "tells", MESSAGES)
+        self.assertEqual(int(books["crashes"]), 1)
+        self.assertEqual(int(books["redelivered"]), 1)
+        self.assertEqual(int(books.get("lost_in_crash", 0)), 0)
+        self.assertEqual(int(books["processed_ok"]), int(books["enqueued"]))
+        seconds = [e for e in self.events(host, "--type", "flags")
+                   if e["subject"] == "1000"]
+        self.assertEqual([e["json"] for e in seconds], ["0", "1"])
+
+    def test_a_handler_that_only_fails_is_ended_and_tried_again(self):
+        self.put("tests/fixtures/tells_flags.so", "tells",
+                 "settings: {policy: block, max_consecutive_errors: 10, "
+                 "max_crashes: 2}\nconfig: {fails_from: 1000}\n")
+        host = self.run_host()
+        self.await_plugin(host, "tells", state="STATE_QUARANTINED")
+        self.assertIn("10 consecutive errors",
+                      self.plugin(host, "tells")["error"])
+        books = self.plugin_stats(host, "tells")
+        self.assert_books_balance(books)
+        # Three instances of ten errors each, to the message.
+        self.assertEqual(int(books["processed_error"]), 30)
+        self.assertEqual(int(books.get("crashes", 0)), 0)
+        self.assertEqual(int(books.get("lost_in_crash", 0)), 0)
+
     def test_what_crashes_always_is_quarantined_until_another_build_comes(self):
         self.put("tests/fixtures/ctor_aborts.so", "bad",
                  "settings: {max_crashes: 2}\n")

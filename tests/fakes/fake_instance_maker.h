@@ -62,6 +62,7 @@ class FakeInstanceMaker final : public InstanceMaker {
       made.death = [this, generation]() -> std::optional<InstanceDeath> {
         MutexLock lock(&mu_);
         if (generation != dead_) return std::nullopt;
+        if (death_.has_value()) return death_;
         MessageCopy message;
         message.type_id = death_type_;
         message.seq = 7;
@@ -131,6 +132,11 @@ class FakeInstanceMaker final : public InstanceMaker {
     MutexLock lock(&mu_);
     dead_ = generation;
   }
+  // How it dies, instead of as it does.
+  void set_death(InstanceDeath death) {
+    MutexLock lock(&mu_);
+    death_ = std::move(death);
+  }
   // The type of the message that one dies of.
   void set_death_type(uint16_t type) {
     MutexLock lock(&mu_);
@@ -151,6 +157,7 @@ class FakeInstanceMaker final : public InstanceMaker {
   std::vector<std::string> configs_ ABSL_GUARDED_BY(mu_);
   bool in_child_ ABSL_GUARDED_BY(mu_) = false;
   uint64_t dead_ ABSL_GUARDED_BY(mu_) = 0;
+  std::optional<InstanceDeath> death_ ABSL_GUARDED_BY(mu_);
   uint16_t death_type_ ABSL_GUARDED_BY(mu_) = kTypeUpdate;
   std::vector<std::string> asked_ ABSL_GUARDED_BY(mu_);
   InstanceHealth health_;

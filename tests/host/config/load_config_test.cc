@@ -97,10 +97,6 @@ TEST(LoadConfigTest, RefusesWhatThisVersionDoesNotServe) {
       {"in process", Plugin("settings: {isolation: in_process}"), ""},
       {"a sandbox", Plugin("settings: {sandbox: none}"), ""},
       {"no limit of memory", Plugin("settings: {memory_limit_bytes: 0}"), ""},
-      {"a second try", Plugin("settings: {redeliver_once: true}"),
-       "settings.redeliver_once"},
-      {"an end of errors", Plugin("settings: {max_consecutive_errors: 3}"),
-       "settings.max_consecutive_errors"},
       {"the watch", Plugin("settings: {on_change: notify}"), ""},
       {"metrics", "metrics: {listen: '127.0.0.1:1'}", "metrics.listen"},
       {"no metrics", "metrics: {listen: ''}", ""},
@@ -216,14 +212,14 @@ TEST(LoadConfigTest, ChecksWhatOneFieldSaysOfAnother) {
 
 TEST(LoadConfigTest, ListsTheFaultsOfAllChecksInTheOrderOfTheFile) {
   EXPECT_THAT(FaultsOf("plugins:\n"
-                       "  defaults: {redeliver_once: true}\n"
+                       "  defaults: {emit_ring_evnts: 1}\n"
                        "broker: {ring_events: 0}\n"
                        "sources:\n"
                        "- id: a\n"
                        "- id: a\n"
                        "  ris_live: {}\n"
                        "  staleness: never\n"),
-              ElementsAre(HasSubstr("f:2: plugins.defaults.redeliver_once"),
+              ElementsAre(HasSubstr("f:2: plugins.defaults.emit_ring_evnts"),
                           HasSubstr("f:3: broker.ring_events: 0 is too small"),
                           HasSubstr("f:5: sources[0]: has no kind"),
                           HasSubstr("f:6: sources[1].id: \"a\" is there twice"),
@@ -332,7 +328,6 @@ TEST_F(LoadPluginConfigTest, ListsAllFaults) {
                 .errors),
       ElementsAre(HasSubstr("f:1: id: is given by the name"),
                   HasSubstr("f:2: settings.capacitty: unknown key"),
-                  HasSubstr("f:2: settings.redeliver_once: not in"),
                   HasSubstr("f:3: sources[0]: \"nobody\" is the id"),
                   HasSubstr("f:4: module: \"../x.so\": holds a \"/\"")));
 }

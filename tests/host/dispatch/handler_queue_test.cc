@@ -39,12 +39,14 @@ class HandlerQueueTest : public testing::Test {
   HandlerQueueTest() { wants_.Set(kTypeUpdate, true); }
 
   void MakeQueue(uint32_t capacity, QueuePolicy policy,
-                 size_t max_queued_bytes = SIZE_MAX) {
+                 size_t max_queued_bytes = SIZE_MAX,
+                 bool redeliver_once = false) {
     queue_ = std::make_unique<HandlerQueue>(
         HandlerQueueOptions{.policy = policy,
                             .capacity = capacity,
                             .seed = 1,
-                            .max_queued_bytes = max_queued_bytes},
+                            .max_queued_bytes = max_queued_bytes,
+                            .redeliver_once = redeliver_once},
         wants_, tables_.pool, clock_);
     ASSERT_TRUE(queue_->PassTurn(&hand_, absl::ZeroDuration()));
   }
@@ -504,6 +506,85 @@ TEST_F(HandlerQueueTest, PutsBackWhatAWorkerThatDiedHadNotBegun) {
     for (uint64_t i = in_one ? 3 : 2; i < 6; ++i) expected.push_back(first + i);
     EXPECT_EQ(HandleAll(), expected) << "in order";
   }
+}
+
+TEST_F(HandlerQueueTest, GivesTheMessageOfACrashOnceMoreIfToldTo) {
+  MakeQueue(8, QueuePolicy::kDropNewest, SIZE_MAX, /*redeliver_once=*/true);
+  const uint64_t first = writer_.next_seq();
+  PushUpdates(4);
+  const auto die = [this](uint32_t done, bool in_one) {
+    const HandlerQueue::Run run = queue_->Take(hand_, 8);
+    hand_.done().store(done, std::memory_order_release);
+    const auto settled =
+        queue_->Settle(hand_, in_one ? HandlerQueue::RunEnd::kDiedInOne
+                                     : HandlerQueue::RunEnd::kDied);
+    LetGo(run.messages.first(settled->finished));
+    LetGoLost(run.messages.subspan(settled->finished, settled->lost));
+    EXPECT_TRUE(queue_->books().Balance());
+    return run.redelivered;
+  };
+  EXPECT_FALSE(die(1, /*in_one=*/true)) << "in the second one";
+  EXPECT_EQ(queue_->books().lost_in_crash, 0u);
+  EXPECT_EQ(queue_->books().queued, 3u);
+  EXPECT_EQ(queue_->Read(0).redelivered, 0u) << "nobody was given it yet";
+
+  EXPECT_TRUE(die(0, /*in_one=*/false)) << "before it came to that";
+  EXPECT_EQ(queue_->Read(0).redelivered, 0u);
+
+  EXPECT_TRUE(die(0, /*in_one=*/true)) << "and once is enough";
+  EXPECT_EQ(queue_->books().lost_in_crash, 1u);
+  EXPECT_EQ(queue_->Read(0).redelivered, 1u);
+
+  EXPECT_FALSE(die(0, /*in_one=*/true)) << "the third one, for the first time";
+  const HandlerQueue::Run run = queue_->Take(hand_, 8);
+  EXPECT_TRUE(run.redelivered);
+  EXPECT_THAT(Numbers(run.messages), ElementsAre(first + 2, first + 3));
+  hand_.done().store(2, std::memory_order_release);
+  SettleAndLetGo(run.messages, /*threw=*/false);
+  EXPECT_EQ(queue_->Read(0).redelivered, 2u);
+  EXPECT_EQ(queue_->books().processed_ok, 3u);
+  EXPECT_EQ(queue_->books().lost_in_crash, 1u);
+  EXPECT_EQ(queue_->books().enqueued, 4u);
+}
+
+TEST_F(HandlerQueueTest, GivesTheMessageOfAHangOnceMoreIfToldTo) {
+  MakeQueue(8, QueuePolicy::kDropNewest, SIZE_MAX, /*redeliver_once=*/true);
+  const uint64_t first = writer_.next_seq();
+  PushUpdates(3);
+  HandlerQueue::Hand other;
+  queue_->Take(hand_, 8);
+  queue_->End(hand_);
+  EXPECT_FALSE(queue_->Abandon(hand_)) << "nothing is lost";
+  EXPECT_TRUE(queue_->books().Balance());
+  ASSERT_TRUE(queue_->PassTurn(&other, absl::ZeroDuration()));
+  const HandlerQueue::Run run = queue_->Take(other, 8);
+  EXPECT_TRUE(run.redelivered);
+  EXPECT_THAT(Numbers(run.messages), ElementsAre(first, first + 1, first + 2));
+  queue_->End(other);
+  EXPECT_TRUE(queue_->Abandon(other)) << "once is enough";
+  EXPECT_EQ(queue_->books().lost_in_crash, 1u);
+  EXPECT_EQ(queue_->books().queued, 2u);
+  EXPECT_EQ(queue_->Read(0).redelivered, 1u);
+  EXPECT_TRUE(queue_->books().Balance());
+  EXPECT_EQ(queue_->Discard(), 2u);
+}
+
+TEST_F(HandlerQueueTest, CopiesTheMessageInTheWorkersHands) {
+  MakeQueue(8, QueuePolicy::kDropNewest);
+  EXPECT_FALSE(queue_->InFlight().has_value());
+  const uint64_t first = writer_.next_seq();
+  writer_.set_payload("{\"a\": 1}");
+  PushUpdates(3);
+  EXPECT_FALSE(queue_->InFlight().has_value()) << "it only waits";
+  const HandlerQueue::Run run = queue_->Take(hand_, 8);
+  hand_.done().store(1, std::memory_order_release);
+  const auto copy = queue_->InFlight();
+  ASSERT_TRUE(copy.has_value());
+  EXPECT_EQ(copy->seq, first + 1);
+  EXPECT_EQ(copy->payload(), "{\"a\": 1}");
+  hand_.done().store(3, std::memory_order_release);
+  EXPECT_FALSE(queue_->InFlight().has_value()) << "all is done";
+  SettleAndLetGo(run.messages, /*threw=*/false);
 }
 
 TEST_F(HandlerQueueTest, PassesTheTurnOnceTheRunIsFinished) {

@@ -255,6 +255,38 @@ TEST_P(ChildHandlerTest, EndsACallThatHangsWhenItIsTold) {
   EXPECT_FALSE(handler->Kill("again")) << "there is nobody left";
 }
 
+TEST_P(ChildHandlerTest, EndsAChildAfterSoManyErrorsInARow) {
+  const auto handler = plugins_.Make({.module = FixturePath("tells_flags"),
+                                      .config_json = "{\"fails_from\": 3}",
+                                      .max_consecutive_errors = 4});
+  ASSERT_THAT(handler->Create(), IsOk());
+  EXPECT_TRUE(Handle(*handler, 1, 4).alive);
+  EXPECT_EQ(errors_, 2u);
+  const RunOutcome outcome = Handle(*handler, 5, 10);
+  EXPECT_FALSE(outcome.alive);
+  EXPECT_FALSE(outcome.lost_one);
+  EXPECT_EQ(done_, 2u) << "those of the run before count, too";
+  EXPECT_EQ(errors_, 2u);
+  EXPECT_EQ(handler->pid(), 0);
+  ASSERT_TRUE(handler->death().has_value());
+  EXPECT_TRUE(handler->death()->gave_up);
+  EXPECT_EQ(handler->death()->cause, "4 consecutive errors");
+  EXPECT_FALSE(handler->death()->message.has_value());
+}
+
+TEST_P(ChildHandlerTest, MarksTheMessageThatComesAgainAndNoOther) {
+  const auto handler = Make("tells_flags");
+  ASSERT_THAT(handler->Create(), IsOk());
+  handler->TellRedelivery();
+  Handle(*handler, 1, 3);
+  Handle(*handler, 1, 1);
+  std::vector<std::string> flags;
+  for (const Event& event : plugins_.heard().events()) {
+    flags.push_back(event.json);
+  }
+  EXPECT_THAT(flags, ElementsAre("1", "0", "0", "0"));
+}
+
 TEST_P(ChildHandlerTest, EndsAChildThatWritesWhereItMustNot) {
   const auto handler = Make("writes_ring_words");
   ASSERT_THAT(handler->Create(), IsOk());

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/types/span.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/fakes/fake_clock.h"
@@ -31,6 +32,7 @@ struct Script {
   FakeClock* clock = nullptr;       // Each message takes 3 s of it.
   std::vector<int64_t> seconds_left;
   std::vector<uint64_t> handled;
+  std::vector<int> flags;
   std::vector<uint32_t> batches_seen;
 };
 Script* script = nullptr;
@@ -78,6 +80,7 @@ weir_status Handle(void*, const weir_msg* message) {
         Deadline(script->host)->time_left_ns(script->host->ctx) /
         1'000'000'000);
   }
+  script->flags.push_back(message->flags);
   return WEIR_OK;
 }
 weir_status HandleBatch(void* self, const weir_msg* const* messages, uint32_t n,
@@ -104,11 +107,12 @@ class InProcessHandlerTest : public testing::Test {
  protected:
   InProcessHandlerTest() { script = &script_; }
 
-  InProcessHandler Handler(std::string config = "{}") {
+  InProcessHandler Handler(std::string config = "{}",
+                           uint32_t max_consecutive_errors = 0) {
     return InProcessHandler(
         {sizeof(weir_plugin), WEIR_ABI_MAJOR, WEIR_ABI_MINOR, &Create, &Destroy,
          &Capacity, &Wants, &Handle, &GetExt},
-        nullptr, services_, std::move(config));
+        nullptr, services_, std::move(config), {}, "", max_consecutive_errors);
   }
 
   // Hands over messages 1 to `count`.
@@ -218,6 +222,50 @@ TEST_F(InProcessHandlerTest, TellsAPluginThatAsksWhatIsLeftForEachMessage) {
   EXPECT_THAT(script_.seconds_left, ElementsAre(7, 7, 7));
   EXPECT_THAT(script_.batches_seen, testing::IsEmpty());
   EXPECT_EQ(done_, 3u);
+}
+
+TEST_F(InProcessHandlerTest, EndsTheInstanceAfterSoManyErrorsInARow) {
+  for (const bool batches : {false, true}) {
+    script_ = {.errors_at = {2, 3, 5, 6, 7, 8, 9}, .batches = batches};
+    done_ = errors_ = 0;
+    InProcessHandler handler = Handler("{}", 3);
+    ASSERT_THAT(handler.Create(), IsOk());
+    std::vector<Message> messages(10);
+    std::vector<const Message*> pointers;
+    for (uint32_t i = 0; i < messages.size(); ++i) {
+      messages[i].view.seq = i + 1;
+      pointers.push_back(&messages[i]);
+    }
+    EXPECT_EQ(handler.gave_up_after(), 0u);
+    // Rows go on from one run to the next.
+    RunOutcome outcome = handler.HandleMessages(
+        absl::MakeConstSpan(pointers).first(6), done_, errors_);
+    EXPECT_TRUE(outcome.alive);
+    EXPECT_EQ(done_, 6u);
+    done_ = errors_ = 0;
+    outcome = handler.HandleMessages(absl::MakeConstSpan(pointers).subspan(6),
+                                     done_, errors_);
+    EXPECT_FALSE(outcome.alive);
+    EXPECT_FALSE(outcome.lost_one);
+    EXPECT_EQ(done_, 1u) << "the third error in a row, and no more";
+    EXPECT_EQ(errors_, 1u);
+    EXPECT_EQ(handler.gave_up_after(), 3u);
+  }
+}
+
+TEST_F(InProcessHandlerTest, MarksTheMessageThatComesAgainAndNoOther) {
+  script_.batches = false;
+  InProcessHandler handler = Handler();
+  ASSERT_THAT(handler.Create(), IsOk());
+  std::vector<Message> messages(2);
+  messages[1].view.flags = 2;
+  const std::vector<const Message*> pointers = {&messages[0], &messages[1]};
+  handler.TellRedelivery();
+  handler.HandleMessages(pointers, done_, errors_);
+  done_ = errors_ = 0;
+  handler.HandleMessages(pointers, done_, errors_);
+  EXPECT_THAT(script_.flags, ElementsAre(1, 2, 0, 2));
+  EXPECT_EQ(messages[0].view.flags, 0) << "it is everybody's";
 }
 
 }  // namespace

@@ -134,6 +134,36 @@ TEST_F(PluginMachineTest, WaitsBeforeTheSecondRestartAndQueuesMeanwhile) {
   EXPECT_EQ(machine_->next_due(), absl::InfiniteFuture());
 }
 
+TEST_F(PluginMachineTest, FailsAfterTooManyErrorsAndTellsOfNoCrash) {
+  spec_.options.max_consecutive_errors = 4;
+  maker_.set_in_child(true);
+  maker_.set_death({.cause = "4 consecutive errors", .gave_up = true});
+  Make();
+  EXPECT_EQ(machine_->status().max_consecutive_errors, 4u);
+  Crash();
+  EXPECT_EQ(state(), State::kRunning) << "the first restart is at once";
+  Crash();
+  EXPECT_EQ(state(), State::kFailed);
+  EXPECT_EQ(machine_->status().error, "4 consecutive errors");
+  EXPECT_LT(machine_->next_due(), absl::InfiniteFuture());
+  EXPECT_EQ(machine_->stats().crashes, 0u);
+  EXPECT_EQ(machine_->stats().restarts, 1u);
+  for (const Event& event : sink_.events()) {
+    EXPECT_NE(event.type, "weir.plugin.crashed");
+  }
+  EXPECT_EQ(machine_->status().poison_count, 0u);
+}
+
+TEST_F(PluginMachineTest, AsksForRedeliveryIfItsSettingsDo) {
+  Make();
+  EXPECT_FALSE(slot().options().redeliver_once);
+  machine_.reset();
+  spec_.options.redeliver_once = true;
+  Make();
+  EXPECT_TRUE(slot().options().redeliver_once);
+  EXPECT_TRUE(machine_->status().redeliver_once);
+}
+
 TEST_F(PluginMachineTest, KeepsTheMessageThatItDiedOf) {
   maker_.set_in_child(true);
   Make();
