@@ -1,6 +1,8 @@
 // What does an event cost: to publish, and to deliver to 1 and to 100 streams,
 // without the transport.
 #include <cstdint>
+#include <cstdlib>
+#include <filesystem>
 #include <memory>
 #include <string>
 #include <utility>
@@ -11,6 +13,7 @@
 #include "absl/time/time.h"
 #include "benchmark/benchmark.h"
 #include "host/broker/broker.h"
+#include "host/broker/journaled_log.h"
 #include "host/control/event_stream.h"
 #include "host/control/stream_options.h"
 #include "host/pipeline/event.h"
@@ -34,6 +37,14 @@ class CopyingCodec final : public EventCodec {
   void AppendHeadersOnly(absl::string_view framed,
                          std::string* out) const override {
     out->append(framed.data(), framed.size() / 2);
+  }
+  // Nothing is read back here.
+  size_t FrameSize(absl::string_view bytes) const override {
+    return bytes.size();
+  }
+  bool ReadFramed(absl::string_view, Event*, uint64_t*,
+                  absl::Time*) const override {
+    return false;
   }
 };
 
@@ -60,6 +71,46 @@ void Publish(benchmark::State& state) {
   state.SetItemsProcessed(state.iterations());
 }
 BENCHMARK(Publish);
+
+// The whole way of an event into the journal: appended, committed with the
+// group of `batch` that it is in, checkpointed now and then. CPU of this
+// thread, which does all of it, on the disk of /tmp.
+void Journal(benchmark::State& state) {
+  const SystemClock clock;
+  const CopyingCodec codec;
+  std::string directory = "/tmp/weir-bench-XXXXXX";
+  if (mkdtemp(directory.data()) == nullptr) {
+    state.SkipWithError("no directory");
+    return;
+  }
+  {
+    JournaledLogOptions options;
+    options.journal.path = directory + "/journal.db";
+    options.journal.new_epoch = "7k2mq9xv";
+    options.journal.full_sync = state.range(1) != 0;
+    options.retention.bytes = 256 << 20;
+    auto log = JournaledLog::Open(options, codec, clock);
+    if (!log.ok()) {
+      state.SkipWithError(log.status().ToString().c_str());
+      return;
+    }
+    const Event event = Finding();
+    int64_t n = 0;
+    for (auto _ : state) {
+      benchmark::DoNotOptimize((*log)->Append(event));
+      if (++n % state.range(0) == 0) (*log)->Step();
+    }
+    state.SetItemsProcessed(state.iterations());
+    if ((*log)->degraded()) state.SkipWithError("degraded");
+  }
+  std::filesystem::remove_all(directory);
+}
+BENCHMARK(Journal)
+    ->ArgNames({"batch", "full"})
+    ->Args({64, 0})
+    ->Args({256, 0})
+    ->Args({1024, 0})
+    ->Args({256, 1});
 
 // Bursts of 256 events, each to all streams; the publishing is not counted.
 void Deliver(benchmark::State& state) {

@@ -16,8 +16,12 @@
 #include "absl/strings/str_join.h"
 #include "absl/time/time.h"
 #include "host/broker/broker.h"
+#include "host/broker/memory_log.h"
 #include "host/broker/replay_id.h"
+#include "host/broker/subscription_archive.h"
 #include "host/broker/subscription_store.h"
+#include "host/broker/writable_log.h"
+#include "host/broker_from_config.h"
 #include "host/decode/decode_stage.h"
 #include "host/dispatch/auditor.h"
 #include "host/dispatch/dispatcher.h"
@@ -43,6 +47,7 @@
 #include "host/rpc/event_service.h"
 #include "host/rpc/plugin_service.h"
 #include "host/rpc/proto_event_codec.h"
+#include "host/rpc/proto_subscription_codec.h"
 #include "host/rpc/proto_time.h"
 #include "host/rpc/publisher.h"
 #include "host/rpc/rpc_counter.h"
@@ -66,6 +71,9 @@ constexpr absl::Duration kTick = absl::Milliseconds(250);
 
 // What streams are told to wait before they come back to a host that stops.
 constexpr absl::Duration kRetryAfter = absl::Seconds(2);
+
+// The name of the journal's health.
+constexpr char kJournalHealth[] = "weir.journal";
 
 // What the transport may take of the shutdown: streams end at once, unless
 // their reader does not read.
@@ -141,22 +149,38 @@ absl::StatusOr<PluginParts> MakePluginParts(const std::string& state_dir,
   return parts;
 }
 
-BrokerOptions MakeBrokerOptions(const v1::HostConfig& config) {
-  BrokerOptions options;
-  options.log.ring_bytes = config.broker().ring_bytes();
-  options.log.ring_age = FromProto(config.broker().ring_age());
-  options.log.ring_events = config.broker().ring_events();
-  options.max_streams = config.limits().max_subscribers();
-  options.regex_budget_bytes =
-      static_cast<int64_t>(config.limits().filter_memory_bytes());
-  options.write_stall = FromProto(config.limits().write_stall_timeout());
-  return options;
+// The event log, which is there before all that speaks of it.
+struct LogParts {
+  std::unique_ptr<const ProtoEventCodec> codec;
+  std::unique_ptr<WritableLog> log;
+  SubscriptionArchive* archive = nullptr;  // In `log`; null without a journal.
+};
+
+absl::StatusOr<LogParts> MakeLogParts(const v1::HostConfig& config,
+                                      const std::string& new_epoch,
+                                      const Clock& clock) {
+  LogParts parts;
+  parts.codec = std::make_unique<ProtoEventCodec>();
+  auto journal = OpenJournal(config, new_epoch, *parts.codec, clock);
+  if (!journal.ok()) return journal.status();
+  if (*journal == nullptr) {
+    parts.log = std::make_unique<MemoryLog>(
+        MakeBrokerOptions(config).log, MemoryLogStart{.epoch = new_epoch},
+        *parts.codec, clock);
+    return parts;
+  }
+  parts.archive = journal->get();
+  parts.log = *std::move(journal);
+  return parts;
 }
 
 // As weir.v1.ServerInfo has it.
 std::vector<std::string> Features(const v1::HostConfig& config) {
   std::vector<std::string> features = SandboxFeatures(FindSandboxSupport());
   if (config.broker().publish_enabled()) features.push_back("publish");
+  if (config.broker().mode() != v1::BrokerConfig::MODE_MEMORY) {
+    features.push_back("journal");
+  }
   return features;
 }
 
@@ -166,15 +190,19 @@ std::vector<std::string> Features(const v1::HostConfig& config) {
 class Host::Rooms {
  public:
   Rooms(const v1::HostConfig& config, const Environment& environment,
-        const Clock& clock, uint64_t seed, PluginParts parts)
+        const Clock& clock, std::mt19937_64 random, LogParts log,
+        PluginParts parts)
       : config_(config),
         environment_(environment),
         clock_(clock),
-        random_(seed),
+        random_(random),
         parts_(std::move(parts)),
         slabs_(parts_.arena.get()),
-        broker_(MakeBrokerOptions(config), MakeEpoch(random_), codec_, clock),
-        subscriptions_(broker_, clock, config.limits().max_subscriptions()),
+        codec_(std::move(log.codec)),
+        broker_(MakeBrokerOptions(config), std::move(log.log), *codec_, clock),
+        journaled_(log.archive != nullptr),
+        subscriptions_(broker_, clock, config.limits().max_subscriptions(),
+                       {log.archive, &subscription_codec_}),
         dispatcher_(types_, source_names_, slabs_, clock,
                     {.max_queued_bytes = config.plugins().max_queued_bytes()}),
         auditor_(dispatcher_, broker_, clock),
@@ -243,6 +271,7 @@ class Host::Rooms {
                             v1::SourceService::service_full_name(),
                             v1::PluginService::service_full_name(),
                             v1::StatsService::service_full_name()};
+    if (journaled_) options.health_names.emplace_back(kJournalHealth);
     auto server =
         Server::Start(options,
                       {&event_service_, &subscription_service_,
@@ -289,6 +318,7 @@ class Host::Rooms {
       broker_.Drain(kRetryAfter);
       clean_ = server_->Stop(kServerGrace, kServerLimit);
     }
+    subscriptions_.SaveMoved();
     broker_.Close();
     return clean_;
   }
@@ -386,6 +416,13 @@ class Host::Rooms {
     if (!poisons.ok()) LogError(name, poisons.message());
   }
 
+  void ShowJournal() {
+    const bool works = !broker_.Journal().value_or(JournalStats()).degraded;
+    if (std::exchange(journal_works_, works) != works) {
+      server_->SetHealth(kJournalHealth, works);
+    }
+  }
+
   // "plugins/..." of those whose full queue holds a source up now.
   std::vector<std::string> BlockingPlugins() const {
     std::vector<std::string> names;
@@ -400,6 +437,8 @@ class Host::Rooms {
       auditor_.Check();
       plugins_.Tick();
       sources_.CheckHealth();
+      subscriptions_.SaveMoved();
+      if (journaled_) ShowJournal();
     });
     const absl::Duration interval =
         FromProto(config_.logging().stats_interval());
@@ -420,8 +459,10 @@ class Host::Rooms {
   NameTable source_names_;
   SlabPool slabs_;
   std::atomic<uint64_t> last_seq_{0};
-  const ProtoEventCodec codec_;
+  const std::unique_ptr<const ProtoEventCodec> codec_;
   Broker broker_;
+  const bool journaled_;
+  const ProtoSubscriptionCodec subscription_codec_;
   SubscriptionStore subscriptions_;
   Dispatcher dispatcher_;
   Auditor auditor_;
@@ -447,6 +488,7 @@ class Host::Rooms {
 
   std::unique_ptr<Ticker> tick_;
   std::unique_ptr<Ticker> stats_tick_;
+  bool journal_works_ = true;  // As the health service says; the ticker's.
   bool stopped_ = false;
   bool clean_ = true;
 };
@@ -463,8 +505,11 @@ absl::StatusOr<std::unique_ptr<Host>> Host::Start(
   }
   auto parts = MakePluginParts(config.state_dir(), std::move(runner));
   if (!parts.ok()) return parts.status();
-  auto rooms = std::make_unique<Rooms>(config, environment, clock, seed,
-                                       *std::move(parts));
+  std::mt19937_64 random(seed);
+  auto log = MakeLogParts(config, MakeEpoch(random), clock);
+  if (!log.ok()) return log.status();
+  auto rooms = std::make_unique<Rooms>(config, environment, clock, random,
+                                       *std::move(log), *std::move(parts));
   if (absl::Status status = rooms->Start(); !status.ok()) {
     rooms->Stop();
     return status;

@@ -9,6 +9,7 @@
 #include "host/broker/replay_id.h"
 #include "host/broker/start_position.h"
 #include "host/status/error_info.h"
+#include "host/status/json_text.h"
 
 namespace weir {
 namespace {
@@ -81,18 +82,32 @@ void Broker::Totals::Add(const StreamProgress& progress) {
 
 Broker::Broker(const BrokerOptions& options, std::string epoch,
                const EventCodec& codec, const Clock& clock)
+    : Broker(options,
+             std::make_unique<MemoryLog>(
+                 options.log, MemoryLogStart{.epoch = std::move(epoch)}, codec,
+                 clock),
+             codec, clock) {}
+
+Broker::Broker(const BrokerOptions& options, std::unique_ptr<WritableLog> log,
+               const EventCodec& codec, const Clock& clock)
     : options_(options),
       codec_(codec),
       clock_(clock),
-      log_(options.log, std::move(epoch), codec, clock),
+      owned_log_(std::move(log)),
+      log_(*owned_log_),
+      waiters_(log_),
       filter_classes_(options.regex_budget_bytes),
       environment_{log_,           codec,      clock,
                    alarm_,         n_streams_, append_to_write_,
-                   filter_classes_} {}
+                   filter_classes_} {
+  log_.SetListener(
+      [this](int64_t append_ns, uint64_t n) { OnVisible(append_ns, n); });
+}
 
 Broker::~Broker() { Close(); }
 
 void Broker::Start() {
+  log_.Start();
   filter_classes_.Start();
   MutexLock lock(&mu_);
   if (!closed_) thread_ = std::thread([this] { Run(); });
@@ -106,6 +121,8 @@ void Broker::Tick() {
   log_.EvictOld();
   const int64_t now_ns = clock_.MonotonicNs();
   const std::vector<std::shared_ptr<StreamLink>> links = Links();
+  waiters_.Answer();
+  TellOfJournal(links);
   const uint64_t before = log_.bounds().latest;
   for (const auto& link : links) {
     EndIfStalled(*link, now_ns);
@@ -145,12 +162,39 @@ void Broker::EndIfStalled(StreamLink& link, int64_t now_ns) {
                  .retry_delay = kRetryOpen}));
 }
 
+void Broker::TellOfJournal(
+    const std::vector<std::shared_ptr<StreamLink>>& links) {
+  const bool degraded = log_.degraded();
+  {
+    MutexLock lock(&mu_);
+    if (told_degraded_ == degraded || closed_) return;
+    told_degraded_ = degraded;
+  }
+  const std::string why = log_.journal().value_or(JournalStats()).error;
+  for (const auto& link : links) {
+    if (degraded) {
+      link->Announce({"JOURNAL_DEGRADED",
+                      absl::StrCat("events are kept in memory only: ", why)});
+    } else {
+      link->Announce({"JOURNAL_RECOVERED", "events are on disk again"});
+    }
+  }
+  Event event;
+  event.type =
+      degraded ? "weir.journal.degraded" : "weir.journal.recovered";
+  event.source = "host";
+  event.severity = degraded ? Severity::kError : Severity::kNotice;
+  if (degraded) event.json = absl::StrCat(R"({"error":)", ToJsonString(why), "}");
+  Publish(std::move(event)).IgnoreError();  // The log says it, too.
+}
+
 void Broker::Drain(absl::Duration retry_after) {
   {
     MutexLock lock(&mu_);
     if (drain_.has_value()) return;
     drain_ = retry_after;
   }
+  log_.Flush();
   for (const auto& link : Links()) link->Drain(retry_after);
 }
 
@@ -168,6 +212,8 @@ void Broker::Close() {
     thread.join();
     Tick();  // So that nobody waits for an end that nobody tells him of.
   }
+  log_.Close();
+  waiters_.Close();
 }
 
 bool Broker::closed() const {
@@ -175,13 +221,10 @@ bool Broker::closed() const {
   return closed_;
 }
 
-absl::StatusOr<uint64_t> Broker::AppendOne(Event event) {
-  const int64_t begin_ns = clock_.MonotonicNs();
-  absl::StatusOr<uint64_t> seq = log_.Append(std::move(event));
-  if (!seq.ok()) return seq;
-  append_to_visible_.Record(begin_ns, clock_.MonotonicNs(), 1);
+void Broker::OnVisible(int64_t append_ns, uint64_t n) {
+  append_to_visible_.Record(append_ns, clock_.MonotonicNs(), n);
+  waiters_.Answer();
   alarm_.News();
-  return seq;
 }
 
 absl::Status Broker::Publish(Event event) {
@@ -190,7 +233,7 @@ absl::Status Broker::Publish(Event event) {
         "the event log is closed: the host stops");
   }
   if (absl::Status status = CheckEvent(event); !status.ok()) return status;
-  return AppendOne(std::move(event)).status();
+  return log_.Append(std::move(event)).status();
 }
 
 void Broker::Append(std::vector<Event> events, Durability durability,
@@ -205,7 +248,7 @@ void Broker::Append(std::vector<Event> events, Durability durability,
     done(status);
     return;
   }
-  if (durability == Durability::kJournaled) {
+  if (durability == Durability::kJournaled && !log_.journal().has_value()) {
     // No retry delay: it will not have one later either.
     constexpr char kNone[] = "this host keeps its log in memory only";
     done(MakeError(
@@ -214,17 +257,23 @@ void Broker::Append(std::vector<Event> events, Durability durability,
         {.reason = "JOURNAL_UNAVAILABLE", .metadata = {{"detail", kNone}}}));
     return;
   }
+  if (durability == Durability::kJournaled && log_.degraded()) {
+    done(PublishWaiters::Unavailable(log_));
+    return;
+  }
   std::vector<std::string> ids;
   ids.reserve(events.size());
+  uint64_t last = 0;
   for (Event& event : events) {
-    const absl::StatusOr<uint64_t> seq = AppendOne(std::move(event));
+    const absl::StatusOr<uint64_t> seq = log_.Append(std::move(event));
     if (!seq.ok()) {
       done(seq.status());
       return;
     }
+    last = *seq;
     ids.push_back(FormatReplayId(log_.epoch(), *seq));
   }
-  done(ids);
+  waiters_.Add({last, durability, std::move(ids), done});
 }
 
 absl::StatusOr<std::unique_ptr<EventStream>> Broker::Open(
@@ -336,12 +385,18 @@ LogInfo Broker::Info() const {
   info.epoch = log_.epoch();
   info.earliest_id = EarliestId(info.epoch, bounds);
   info.latest_id = LatestId(info.epoch, bounds);
-  info.ring_earliest_id = info.earliest_id;
+  if (const uint64_t durable = log_.durable(); durable > 0) {
+    info.durable_id = FormatReplayId(info.epoch, durable);
+  }
+  if (bounds.ring_earliest <= bounds.latest) {
+    info.ring_earliest_id = FormatReplayId(info.epoch, bounds.ring_earliest);
+  }
   info.earliest_time = bounds.earliest_time;
   info.latest_time = bounds.latest_time;
   info.event_count = bounds.latest + 1 - bounds.earliest;
-  info.retention_age = options_.log.ring_age;
-  info.retention_bytes = options_.log.ring_bytes;
+  info.journal_bytes = log_.journal().value_or(JournalStats()).bytes;
+  info.retention_age = log_.retention().age;
+  info.retention_bytes = log_.retention().bytes;
   return info;
 }
 
@@ -368,7 +423,8 @@ BrokerStats Broker::Stats() const {
   stats.latest_seq = bounds.latest;
   stats.earliest_seq = bounds.earliest;
   stats.ring_earliest_seq = bounds.ring_earliest;
-  stats.appended_events = bounds.latest;  // Numbers begin at 1, without a hole.
+  stats.durable_seq = log_.durable();
+  stats.appended_events = log_.appended_events();
   stats.appended_bytes = log_.appended_bytes();
   stats.delivered_events = totals.delivered_events;
   stats.delivered_bytes = totals.delivered_bytes;

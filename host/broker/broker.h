@@ -21,9 +21,11 @@
 #include "host/broker/filter_classes.h"
 #include "host/broker/latency_meter.h"
 #include "host/broker/memory_log.h"
+#include "host/broker/publish_waiters.h"
 #include "host/broker/stream.h"
 #include "host/broker/stream_link.h"
 #include "host/broker/subscription_cursor.h"
+#include "host/broker/writable_log.h"
 #include "host/control/event_log.h"
 #include "host/control/event_publisher.h"
 #include "host/control/event_stream.h"
@@ -46,11 +48,14 @@ struct BrokerOptions {
 };
 
 // Numbers events, keeps them, and delivers them to whoever reads: the one log
-// of a node. In memory only: the epoch is new with each start.
+// of a node.
 //
-//   Publish --> MemoryLog <-- Stream <-- Next --- rpc, sinks
-//      |           ^            |                  ^
-//      +-> Alarm --|---- Tick --+----- ready ------+
+//   Publish --> WritableLog <-- Stream <-- Next --- rpc, sinks
+//                |    ^            |                  ^
+//      Alarm <---'    '---- Tick --+----- ready ------'
+//
+// The log is a MemoryLog, which begins a new epoch with each start, or a
+// JournaledLog, which goes on where it was.
 //
 // There is no queue for a subscriber: each is a cursor into the log, so a slow
 // one costs the memory of its cursor and slows nobody.
@@ -58,7 +63,10 @@ struct BrokerOptions {
 // Thread-safe. Streams must be destroyed before the broker.
 class Broker final : public EventSink, public EventLog, public EventPublisher {
  public:
-  // `epoch` is that of MakeEpoch. `codec` and `clock` must outlive the broker.
+  // `codec` and `clock` must outlive the broker.
+  Broker(const BrokerOptions& options, std::unique_ptr<WritableLog> log,
+         const EventCodec& codec, const Clock& clock);
+  // With a log in memory of the options; `epoch` is that of MakeEpoch.
   Broker(const BrokerOptions& options, std::string epoch,
          const EventCodec& codec, const Clock& clock);
   ~Broker() override;
@@ -74,12 +82,14 @@ class Broker final : public EventSink, public EventLog, public EventPublisher {
   // those whose reader is stuck, and forgets what is too old.
   void Tick() ABSL_LOCKS_EXCLUDED(mu_);
 
-  // Tells all readers that the host stops: each stream says a notice
+  // Waits until what was published is visible, and tells all readers that the
+  // host stops: each stream says a notice
   // (SERVER_DRAINING) and ends with Unavailable / SERVER_DRAINING; Open does
   // too. Readers should come back after `retry_after`. Publish goes on.
   void Drain(absl::Duration retry_after) ABSL_LOCKS_EXCLUDED(mu_);
 
-  // Drains if need be, takes no more events, and stops the thread; no listener
+  // Drains if need be, takes no more events, has the log written, and stops the
+  // thread; no listener
   // is called after this, but Next still works. Safe to call twice.
   void Close() ABSL_LOCKS_EXCLUDED(mu_);
 
@@ -92,6 +102,9 @@ class Broker final : public EventSink, public EventLog, public EventPublisher {
       ABSL_LOCKS_EXCLUDED(mu_);
   LogInfo Info() const override;
   BrokerStats Stats() const override ABSL_LOCKS_EXCLUDED(mu_);
+  std::optional<JournalStats> Journal() const override {
+    return log_.journal();
+  }
   std::vector<SubscriberStats> Subscribers() const override
       ABSL_LOCKS_EXCLUDED(mu_);
 
@@ -126,6 +139,7 @@ class Broker final : public EventSink, public EventLog, public EventPublisher {
   void MakeRegexSets() { filter_classes_.MakeSets(); }
 
   const LogSource& log() const { return log_; }
+  LogSource& log() { return log_; }
 
  private:
   struct Totals {
@@ -141,8 +155,11 @@ class Broker final : public EventSink, public EventLog, public EventPublisher {
                                   std::function<void()> on_detach)
       ABSL_LOCKS_EXCLUDED(mu_);
   bool closed() const ABSL_LOCKS_EXCLUDED(mu_);
-  // Appends an event that passed its check.
-  absl::StatusOr<uint64_t> AppendOne(Event event);
+  // The log's listener.
+  void OnVisible(int64_t append_ns, uint64_t n);
+  // Tells readers, once, that the journal does not work, or works again.
+  void TellOfJournal(const std::vector<std::shared_ptr<StreamLink>>& links)
+      ABSL_LOCKS_EXCLUDED(mu_);
   absl::Status CheckOpenLocked() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Forget(uint64_t number) ABSL_LOCKS_EXCLUDED(mu_);
   std::vector<std::shared_ptr<StreamLink>> Links() const
@@ -153,8 +170,10 @@ class Broker final : public EventSink, public EventLog, public EventPublisher {
   const BrokerOptions options_;
   const EventCodec& codec_;
   const Clock& clock_;
-  MemoryLog log_;
+  const std::unique_ptr<WritableLog> owned_log_;
+  WritableLog& log_;
   Alarm alarm_;
+  PublishWaiters waiters_;
   FilterClasses filter_classes_;
   std::atomic<uint32_t> n_streams_{0};
   mutable LatencyMeter append_to_write_;
@@ -167,6 +186,7 @@ class Broker final : public EventSink, public EventLog, public EventPublisher {
   Totals gone_ ABSL_GUARDED_BY(mu_);  // Of streams that are detached.
   std::optional<absl::Duration> drain_ ABSL_GUARDED_BY(mu_);
   bool closed_ ABSL_GUARDED_BY(mu_) = false;
+  bool told_degraded_ ABSL_GUARDED_BY(mu_) = false;
   std::thread thread_ ABSL_GUARDED_BY(mu_);
 };
 

@@ -5,7 +5,9 @@
 #include <cstdint>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -13,6 +15,7 @@
 #include "absl/time/time.h"
 #include "host/broker/chunk.h"
 #include "host/broker/log_source.h"
+#include "host/broker/writable_log.h"
 #include "host/pipeline/event.h"
 #include "host/pipeline/event_codec.h"
 #include "host/sync/clock.h"
@@ -31,65 +34,105 @@ struct MemoryLogOptions {
   size_t chunk_bytes = 64 << 10;
 };
 
-// The ring: a log in memory. Numbers events from 1 on, without a hole, and
-// makes each visible at once; forgets the oldest, a chunk at a time.
-// Thread-safe.
+// Where a ring goes on.
+struct MemoryLogStart {
+  std::string epoch;
+  uint64_t last = 0;  // The last number that was given.
+  absl::Time last_time = absl::InfinitePast();
+  // Events are held back until Release; see there.
+  bool held = false;
+};
+
+// The ring: a log in memory. Numbers events one by one, without a hole, and
+// makes each visible at once, or when Release says so; forgets the oldest, a
+// chunk at a time, but none that is held back. Thread-safe.
 //
 // Append times are the wall clock's, but never go back, so that a position can
 // be found by time; the age of an event is told by the monotonic clock.
-class MemoryLog final : public LogSource {
+class MemoryLog final : public WritableLog {
  public:
   // `codec` and `clock` must outlive the log.
-  MemoryLog(const MemoryLogOptions& options, std::string epoch,
+  MemoryLog(const MemoryLogOptions& options, MemoryLogStart start,
             const EventCodec& codec, const Clock& clock);
 
-  // Appends `event`, which must have passed CheckEvent, and returns its number.
-  //
-  // Returns ResourceExhausted / EVENT_TOO_LARGE {size, limit} for one of more
-  // than kMaxEventBytes serialized; no number is used up then.
-  absl::StatusOr<uint64_t> Append(Event event) ABSL_LOCKS_EXCLUDED(append_mu_);
+  void SetListener(OnVisible on_visible) override {
+    on_visible_ = std::move(on_visible);
+  }
+  absl::StatusOr<uint64_t> Append(Event event) override
+      ABSL_LOCKS_EXCLUDED(append_mu_);
+  void EvictOld() override ABSL_LOCKS_EXCLUDED(append_mu_);
 
-  // Forgets what is too old. Append forgets what is too much.
-  void EvictOld() ABSL_LOCKS_EXCLUDED(append_mu_);
-
-  const std::string& epoch() const override { return epoch_; }
-  LogBounds bounds() const override ABSL_LOCKS_EXCLUDED(mu_);
-  View Find(uint64_t seq) const override ABSL_LOCKS_EXCLUDED(mu_);
-  uint64_t FirstAtOrAfter(absl::Time time) const override
+  // A run of events in a chunk, kept alive by it: [begin, end).
+  struct Slice {
+    std::shared_ptr<const Chunk> chunk;
+    uint32_t begin = 0, end = 0;
+    uint64_t first() const { return chunk->first() + begin; }
+    uint64_t last() const { return chunk->first() + end - 1; }
+  };
+  // Returns the events after `after` that the ring has, visible or not, in
+  // order: at most `max_slices` runs, each of a chunk.
+  std::vector<Slice> After(uint64_t after, size_t max_slices) const
       ABSL_LOCKS_EXCLUDED(mu_);
 
-  // Everything ever appended, as serialized.
-  uint64_t appended_bytes() const ABSL_LOCKS_EXCLUDED(mu_);
+  // Makes everything up to `seq` visible. It stays so.
+  void Release(uint64_t seq) ABSL_LOCKS_EXCLUDED(append_mu_);
+  // Whether events that are appended from now on wait for Release. Nobody is
+  // told of what becomes visible by this.
+  void Hold(bool held) ABSL_LOCKS_EXCLUDED(append_mu_);
+  // The last number that was given.
+  uint64_t appended() const ABSL_LOCKS_EXCLUDED(mu_);
+
+  const std::string& epoch() const override { return start_.epoch; }
+  LogBounds bounds() const override ABSL_LOCKS_EXCLUDED(mu_);
+  View Find(uint64_t seq) const override ABSL_LOCKS_EXCLUDED(mu_);
+  std::optional<uint64_t> FirstAtOrAfter(absl::Time time) const override
+      ABSL_LOCKS_EXCLUDED(mu_);
+
+  Retention retention() const override {
+    return {options_.ring_age, options_.ring_bytes};
+  }
+  uint64_t appended_events() const override { return appended() - start_.last; }
+  uint64_t appended_bytes() const override ABSL_LOCKS_EXCLUDED(mu_);
   // What the ring holds now.
   size_t memory_bytes() const ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
   using Chunks = std::deque<std::shared_ptr<Chunk>>;
 
+  absl::StatusOr<uint64_t> AppendLocked(
+      Event event, int64_t now_ns, std::vector<std::shared_ptr<Chunk>>* evicted)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(append_mu_) ABSL_LOCKS_EXCLUDED(mu_);
   // Takes the oldest chunks out as long as there is too much. The caller
   // destroys them, without a lock.
   std::vector<std::shared_ptr<Chunk>> EvictLocked(int64_t now_ns)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   uint64_t EarliestLocked() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  uint32_t VisibleLocked(const Chunk& chunk) const
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // The end of chunk `i`: where the next begins, or will.
+  uint64_t EndLocked(size_t i) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // How many events of chunk `i` are visible.
+  uint32_t VisibleLocked(size_t i) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // How many chunks have a visible event: all but perhaps the newest.
+  size_t VisibleChunksLocked() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   const MemoryLogOptions options_;
-  const std::string epoch_;
+  const MemoryLogStart start_;
+  OnVisible on_visible_;
   const EventCodec& codec_;
   const Clock& clock_;
 
   // Held by whoever appends: makes it one writer. Always taken before mu_.
   Mutex append_mu_;
-  uint64_t last_seq_ ABSL_GUARDED_BY(append_mu_) = 0;
-  absl::Time last_time_ ABSL_GUARDED_BY(append_mu_) = absl::InfinitePast();
+  uint64_t last_seq_ ABSL_GUARDED_BY(append_mu_);
+  absl::Time last_time_ ABSL_GUARDED_BY(append_mu_);
   std::string scratch_ ABSL_GUARDED_BY(append_mu_);
   std::shared_ptr<Chunk> tail_ ABSL_GUARDED_BY(append_mu_);  // Null = sealed.
 
   // Held briefly; what it guards says what readers may look at.
   mutable Mutex mu_;
   Chunks chunks_ ABSL_GUARDED_BY(mu_);  // Oldest first, without a hole.
-  uint64_t visible_ ABSL_GUARDED_BY(mu_) = 0;
+  bool held_ ABSL_GUARDED_BY(mu_);
+  uint64_t appended_ ABSL_GUARDED_BY(mu_);
+  uint64_t visible_ ABSL_GUARDED_BY(mu_);  // <= appended_
   size_t memory_bytes_ ABSL_GUARDED_BY(mu_) = 0;
   uint64_t appended_bytes_ ABSL_GUARDED_BY(mu_) = 0;
   absl::Time gone_time_ ABSL_GUARDED_BY(mu_) = absl::InfinitePast();

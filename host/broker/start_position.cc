@@ -66,17 +66,21 @@ absl::StatusOr<StartPoint> FindAfterId(absl::string_view text,
   if (after.seq + 1 < bounds.earliest && policy == GapPolicy::kFail) {
     return PositionExpired(cursor, log.epoch(), bounds);
   }
-  return StartPoint{after.seq, cursor, std::nullopt};
+  return StartPoint{after.seq, cursor, std::nullopt, std::nullopt};
 }
 
 absl::StatusOr<StartPoint> FindTime(absl::Time time, GapPolicy policy,
                                     const LogSource& log,
                                     const LogBounds& bounds) {
-  const uint64_t first = log.FirstAtOrAfter(time);
   const bool some_gone = time <= bounds.gone_time;
   if (!some_gone) {
-    return StartPoint{first - 1, FormatReplayId(log.epoch(), first - 1),
-                      std::nullopt};
+    const std::optional<uint64_t> first = log.FirstAtOrAfter(time);
+    const uint64_t cursor = first.value_or(bounds.earliest) - 1;
+    StartPoint found;
+    found.cursor = cursor;
+    found.hello_cursor = FormatReplayId(log.epoch(), cursor);
+    if (!first.has_value()) found.find_time = time;
+    return found;
   }
   if (policy == GapPolicy::kFail) {
     return PositionExpired(absl::FormatTime(time, absl::UTCTimeZone()),
@@ -147,7 +151,29 @@ absl::StatusOr<StartPoint> FindStart(const StartPosition& start,
     case StartPosition::Kind::kLatest:
       break;
   }
-  return StartPoint{cursor, FormatReplayId(log.epoch(), cursor), std::nullopt};
+  return StartPoint{cursor, FormatReplayId(log.epoch(), cursor), std::nullopt,
+                    std::nullopt};
+}
+
+absl::StatusOr<StartPoint> AwaitStart(const StartPosition& start,
+                                      const std::optional<ReplayId>& after,
+                                      GapPolicy policy, LogSource& log) {
+  absl::StatusOr<StartPoint> found = FindStart(start, after, policy, log);
+  if (!found.ok() || !found->find_time.has_value()) return found;
+  const std::optional<uint64_t> first =
+      log.AwaitFirstAtOrAfter(*found->find_time);
+  if (!first.has_value()) {
+    constexpr char kWhy[] = "the journal does not answer";
+    return MakeError(absl::StatusCode::kUnavailable,
+                     absl::StrCat(kWhy, "; ask again, or start elsewhere"),
+                     {.reason = "JOURNAL_UNAVAILABLE",
+                      .metadata = {{"detail", kWhy}},
+                      .retry_delay = absl::Seconds(5)});
+  }
+  found->find_time.reset();
+  found->cursor = *first - 1;
+  found->hello_cursor = FormatReplayId(log.epoch(), found->cursor);
+  return found;
 }
 
 }  // namespace weir

@@ -8,6 +8,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 #include "host/broker/faults.h"
 #include "host/broker/log_source.h"
 #include "host/broker/replay_id.h"
@@ -31,6 +32,9 @@ struct StartPoint {
   // the hole again if it comes back without having been told.
   std::string hello_cursor;
   std::optional<Gap> gap;
+  // Set if only a file can tell `cursor` and `hello_cursor`: those of the first
+  // event of this append time or later.
+  std::optional<absl::Time> find_time;
 };
 
 // The longest tail that can be asked for.
@@ -51,6 +55,13 @@ std::optional<ReplayId> CheckStart(const StartPosition& start, Faults* faults);
 absl::StatusOr<StartPoint> FindStart(const StartPosition& start,
                                      const std::optional<ReplayId>& after,
                                      GapPolicy policy, const LogSource& log);
+
+// The same, with `find_time` found: blocks if a file has to be asked
+// (LogSource:: AwaitFirstAtOrAfter). A further error is Unavailable /
+// JOURNAL_UNAVAILABLE.
+absl::StatusOr<StartPoint> AwaitStart(const StartPosition& start,
+                                      const std::optional<ReplayId>& after,
+                                      GapPolicy policy, LogSource& log);
 
 // The IDs of the oldest and the newest event; empty if there is none.
 std::string EarliestId(absl::string_view epoch, const LogBounds& bounds);

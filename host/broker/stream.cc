@@ -21,15 +21,23 @@ constexpr int kChunksPerScan = 32;
 constexpr uint64_t kWorthSharingBytes = 1024;
 constexpr size_t kAlwaysShareRuns = 4;
 
+// When a client whose replay the disk refused should come back.
+constexpr absl::Duration kRetryReplay = absl::Seconds(5);
+
 }  // namespace
 
 Stream::Stream(const StreamEnvironment& environment, StreamSetup setup)
     : environment_(environment),
       setup_(std::move(setup)),
+      feed_(environment_.log.OpenFeed([link = setup_.link] { link->Poke(); },
+                                      !setup_.filter->matches_everything() ||
+                                          setup_.subscription != nullptr)),
       start_(setup_.start.cursor),
+      start_id_(setup_.start.hello_cursor),
       head_at_open_(environment_.log.bounds().latest),
       filter_(setup_.filter),
-      start_gap_(setup_.start.gap) {
+      start_gap_(setup_.start.gap),
+      start_time_(setup_.start.find_time) {
   progress_.cursor = start_;
   progress_.heartbeat_at_ns = HeartbeatAfter(environment_.clock.MonotonicNs());
   Report();
@@ -43,7 +51,7 @@ Stream::~Stream() {
 bool Stream::Next(StreamItem* item) {
   *item = StreamItem();
   const int64_t now_ns = environment_.clock.MonotonicNs();
-  progress_.more = progress_.blocked = false;
+  progress_.more = progress_.blocked = progress_.reading = false;
   progress_.write_since_ns = 0;
   const bool said = Say(now_ns, item);
   assert(progress_.delivered_events + progress_.filtered_events +
@@ -79,6 +87,7 @@ bool Stream::Say(int64_t now_ns, StreamItem* item) {
   const StreamLink::Command command = setup_.link->command();
   if (!command.end.ok()) return SayEnd(command.end, item);
   if (command.filter != nullptr) filter_ = command.filter;
+  if (start_time_.has_value() && !FindStartInFile()) return false;
   if (!said_hello_) return SayHello(item);
   if (command.drain.has_value()) {
     return SayRest(now_ns, item) || SayDrain(*command.drain, item);
@@ -87,6 +96,9 @@ bool Stream::Say(int64_t now_ns, StreamItem* item) {
   if (!said_degraded_ && filter_->has_regexes() &&
       environment_.filter_classes.degraded()) {
     return SayDegraded(item);
+  }
+  if (n_announced_ < command.announcements.size()) {
+    return SayAnnouncement(command.announcements[n_announced_++], item);
   }
 
   const LogBounds bounds = environment_.log.bounds();
@@ -106,15 +118,25 @@ bool Stream::Say(int64_t now_ns, StreamItem* item) {
   return now_ns >= progress_.heartbeat_at_ns && SayHeartbeat(bounds, item);
 }
 
+bool Stream::FindStartInFile() {
+  const std::optional<uint64_t> first = feed_->FindTime(*start_time_);
+  progress_.reading = !first.has_value();
+  if (!first.has_value()) return false;
+  start_time_.reset();
+  start_ = progress_.cursor = *first - 1;
+  start_id_ = IdOf(start_);
+  return true;
+}
+
 bool Stream::SayHello(StreamItem* item) {
   const LogBounds bounds = environment_.log.bounds();
   said_hello_ = true;
   item->kind = StreamItem::Kind::kHello;
-  item->cursor = setup_.start.hello_cursor;
+  item->cursor = start_id_;
   item->hello.epoch = environment_.log.epoch();
   item->hello.earliest_id = EarliestId(item->hello.epoch, bounds);
   item->hello.latest_id = LatestId(item->hello.epoch, bounds);
-  item->hello.start_cursor = setup_.start.hello_cursor;
+  item->hello.start_cursor = start_id_;
   item->hello.backlog_events =
       bounds.latest - std::min(bounds.latest, progress_.cursor);
   item->hello.heartbeat_interval = *setup_.options.heartbeat_interval;
@@ -154,9 +176,8 @@ bool Stream::SayRest(int64_t now_ns, StreamItem* item) {
 
 bool Stream::SayDrain(absl::Duration retry_after, StreamItem* item) {
   if (said_drain_) {
-    const std::string cursor = start_gap_.has_value()
-                                   ? setup_.start.hello_cursor
-                                   : IdOf(progress_.cursor);
+    const std::string cursor =
+        start_gap_.has_value() ? start_id_ : IdOf(progress_.cursor);
     return SayEnd(
         MakeError(absl::StatusCode::kUnavailable,
                   absl::StrCat("the host stops; come back with ", cursor),
@@ -168,10 +189,18 @@ bool Stream::SayDrain(absl::Duration retry_after, StreamItem* item) {
   said_drain_ = true;
   item->kind = StreamItem::Kind::kNotice;
   // Who was not told of the hole yet must be told of it next time.
-  if (start_gap_.has_value()) item->cursor = setup_.start.hello_cursor;
+  if (start_gap_.has_value()) item->cursor = start_id_;
   item->notice.code = "SERVER_DRAINING";
   item->notice.message = "the host stops; come back with your cursor";
   item->notice.retry_after = retry_after;
+  return true;
+}
+
+bool Stream::SayAnnouncement(const StreamLink::Announcement& announcement,
+                             StreamItem* item) {
+  item->kind = StreamItem::Kind::kNotice;
+  item->notice.code = announcement.code;
+  item->notice.message = announcement.message;
   return true;
 }
 
@@ -211,6 +240,42 @@ bool Stream::SayExpired(const LogBounds& bounds, StreamItem* item) {
                     item);
   }
   return false;
+}
+
+bool Stream::SayHole(const LogHole& hole, const LogBounds& bounds,
+                     StreamItem* item) {
+  if (setup_.options.gap_policy != GapPolicy::kFail) {
+    const bool skips =
+        setup_.options.gap_policy == GapPolicy::kNotifySkipToLatest;
+    return SayGap(hole.reason, skips ? bounds.latest : hole.last, bounds, item);
+  }
+  const std::string first = IdOf(progress_.cursor + 1);
+  const std::string last = IdOf(hole.last);
+  if (hole.reason != StreamItem::GapReason::kCorruption) {
+    LogBounds after = bounds;
+    after.earliest = hole.last + 1;
+    return SayEnd(PositionExpired(IdOf(progress_.cursor),
+                                  environment_.log.epoch(), after),
+                  item);
+  }
+  return SayEnd(
+      MakeError(absl::StatusCode::kDataLoss,
+                absl::StrCat("the journal cannot be read from ", first, " to ",
+                             last, "; go on after ", last),
+                {.reason = "JOURNAL_CORRUPT",
+                 .metadata = {{"first_bad_id", first}, {"last_bad_id", last}}}),
+      item);
+}
+
+bool Stream::SayUnavailable(StreamItem* item) {
+  const std::string cursor = IdOf(progress_.cursor);
+  constexpr char kWhy[] = "the journal cannot be read now";
+  return SayEnd(MakeError(absl::StatusCode::kUnavailable,
+                          absl::StrCat(kWhy, "; come back with ", cursor),
+                          {.reason = "JOURNAL_UNAVAILABLE",
+                           .metadata = {{"cursor", cursor}, {"detail", kWhy}},
+                           .retry_delay = kRetryReplay}),
+                item);
 }
 
 bool Stream::LagsTooFar(uint64_t latest) const {
@@ -275,7 +340,13 @@ bool Stream::SayEvents(uint64_t goal, int64_t now_ns, StreamItem* item) {
   }
   Scan(goal, &batch);
   if (live) progress_.held_until_ns = HeldUntilNs(now_ns);
-  progress_.more = batch.runs.empty() && progress_.cursor < goal;
+  if (batch.runs.empty() && batch.hole.has_value()) {
+    return SayHole(*batch.hole, environment_.log.bounds(), item);
+  }
+  if (batch.runs.empty() && batch.unavailable) return SayUnavailable(item);
+  progress_.reading = progress_.reading && batch.runs.empty();
+  progress_.more =
+      batch.runs.empty() && progress_.cursor < goal && !progress_.reading;
   if (batch.runs.empty()) return false;
 
   TellSubscription(batch);
@@ -293,11 +364,40 @@ bool Stream::SayEvents(uint64_t goal, int64_t now_ns, StreamItem* item) {
 void Stream::Scan(uint64_t goal, Batch* batch) {
   for (int i = 0; i < kChunksPerScan; ++i) {
     if (progress_.cursor >= goal || batch->full) return;
-    const LogSource::View view = environment_.log.Find(progress_.cursor + 1);
-    // Evicted since the bounds were read: the next turn sees that.
+    const ChunkView view = Look(progress_.cursor + 1, batch);
     if (view.chunk == nullptr) return;
     ScanChunk(view, goal, batch);
   }
+}
+
+ChunkView Stream::Look(uint64_t seq, Batch* batch) {
+  using State = ReplayFeed::State;
+  const ChunkView view = environment_.log.Find(seq);
+  // Without a file: evicted since the bounds were read.
+  if (view.chunk != nullptr || feed_ == nullptr) {
+    if (std::exchange(below_ring_, false)) feed_->LetGo();
+    return view;
+  }
+  below_ring_ = true;
+  batch->hole = environment_.log.HoleAt(seq);
+  if (batch->hole.has_value()) return {};
+  ReplayFeed::Answer answer = feed_->Take(seq);
+  switch (answer.state) {
+    case State::kEvents:
+      return std::move(answer.view);
+    case State::kBad:
+      batch->hole = {seq, answer.bad_last, StreamItem::GapReason::kCorruption};
+      return {};
+    case State::kMoved:
+      return {};
+    case State::kPending:
+      progress_.reading = true;
+      return {};
+    case State::kUnavailable:
+      batch->unavailable = true;
+      return {};
+  }
+  return {};
 }
 
 void Stream::ScanChunk(const LogSource::View& view, uint64_t goal,

@@ -2,6 +2,7 @@
 #define WEIR_HOST_BROKER_STREAM_H_
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -17,6 +18,7 @@
 #include "host/broker/filter_classes.h"
 #include "host/broker/latency_meter.h"
 #include "host/broker/log_source.h"
+#include "host/broker/replay_feed.h"
 #include "host/broker/start_position.h"
 #include "host/broker/stream_link.h"
 #include "host/broker/subscription_cursor.h"
@@ -29,7 +31,7 @@ namespace weir {
 
 // What all streams of a broker share. What it refers to must outlive them.
 struct StreamEnvironment {
-  const LogSource& log;
+  LogSource& log;
   const EventCodec& codec;
   const Clock& clock;
   Alarm& alarm;                            // Of the thread that serves them.
@@ -99,6 +101,8 @@ class Stream final : public EventStream {
     uint64_t n_events = 0;
     uint64_t bytes = 0;
     bool full = false;
+    std::optional<LogHole> hole;  // What comes next cannot be had.
+    bool unavailable = false;     // ... now, because the disk fails.
   };
 
   bool Say(int64_t now_ns, StreamItem* item);
@@ -107,10 +111,16 @@ class Stream final : public EventStream {
   // afterwards.
   bool SayRest(int64_t now_ns, StreamItem* item);
   bool SayDrain(absl::Duration retry_after, StreamItem* item);
+  bool SayAnnouncement(const StreamLink::Announcement& announcement,
+                       StreamItem* item);
   bool SayEnd(absl::Status status, StreamItem* item);
   bool SayDegraded(StreamItem* item);
   bool SayStartGap(StreamItem* item);
+  // Finds the start that only a file can tell. Returns false until it is known.
+  bool FindStartInFile();
   bool SayExpired(const LogBounds& bounds, StreamItem* item);
+  bool SayHole(const LogHole& hole, const LogBounds& bounds, StreamItem* item);
+  bool SayUnavailable(StreamItem* item);
   bool SayTooSlow(const LogBounds& bounds, StreamItem* item);
   bool SayGap(StreamItem::GapReason reason, uint64_t to,
               const LogBounds& bounds, StreamItem* item);
@@ -121,6 +131,9 @@ class Stream final : public EventStream {
   // Puts the matching events from the cursor on, up to `goal`, into `batch`,
   // and moves the cursor past everything it looked at.
   void Scan(uint64_t goal, Batch* batch);
+  // Returns the chunk that `seq` is in, from the ring or from below it. If it
+  // is null, why is in `batch->hole` or `progress_`, or the next turn sees it.
+  ChunkView Look(uint64_t seq, Batch* batch);
   void ScanChunk(const LogSource::View& view, uint64_t goal, Batch* batch);
   void PutPieces(const Batch& batch, StreamItem* item) const;
   void TellSubscription(const Batch& batch);
@@ -138,13 +151,18 @@ class Stream final : public EventStream {
 
   const StreamEnvironment environment_;
   const StreamSetup setup_;
-  const uint64_t start_;
+  const std::unique_ptr<ReplayFeed> feed_;  // Null: all there is, is in memory.
+  uint64_t start_;
+  std::string start_id_;         // What Hello says.
   const uint64_t head_at_open_;  // The newest event when the stream opened.
 
   // Of the thread that calls Next and OnWritten.
   std::shared_ptr<const FilterClass> filter_;
   StreamProgress progress_;
   std::optional<StartPoint::Gap> start_gap_;
+  std::optional<absl::Time> start_time_;  // Not found yet.
+  bool below_ring_ = false;               // The last time it looked.
+  size_t n_announced_ = 0;
   bool said_hello_ = false;
   bool said_drain_ = false;
   bool said_degraded_ = false;

@@ -57,6 +57,14 @@ void StreamLink::SetFilter(std::shared_ptr<const FilterClass> filter) {
   command_.filter = std::move(filter);
 }
 
+void StreamLink::Announce(Announcement announcement) {
+  {
+    MutexLock lock(&mu_);
+    command_.announcements.push_back(std::move(announcement));
+  }
+  Poke();
+}
+
 void StreamLink::Poke() {
   {
     MutexLock lock(&mu_);
@@ -73,7 +81,7 @@ StreamProgress StreamLink::progress() const {
 int64_t StreamLink::DueNs(uint64_t latest) const {
   MutexLock lock(&mu_);
   // Whoever opened it may not have it in his hands before he calls Next.
-  if (progress_.messages == 0) return Alarm::kNever;
+  if (progress_.messages == 0 && !progress_.reading) return Alarm::kNever;
   if (poked_) {
     // While an item is being written there is nothing to do but to end it; what
     // else there is to say is asked for when it is written.
@@ -82,7 +90,7 @@ int64_t StreamLink::DueNs(uint64_t latest) const {
   }
   if (notified_ || !progress_.waiting || progress_.ended) return Alarm::kNever;
   if (progress_.more) return 0;
-  if (progress_.cursor < latest && !progress_.blocked) {
+  if (progress_.cursor < latest && !progress_.blocked && !progress_.reading) {
     return std::min(progress_.held_until_ns, progress_.heartbeat_at_ns);
   }
   return progress_.heartbeat_at_ns;

@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <thread>
+#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
@@ -26,6 +27,7 @@ struct StreamProgress {
   bool waiting = false;         // The last Next had nothing to say.
   bool more = false;            // ... but has more to look at.
   bool blocked = false;         // ... until something is acknowledged.
+  bool reading = false;         // ... until something is read from a file.
   bool ended = false;           // kEnd was said.
   int64_t held_until_ns = 0;    // Nothing live is said before.
   int64_t heartbeat_at_ns = 0;  // Something is said at the latest then.
@@ -38,10 +40,15 @@ struct StreamProgress {
 // work. Thread-safe.
 class StreamLink {
  public:
+  // What a Notice says.
+  struct Announcement {
+    std::string code, message;
+  };
   struct Command {
     absl::Status end;                           // Not OK = say this end.
     std::optional<absl::Duration> drain;        // Announce a drain, then end.
     std::shared_ptr<const FilterClass> filter;  // Not null = the filter now.
+    std::vector<Announcement> announcements;    // All so far, oldest first.
   };
 
   // `number` and the texts are for statistics. `alarm` must outlive the link.
@@ -61,6 +68,7 @@ class StreamLink {
   // From the stream's cursor on. Call Poke if it may have something to say now.
   void SetFilter(std::shared_ptr<const FilterClass> filter)
       ABSL_LOCKS_EXCLUDED(mu_);
+  void Announce(Announcement announcement) ABSL_LOCKS_EXCLUDED(mu_);
   // Has the listener called soon, whatever the progress says.
   void Poke() ABSL_LOCKS_EXCLUDED(mu_);
 

@@ -32,9 +32,13 @@ class SubscriptionCursor {
   };
   enum class Ack { kDone, kStaleLease, kBeyondDelivered };
 
-  SubscriptionCursor(uint64_t acked, uint64_t max_unacked_events)
+  // `gaps` and `missed_events` are those of earlier lives.
+  SubscriptionCursor(uint64_t acked, uint64_t max_unacked_events,
+                     uint64_t gaps = 0, uint64_t missed_events = 0)
       : max_unacked_events_(max_unacked_events) {
     state_.acked = state_.delivered = acked;
+    state_.gaps = gaps;
+    state_.missed_events = missed_events;
   }
 
   // Begins `lease`, a number that was never used: delivery starts over after

@@ -10,6 +10,7 @@
 #include "host/broker/filter.h"
 #include "host/broker/replay_id.h"
 #include "host/broker/start_position.h"
+#include "host/log/log.h"
 #include "host/broker/subscription_settings.h"
 #include "host/status/error_info.h"
 
@@ -41,17 +42,80 @@ absl::Status CheckEtag(const Subscription& settings, absl::string_view etag) {
 }  // namespace
 
 SubscriptionStore::SubscriptionStore(Broker& broker, const Clock& clock,
-                                     size_t max_subscriptions)
-    : broker_(broker), clock_(clock), max_subscriptions_(max_subscriptions) {}
+                                     size_t max_subscriptions, Storage storage)
+    : broker_(broker),
+      clock_(clock),
+      max_subscriptions_(max_subscriptions),
+      storage_(storage) {
+  if (storage_.archive != nullptr) Restore();
+}
+
+void SubscriptionStore::Restore() {
+  MutexLock lock(&mu_);
+  last_lease_ = static_cast<uint64_t>(absl::ToUnixMicros(clock_.Now()));
+  for (const SavedSubscription& saved : storage_.archive->Saved()) {
+    std::optional<Subscription> settings = storage_.codec->Read(saved.settings);
+    if (!settings.has_value() || settings->name != saved.name) {
+      LogError(saved.name,
+               "what the journal says of it cannot be read; create it again");
+      continue;
+    }
+    Record record;
+    record.cursor = std::make_shared<SubscriptionCursor>(
+        saved.acked, settings->max_unacked_events, settings->gap_count,
+        settings->missed_events);
+    record.last_ack_time = settings->last_ack_time;
+    record.last_use_time = absl::FromUnixNanos(saved.used_unix_ns);
+    record.settings = *std::move(settings);
+    record.saved = MarkOf(record);
+    records_[saved.name] = std::move(record);
+  }
+}
+
+// What of a record changes by itself. Whoever is attached uses it, to the
+// minute.
+std::array<int64_t, 5> SubscriptionStore::MarkOf(const Record& record) const {
+  const SubscriptionCursor::State cursor = record.cursor->state();
+  const absl::Time used =
+      record.attached == nullptr
+          ? record.last_use_time
+          : std::max(record.last_use_time,
+                     absl::FromUnixSeconds(absl::ToUnixSeconds(clock_.Now()) /
+                                           60 * 60));
+  return {static_cast<int64_t>(cursor.acked), static_cast<int64_t>(cursor.gaps),
+          static_cast<int64_t>(cursor.missed_events),
+          absl::ToUnixNanos(record.last_ack_time), absl::ToUnixNanos(used)};
+}
+
+void SubscriptionStore::SaveLocked(Record& record) {
+  if (storage_.archive == nullptr) return;
+  record.saved = MarkOf(record);
+  Subscription s = record.settings;
+  s.gap_count = static_cast<uint64_t>(record.saved[1]);
+  s.missed_events = static_cast<uint64_t>(record.saved[2]);
+  s.last_ack_time = record.last_ack_time;
+  storage_.archive->Save({s.name, storage_.codec->Write(s),
+                          static_cast<uint64_t>(record.saved[0]),
+                          record.saved[4]});
+}
+
+void SubscriptionStore::SaveMoved() {
+  if (storage_.archive == nullptr) return;
+  MutexLock lock(&mu_);
+  ForgetOldLocked();
+  for (auto& [name, record] : records_) {
+    if (record.saved != MarkOf(record)) SaveLocked(record);
+  }
+}
 
 absl::StatusOr<uint64_t> SubscriptionStore::Find(
     const StartPosition& start, const std::optional<ReplayId>& after,
     GapPolicy policy) const {
   absl::StatusOr<StartPoint> found =
-      FindStart(start, after, policy, broker_.log());
+      AwaitStart(start, after, policy, broker_.log());
   // Nobody is listening who could be told of a hole of unknown size.
   if (found.ok() && found->gap.has_value()) {
-    found = FindStart(start, after, GapPolicy::kFail, broker_.log());
+    found = AwaitStart(start, after, GapPolicy::kFail, broker_.log());
   }
   if (!found.ok()) return found.status();
   return found->cursor;
@@ -108,7 +172,7 @@ absl::StatusOr<Subscription> SubscriptionStore::Create(
   }
   const Subscription answer = DescribeLocked(*made);
   if (validate_only) return answer;
-  records_[name] = *std::move(made);
+  SaveLocked(records_[name] = *std::move(made));
   if (!request_id.empty()) {
     requests_[std::string(request_id)] = {clock_.Now(), answer};
   }
@@ -162,6 +226,7 @@ absl::StatusOr<Subscription> SubscriptionStore::Update(
     if (fields.filters) record.attached->SetFilter(filter);
     record.attached->Poke();  // There may be more room now.
   }
+  SaveLocked(record);
   return DescribeLocked(record);
 }
 
@@ -188,6 +253,7 @@ absl::StatusOr<Subscription> SubscriptionStore::Seek(
     record.attached_lease = 0;
   }
   record.last_use_time = clock_.Now();
+  SaveLocked(record);
   return DescribeLocked(record);
 }
 
@@ -206,7 +272,9 @@ absl::Status SubscriptionStore::Delete(absl::string_view name,
     record.attached->End(Error(absl::StatusCode::kNotFound,
                                "SUBSCRIPTION_DELETED", "was deleted", name));
   }
-  records_.erase(records_.find(name));
+  const auto at = records_.find(name);
+  if (storage_.archive != nullptr) storage_.archive->Forget(at->first);
+  records_.erase(at);
   return absl::OkStatus();
 }
 
@@ -299,8 +367,12 @@ absl::StatusOr<Subscriptions::Acknowledged> SubscriptionStore::Acknowledge(
 void SubscriptionStore::ForgetOldLocked() const {
   const absl::Time now = clock_.Now();
   for (auto at = records_.begin(); at != records_.end();) {
-    at = DescribeLocked(at->second).expire_time <= now ? records_.erase(at)
-                                                       : std::next(at);
+    if (DescribeLocked(at->second).expire_time > now) {
+      ++at;
+      continue;
+    }
+    if (storage_.archive != nullptr) storage_.archive->Forget(at->first);
+    at = records_.erase(at);
   }
   for (auto at = requests_.begin(); at != requests_.end();) {
     at = at->second.time + kRequestTtl <= now ? requests_.erase(at)

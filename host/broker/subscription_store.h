@@ -1,6 +1,7 @@
 #ifndef WEIR_HOST_BROKER_SUBSCRIPTION_STORE_H_
 #define WEIR_HOST_BROKER_SUBSCRIPTION_STORE_H_
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -18,17 +19,20 @@
 #include "host/broker/broker.h"
 #include "host/broker/replay_id.h"
 #include "host/broker/stream_link.h"
+#include "host/broker/subscription_archive.h"
 #include "host/broker/subscription_cursor.h"
 #include "host/control/event_stream.h"
 #include "host/control/stream_options.h"
+#include "host/control/subscription_codec.h"
 #include "host/control/subscriptions.h"
 #include "host/sync/clock.h"
 #include "host/sync/mutex.h"
 
 namespace weir {
 
-// Durable subscriptions, kept in memory: they live as long as the process, as
-// its log does. Thread-safe.
+// Durable subscriptions. They live as long as the log does: with a journal they
+// are saved there, and go on after a restart where their consumers acknowledged
+// last; without one they end with the process. Thread-safe.
 //
 // Lock order: the store's lock before the broker's and the streams' own; none
 // of these calls back.
@@ -38,9 +42,24 @@ class SubscriptionStore final : public Subscriptions {
   // For how long a repeated Create gets the first answer.
   static constexpr absl::Duration kRequestTtl = absl::Minutes(10);
 
-  // Both must outlive the store, and the store its streams.
+  // Where subscriptions are saved, and how; both null = nowhere.
+  struct Storage {
+    SubscriptionArchive* archive = nullptr;
+    const SubscriptionCodec* codec = nullptr;
+  };
+
+  // What it is given must outlive the store, and the store its streams.
+  // Subscriptions that cannot be read are left out, with a line in the log.
   SubscriptionStore(Broker& broker, const Clock& clock,
-                    size_t max_subscriptions = kDefaultMaxSubscriptions);
+                    size_t max_subscriptions = kDefaultMaxSubscriptions)
+      : SubscriptionStore(broker, clock, max_subscriptions, Storage()) {}
+  SubscriptionStore(Broker& broker, const Clock& clock,
+                    size_t max_subscriptions, Storage storage);
+
+  // Saves what moved since the last time: cursors, for the most part. To be
+  // called a few times a second, and at the end; what a setting was changed to
+  // is saved at once.
+  void SaveMoved() ABSL_LOCKS_EXCLUDED(mu_);
 
   // As Subscriptions says. Further errors of Create: InvalidArgument /
   // INVALID_FIELD for an ID that is not [a-z]([a-z0-9-]{0,61}[a-z0-9])?, a
@@ -81,6 +100,8 @@ class SubscriptionStore final : public Subscriptions {
     uint64_t attached_lease = 0;
     absl::Time last_ack_time = absl::InfinitePast();
     absl::Time last_use_time;  // Attached or acknowledged.
+    // What was saved last, beside the settings.
+    std::array<int64_t, 5> saved = {};
   };
   struct Request {
     absl::Time time;
@@ -101,6 +122,9 @@ class SubscriptionStore final : public Subscriptions {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   Subscription DescribeLocked(const Record& record) const
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void Restore() ABSL_LOCKS_EXCLUDED(mu_);
+  void SaveLocked(Record& record) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  std::array<int64_t, 5> MarkOf(const Record& record) const;
   std::string LeaseId(uint64_t lease) const;
   void OnDetach(const std::string& name, uint64_t lease)
       ABSL_LOCKS_EXCLUDED(mu_);
@@ -108,6 +132,7 @@ class SubscriptionStore final : public Subscriptions {
   Broker& broker_;
   const Clock& clock_;
   const size_t max_subscriptions_;
+  const Storage storage_;
 
   mutable Mutex mu_;
   // Those that nobody used for too long are forgotten whenever one looks.
@@ -115,7 +140,8 @@ class SubscriptionStore final : public Subscriptions {
   mutable std::map<std::string, Request, std::less<>> requests_
       ABSL_GUARDED_BY(mu_);
   // Leases are numbered over all subscriptions, so that one of a deleted
-  // subscription is stale for its successor of the same name.
+  // subscription is stale for its successor of the same name. With an archive
+  // they begin at the time of day, so that one of an earlier life is stale, too.
   uint64_t last_lease_ ABSL_GUARDED_BY(mu_) = 0;
 };
 

@@ -28,7 +28,12 @@ struct Default {
 constexpr Default kDefaults[] = {
     {"HostConfig.state_dir", "/var/lib/weir"},
     {"HostConfig.shutdown_timeout", "15s"},
-    {"BrokerConfig.mode", "memory"},  // The only one served.
+    {"BrokerConfig.mode", "durable"},
+    {"BrokerConfig.sync", "normal"},
+    {"BrokerConfig.commit_interval", "5ms"},
+    {"BrokerConfig.retention_age", "24h"},
+    {"BrokerConfig.retention_bytes", "2GiB"},
+    {"BrokerConfig.max_concurrent_replays", "4"},
     {"BrokerConfig.ring_bytes", "64MiB"},
     {"BrokerConfig.ring_age", "10m"},
     {"BrokerConfig.ring_events", "131072"},
@@ -174,6 +179,10 @@ HostConfig EffectiveConfig(const HostConfig& written,
   config.mutable_logging();
   config.mutable_limits();
   FillTree(&config);
+  if (config.broker().mode() == v1::BrokerConfig::MODE_DURABLE) {
+    FillField("journal_path", absl::StrCat(config.state_dir(), "/journal.db"),
+              config.mutable_broker());
+  }
   return config;
 }
 

@@ -12,9 +12,7 @@ namespace weir {
 //
 // Three things stay as they are written:
 //
-//  * what this version does not serve (not_served_yet.h), with two exceptions:
-//    broker.mode is MEMORY and plugins.defaults.isolation IN_PROCESS where the
-//    comments say DURABLE and CHILD, since there is nothing else yet;
+//  * what this version does not serve (not_served_yet.h);
 //  * `plugins.plugins`: an unset field there means "what name.yaml says, else
 //    plugins.defaults", which is filled; see plugin_settings.h;
 //  * what has no default that could be written: a plugin's own capacity, the

@@ -20,8 +20,6 @@ struct Row {
 
 constexpr absl::string_view kKinds =
     "not in this version of weir; kinds that are: ris_live, replay_file";
-constexpr absl::string_view kNoJournal =
-    "needs the journal, which this version does not have; remove it";
 constexpr absl::string_view kNoRoles =
     "needs authentication by tokens or certificates, which this version does "
     "not have; remove it";
@@ -42,14 +40,8 @@ const std::vector<Row>& Table() {
       {"Security.tokens_file", kNoRoles},
       {"Security.certificate_roles", kNoRoles},
       {"BrokerConfig.mode",
-       "needs the journal, which this version does not have; use memory",
-       {"memory"}},
-      {"BrokerConfig.journal_path", kNoJournal},
-      {"BrokerConfig.sync", kNoJournal},
-      {"BrokerConfig.commit_interval", kNoJournal},
-      {"BrokerConfig.retention_age", kNoJournal},
-      {"BrokerConfig.retention_bytes", kNoJournal},
-      {"BrokerConfig.max_concurrent_replays", kNoJournal},
+       "not in this version of weir; modes that are: durable, memory",
+       {"durable", "memory"}},
       {"SourceConfig.nakadi", kKinds},
       {"SourceConfig.nats", kKinds},
       {"SourceConfig.frame_tcp", kKinds},

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -40,6 +41,17 @@ struct BrokerStats {
   Distribution append_to_visible, append_to_write;
 };
 
+// As weir.v1.JournalStats.
+struct JournalStats {
+  uint64_t bytes = 0, wal_bytes = 0;
+  uint64_t commits = 0, commit_errors = 0;
+  Distribution commit;
+  uint64_t pruned_events = 0;
+  uint64_t replay_reads = 0;
+  bool degraded = false;
+  std::string error;  // Why, if it is.
+};
+
 // As weir.v1.SubscriberStats. For each stream, at every moment,
 // delivered + filtered + missed = cursor - start.
 struct SubscriberStats {
@@ -71,6 +83,8 @@ class EventLog {
 
   virtual LogInfo Info() const = 0;
   virtual BrokerStats Stats() const = 0;
+  // nullopt if the log is kept in memory only.
+  virtual std::optional<JournalStats> Journal() const { return std::nullopt; }
   virtual std::vector<SubscriberStats> Subscribers() const = 0;
 };
 

@@ -1,6 +1,7 @@
 #ifndef WEIR_HOST_PIPELINE_EVENT_CODEC_H_
 #define WEIR_HOST_PIPELINE_EVENT_CODEC_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 
@@ -28,6 +29,15 @@ class EventCodec {
   // Appends the framed event in `framed`, without payload and labels.
   virtual void AppendHeadersOnly(absl::string_view framed,
                                  std::string* out) const = 0;
+
+  // Returns the size of the framed event that `bytes` begin with; 0 if they do
+  // not begin with a whole one. Looks at the frame only.
+  virtual size_t FrameSize(absl::string_view bytes) const = 0;
+
+  // Reads back what AppendFramed wrote, save what Event does not hold. Returns
+  // false, and may leave anything in the outputs, if that is not possible.
+  virtual bool ReadFramed(absl::string_view framed, Event* event, uint64_t* seq,
+                          absl::Time* append_time) const = 0;
 };
 
 }  // namespace weir

@@ -1,5 +1,8 @@
 #include "host/rpc/proto_event_codec.h"
 
+#include <optional>
+#include <utility>
+
 #include "google/protobuf/io/coded_stream.h"
 #include "google/protobuf/io/zero_copy_stream_impl_lite.h"
 #include "host/pipeline/prefix_text.h"
@@ -26,6 +29,19 @@ void AddExtras(const EventExtras& extras, v1::Event* out) {
   out->set_traceparent(extras.traceparent);
   out->mutable_caused_by()->Add(extras.caused_by.begin(),
                                 extras.caused_by.end());
+}
+
+// Reads tag and length. Returns the size of both and of what they frame; 0, and
+// a length of 0, if `bytes` do not hold all of it.
+size_t ReadFrame(absl::string_view bytes, uint32_t* length) {
+  CodedInputStream in(reinterpret_cast<const uint8_t*>(bytes.data()),
+                      static_cast<int>(bytes.size()));
+  *length = 0;
+  if (in.ReadTag() != kEventsTag || !in.ReadVarint32(length)) return 0;
+  const size_t size = static_cast<size_t>(in.CurrentPosition()) + *length;
+  if (size <= bytes.size()) return size;
+  *length = 0;
+  return 0;
 }
 
 void AppendFrame(const v1::Event& event, std::string* out) {
@@ -69,21 +85,51 @@ void ProtoEventCodec::AppendFramed(const Event& event, absl::string_view id,
 
 void ProtoEventCodec::AppendHeadersOnly(absl::string_view framed,
                                         std::string* out) const {
-  CodedInputStream in(reinterpret_cast<const uint8_t*>(framed.data()),
-                      static_cast<int>(framed.size()));
   uint32_t length = 0;
-  in.ReadTag();
-  in.ReadVarint32(&length);
+  const size_t size = ReadFrame(framed, &length);
   v1::Event event;
-  const auto limit = in.PushLimit(static_cast<int>(length));
-  event.ParseFromCodedStream(&in);
-  in.PopLimit(limit);
+  event.ParseFromArray(framed.data() + size - length, static_cast<int>(length));
   event.clear_data();
   event.clear_labels();
   event.clear_data_schema();
   event.clear_traceparent();
   event.clear_caused_by();
   AppendFrame(event, out);
+}
+
+size_t ProtoEventCodec::FrameSize(absl::string_view bytes) const {
+  uint32_t length = 0;
+  return ReadFrame(bytes, &length);
+}
+
+bool ProtoEventCodec::ReadFramed(absl::string_view framed, Event* event,
+                                 uint64_t* seq, absl::Time* append_time) const {
+  uint32_t length = 0;
+  const size_t size = ReadFrame(framed, &length);
+  v1::Event proto;
+  if (size == 0 || size != framed.size() ||
+      !proto.ParseFromArray(framed.data() + size - length,
+                            static_cast<int>(length))) {
+    return false;
+  }
+  *event = Event();
+  *seq = proto.seq();
+  *append_time = FromProto(proto.append_time());
+  if (proto.has_event_time()) event->event_time = FromProto(proto.event_time());
+  event->type = std::move(*proto.mutable_type());
+  event->source = std::move(*proto.mutable_source());
+  event->subject = std::move(*proto.mutable_subject());
+  event->severity = static_cast<Severity>(proto.severity());
+  event->labels.assign(proto.labels().begin(), proto.labels().end());
+  event->json = std::move(*proto.mutable_json());
+  for (const std::string& text : proto.prefixes()) {
+    const std::optional<weir_prefix> prefix = ParsePrefix(text);
+    if (!prefix.has_value()) return false;
+    event->prefixes.push_back(*prefix);
+  }
+  event->as_numbers.assign(proto.as_numbers().begin(),
+                           proto.as_numbers().end());
+  return true;
 }
 
 }  // namespace weir

@@ -1,6 +1,7 @@
 #ifndef WEIR_HOST_RPC_PROTO_EVENT_CODEC_H_
 #define WEIR_HOST_RPC_PROTO_EVENT_CODEC_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 
@@ -24,6 +25,9 @@ class ProtoEventCodec final : public EventCodec {
                     absl::Time append_time, std::string* out) const override;
   void AppendHeadersOnly(absl::string_view framed,
                          std::string* out) const override;
+  size_t FrameSize(absl::string_view bytes) const override;
+  bool ReadFramed(absl::string_view framed, Event* event, uint64_t* seq,
+                  absl::Time* append_time) const override;
 };
 
 }  // namespace weir

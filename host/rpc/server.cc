@@ -122,6 +122,11 @@ absl::StatusOr<std::unique_ptr<Server>> Server::Start(
 
 Server::~Server() { Stop(absl::ZeroDuration(), absl::Seconds(3)); }
 
+void Server::SetHealth(const std::string& name, bool serving) {
+  if (server_ == nullptr) return;
+  server_->GetHealthCheckService()->SetServingStatus(name, serving);
+}
+
 bool Server::Stop(absl::Duration grace, absl::Duration limit) {
   if (stopped_) return true;
   stopped_ = true;

@@ -53,6 +53,9 @@ class Server {
   // port: "127.0.0.1:50051", "unix:///run/weir/weir.sock".
   const std::vector<std::string>& addresses() const { return addresses_; }
 
+  // Says of one of the health names whether it serves. Until Stop.
+  void SetHealth(const std::string& name, bool serving);
+
   // Takes no new calls, waits for the present ones for at most `grace`, cancels
   // the rest, and waits for at most `limit` more. Returns false if even that
   // was not enough: a peer that does not read can hold a call up for ever, and

@@ -172,6 +172,17 @@ void ToProto(const BrokerStats& stats, v1::BrokerStats* out) {
   ToProto(stats.append_to_write, out->mutable_append_to_write());
 }
 
+void ToProto(const JournalStats& stats, v1::JournalStats* out) {
+  out->set_bytes(stats.bytes);
+  out->set_wal_bytes(stats.wal_bytes);
+  out->set_commits(stats.commits);
+  out->set_commit_errors(stats.commit_errors);
+  ToProto(stats.commit, out->mutable_commit());
+  out->set_pruned_events(stats.pruned_events);
+  out->set_replay_reads(stats.replay_reads);
+  out->set_degraded(stats.degraded);
+}
+
 void ToProto(const SubscriberStats& stats, v1::SubscriberStats* out) {
   out->set_stream_id(stats.stream_id);
   out->set_subscription(stats.subscription);

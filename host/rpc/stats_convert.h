@@ -17,6 +17,7 @@ namespace weir {
 void ToProto(const SourceStats& stats, v1::SourceStats* out);
 void ToProto(const PluginStats& stats, v1::PluginStats* out);
 void ToProto(const BrokerStats& stats, v1::BrokerStats* out);
+void ToProto(const JournalStats& stats, v1::JournalStats* out);
 void ToProto(const SubscriberStats& stats, v1::SubscriberStats* out);
 // Without what its children take; see AddChildren.
 void ToProto(const ProcessStats& stats, v1::ProcessStats* out);

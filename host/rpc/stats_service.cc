@@ -135,6 +135,11 @@ v1::Stats StatsService::Snapshot(
   if (Wanted(mask, "broker")) {
     ToProto(asked_.log.Stats(), stats.mutable_broker());
   }
+  if (Wanted(mask, "journal")) {
+    if (const auto journal = asked_.log.Journal(); journal.has_value()) {
+      ToProto(*journal, stats.mutable_journal());
+    }
+  }
   if (Wanted(mask, "sources")) {
     for (const SourceStats& source : asked_.sources.Stats()) {
       ToProto(source, stats.add_sources());

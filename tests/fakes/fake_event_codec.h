@@ -1,6 +1,7 @@
 #ifndef WEIR_TESTS_FAKES_FAKE_EVENT_CODEC_H_
 #define WEIR_TESTS_FAKES_FAKE_EVENT_CODEC_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -41,6 +42,24 @@ class FakeEventCodec final : public EventCodec {
   void AppendHeadersOnly(absl::string_view framed,
                          std::string* out) const override {
     absl::StrAppend(out, framed.substr(0, framed.rfind('|')), "|\n");
+  }
+
+  size_t FrameSize(absl::string_view bytes) const override {
+    const size_t end = bytes.find('\n');
+    return end == bytes.npos ? 0 : end + 1;
+  }
+
+  bool ReadFramed(absl::string_view framed, Event* event, uint64_t* seq,
+                  absl::Time* append_time) const override {
+    const std::vector<Line> lines = Parse(framed);
+    if (lines.size() != 1 || lines[0].seq == 0) return false;
+    *event = Event();
+    event->type = lines[0].type;
+    event->subject = lines[0].subject;
+    event->json = lines[0].json;
+    *seq = lines[0].seq;
+    *append_time = absl::FromUnixNanos(lines[0].append_unix_ns);
+    return true;
   }
 
   // Reads any number of framed events.

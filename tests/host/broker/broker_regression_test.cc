@@ -34,6 +34,11 @@ class MuteEventCodec final : public EventCodec {
                          std::string* out) const override {
     out->append(framed.data(), framed.size());
   }
+  size_t FrameSize(absl::string_view) const override { return 1; }
+  bool ReadFramed(absl::string_view, Event*, uint64_t*,
+                  absl::Time*) const override {
+    return false;
+  }
 };
 
 class BrokerRegressionTest : public BrokerTest {};

@@ -35,7 +35,11 @@ std::string ModelDriver::Play(int operations) {
     Client& client = clients_[Draw(clients_.size())];
     switch (Draw(20)) {
       case 0:
-        if (Draw(15) == 0) Restart();
+        if (broker_.reincarnate != nullptr) {
+          if (Draw(2) == 0) Reincarnate();
+        } else if (Draw(15) == 0) {
+          Restart();
+        }
         break;
       case 1:
       case 2:
@@ -85,6 +89,37 @@ void ModelDriver::Restart() {
   broker_ = make_(epoch_, clock_);
 }
 
+void ModelDriver::Reincarnate() {
+  for (Client& client : clients_) Disconnect(client);
+  const auto ending = static_cast<Ending>(Draw(8) == 0 ? 2 : Draw(2));
+  // What is not committed is seen by nobody, neither now nor later; a clean end
+  // commits it.
+  for (uint64_t n = Draw(6); n > 0; --n) {
+    Event event;
+    event.type = kTypes[Draw(std::size(kTypes))];
+    event.source = "host";
+    if (ending == Ending::kClean) types_.push_back(event.type);
+    broker_.publish(std::move(event));
+  }
+  // The new one first: the old one is part of what makes it.
+  ModelledBroker next = broker_.reincarnate(ending);
+  broker_ = std::move(next);
+  const std::string id = broker_.log->Info().latest_id;
+  absl::string_view text = id;
+  uint64_t latest = 0;
+  absl::ConsumePrefix(&text, absl::StrCat(epoch_, "-"));
+  if (!id.empty() && !absl::SimpleAtoi(text, &latest)) {
+    wrong_ = absl::StrCat("the log goes on with ", id);
+  }
+  if (latest < types_.size()) {
+    wrong_ = absl::StrCat(types_.size() - latest, " events are forgotten");
+  } else if (latest > types_.size() && ending != Ending::kMachineDown) {
+    wrong_ = absl::StrCat(latest - types_.size(), " numbers are skipped");
+  }
+  if (latest > types_.size()) holes_[types_.size() + 1] = latest;
+  types_.resize(latest);
+}
+
 void ModelDriver::Publish(uint64_t n) {
   for (uint64_t i = 0; i < n; ++i) {
     Event event;
@@ -92,7 +127,9 @@ void ModelDriver::Publish(uint64_t n) {
     event.source = "host";
     types_.push_back(event.type);
     broker_.publish(std::move(event));
+    if (broker_.commit && Draw(20) == 0) broker_.commit();
   }
+  if (broker_.commit) broker_.commit();
 }
 
 void ModelDriver::Connect(Client& client) {
@@ -157,7 +194,11 @@ void ModelDriver::Disconnect(Client& client) { client.stream = nullptr; }
 void ModelDriver::Read(Client& client, uint64_t at_most) {
   StreamItem item;
   for (uint64_t i = 0; i < at_most && client.stream != nullptr; ++i) {
-    if (!wrong_.empty() || !client.stream->Next(&item)) return;
+    if (!wrong_.empty()) return;
+    if (!client.stream->Next(&item)) {
+      if (broker_.read && broker_.read()) continue;
+      return;
+    }
     Check(client, item);
     // A client that dies here has the item and the broker does not know it.
     if (client.stream != nullptr && Draw(4) != 0) client.stream->OnWritten(1);
@@ -212,6 +253,7 @@ void ModelDriver::CheckEvents(Client& client, const StreamItem& item) {
                                    " after ", client.at));
         return;
       }
+      CheckNoHole(client, client.at, line.seq);
       client.at = line.seq;
       client.seen.push_back(line.id);
       ++n;
@@ -248,6 +290,7 @@ void ModelDriver::CheckGap(Client& client, const StreamItem& item) {
                                " instead of ", client.at));
     return;
   }
+  CheckNoHole(client, client.at, after);
   client.at = after;
   const uint64_t to = client.at + item.gap.missing;
   if (item.gap.reason == Reason::kRetention) {
@@ -261,6 +304,13 @@ void ModelDriver::CheckGap(Client& client, const StreamItem& item) {
         item.gap.missing <= kMaxLag) {
       Wrong(client, absl::StrCat("skipped ", item.gap.missing));
     }
+  } else if (item.gap.reason == Reason::kUncleanShutdown) {
+    // Exactly the hole, or from it to the head.
+    const auto hole = holes_.find(after + 1);
+    const uint64_t end = hole == holes_.end() ? after : hole->second;
+    if (end == after || to != (skips ? head : end)) {
+      Wrong(client, absl::StrCat("a hole up to ", to, " instead of ", end));
+    }
   } else {
     Wrong(client, "a gap for no reason");
   }
@@ -271,7 +321,9 @@ void ModelDriver::CheckEnd(Client& client, const StreamItem& item) {
   if (item.end.ok()) {
     if (!client.options.stop_at_latest ||
         FirstWanted(client, client.at, client.head_at_open) != 0) {
-      Wrong(client, "ended before the newest event");
+      Wrong(client, absl::StrCat("ended at ", client.at,
+                                 " before the newest event, ",
+                                 client.head_at_open));
     }
     return;
   }
@@ -299,11 +351,20 @@ void ModelDriver::CheckCursor(Client& client, const StreamItem& item) {
     Wrong(client, absl::StrCat("cursor ", item.cursor, " after ", client.at));
     return;
   }
+  CheckNoHole(client, client.at, seq);
   const uint64_t left_out = FirstWanted(client, client.at, seq);
   if (left_out != 0) {
     Wrong(client, absl::StrCat("cursor ", seq, " is ahead of ", left_out));
   }
   client.at = seq;
+}
+
+void ModelDriver::CheckNoHole(Client& client, uint64_t after, uint64_t until) {
+  for (uint64_t seq = after + 1; seq <= until; ++seq) {
+    if (!types_[seq - 1].empty()) continue;
+    Wrong(client, absl::StrCat("was not told of the hole at ", seq));
+    return;
+  }
 }
 
 void ModelDriver::CheckBooks() {
@@ -329,7 +390,8 @@ void ModelDriver::CheckBooks() {
 }
 
 bool ModelDriver::Wants(const Client& client, uint64_t seq) const {
-  return client.wanted.empty() || types_[seq - 1] == client.wanted;
+  const std::string& type = types_[seq - 1];
+  return !type.empty() && (client.wanted.empty() || type == client.wanted);
 }
 
 // The first event in (after, until] that `client` wants; 0 if there is none.

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <random>
 #include <string>
@@ -17,11 +18,22 @@
 
 namespace weir {
 
+// How a host ends.
+enum class Ending { kClean, kKilled, kMachineDown };
+
 // A broker as the driver sees it, whatever is inside.
 struct ModelledBroker {
   std::unique_ptr<EventLog> log;
   std::function<void(Event)> publish;
   std::function<void()> tick;
+
+  // Of a log that goes on after a restart; null of one that begins anew.
+  // Has what was published committed, so that it is visible and stays so.
+  std::function<void()> commit;
+  // Reads from the disk for one stream; false if none waits.
+  std::function<bool()> read;
+  // Ends this broker so, and returns the next one with its log.
+  std::function<ModelledBroker(Ending)> reincarnate;
 };
 
 // Plays one random history against a broker and compares what each client saw
@@ -31,7 +43,8 @@ struct ModelledBroker {
 // Operations: bursts of events, reads of one item or of all, disconnects in the
 // middle of a batch, coming back with any cursor or event ID seen before and
 // perhaps another filter, time that passes (linger, heartbeats, eviction), and
-// restarts, which begin a new log.
+// restarts, which begin a new log, or go on with the old one: after a clean end,
+// a kill, or with the machine.
 class ModelDriver {
  public:
   using Make = std::function<ModelledBroker(const std::string& epoch,
@@ -64,6 +77,7 @@ class ModelDriver {
 
   uint64_t Draw(uint64_t below) { return random_() % below; }
   void Restart();
+  void Reincarnate();
   void Publish(uint64_t n);
   void Connect(Client& client);
   void Disconnect(Client& client);
@@ -75,6 +89,8 @@ class ModelDriver {
   void CheckGap(Client& client, const StreamItem& item);
   void CheckEnd(Client& client, const StreamItem& item);
   void CheckCursor(Client& client, const StreamItem& item);
+  // Nobody gets from `after` to `until` past a hole without being told.
+  void CheckNoHole(Client& client, uint64_t after, uint64_t until);
   void CheckBooks();
   bool Wants(const Client& client, uint64_t seq) const;
   uint64_t FirstWanted(const Client& client, uint64_t after,
@@ -89,7 +105,9 @@ class ModelDriver {
   int connects_ = 0;
   std::string epoch_;
   ModelledBroker broker_;
-  std::vector<std::string> types_;  // The oracle: type of event seq - 1.
+  std::vector<std::string> types_;  // The oracle: type of event seq - 1;
+                                    // empty = in a hole.
+  std::map<uint64_t, uint64_t> holes_;  // First to last.
   std::vector<Client> clients_;
   std::string wrong_;
   uint64_t events_seen_ = 0;

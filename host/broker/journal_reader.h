@@ -1,0 +1,58 @@
+#ifndef WEIR_HOST_BROKER_JOURNAL_READER_H_
+#define WEIR_HOST_BROKER_JOURNAL_READER_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "host/broker/sqlite_connection.h"
+
+namespace weir {
+
+// The checksum of a row of the journal: CRC-32C over all its columns.
+uint32_t JournalRowCrc(uint64_t first, uint32_t n, int64_t t0_ns, int64_t t1_ns,
+                       absl::string_view body);
+
+// Reads rows of the journal, each time in a short transaction: one that stays
+// open would keep checkpoints from resetting the write-ahead log. Used by one
+// thread.
+class JournalReader {
+ public:
+  static constexpr int kRowsPerRead = 64;
+
+  struct Row {
+    uint64_t first = 0;
+    uint32_t n = 0;
+    bool sound = false;  // Its checksum is right. If not, `body` is empty.
+    absl::Time t0, t1;
+    std::string body;
+  };
+
+  explicit JournalReader(std::unique_ptr<SqliteConnection> connection);
+
+  // Reads the row that `seq` is in, and those after it: at most kRowsPerRead,
+  // and no more once they hold `max_bytes`. If `seq` is in none, the first one
+  // is the next there is. The errors are those of SqliteConnection::Fault;
+  // DataLoss is damage to the file's own structure.
+  absl::StatusOr<std::vector<Row>> Read(uint64_t seq, size_t max_bytes);
+
+  // Reads the first row that ends at `time` or later, if there is one.
+  absl::StatusOr<std::vector<Row>> ReadAt(absl::Time time);
+
+ private:
+  absl::StatusOr<std::vector<Row>> Collect(SqliteStatement& rows,
+                                           size_t max_bytes);
+
+  const std::unique_ptr<SqliteConnection> connection_;
+  SqliteStatement by_number_;
+  SqliteStatement by_time_;
+};
+
+}  // namespace weir
+
+#endif  // WEIR_HOST_BROKER_JOURNAL_READER_H_

@@ -1,0 +1,433 @@
+#include "host/broker/journaled_log.h"
+
+#include <sqlite3.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "host/broker/broker.h"
+#include "host/control/event_stream.h"
+#include "host/control/stream_options.h"
+#include "host/pipeline/event.h"
+#include "host/status/error_info.h"
+#include "tests/fakes/fake_clock.h"
+#include "tests/fakes/fake_event_codec.h"
+#include "tests/support/failing_vfs.h"
+#include "tests/support/short_temp_dir.h"
+#include "tests/support/status_matchers.h"
+
+namespace weir {
+namespace {
+
+using testing::Contains;
+using testing::ElementsAre;
+using testing::HasSubstr;
+using testing::IsEmpty;
+using testing::Not;
+using testing::SizeIs;
+using Kind = StreamItem::Kind;
+using Reason = StreamItem::GapReason;
+
+// What a stream said: the numbers of events, and the rest by kind.
+struct Said {
+  std::vector<uint64_t> seqs;
+  std::vector<StreamItem> gaps, notices, ends;
+  std::string cursor;
+  bool caught_up = false;
+};
+
+// A broker over a journal, without threads: what is to be done is done when a
+// test says so. The ring holds some twenty events.
+class JournaledLogTest : public testing::Test {
+ protected:
+  JournaledLogTest() {
+    clock_.Advance(absl::Hours(1));
+    FailingVfs::Get().Set(FailingVfs::Fault::kNone);
+    options_.journal.path = absl::StrCat(dir_.path(), "/journal.db");
+    options_.journal.boot_id = "boot";
+    options_.journal.new_epoch = "7k2mq9xv";
+    options_.journal.vfs = FailingVfs::kName;
+    options_.ring.chunk_events = 4;
+    options_.ring.ring_events = 16;
+    options_.retention = {};
+    options_.replay.threads = 0;
+    options_.replay.quantum_bytes = 2000;
+    Start();
+  }
+  ~JournaledLogTest() override {
+    FailingVfs::Get().Set(FailingVfs::Fault::kNone);
+  }
+
+  void Start() {
+    auto log = JournaledLog::Open(options_, codec_, clock_);
+    ASSERT_THAT(log, IsOk());
+    log_ = log->get();
+    broker_ = std::make_unique<Broker>(BrokerOptions(), *std::move(log), codec_,
+                                       clock_);
+  }
+  void Restart() {
+    broker_ = nullptr;
+    Start();
+  }
+  // Goes on with what is on the disk now.
+  void Kill() {
+    const std::string image = absl::StrCat(dir_.path(), "/", ++images_);
+    std::filesystem::create_directory(image);
+    for (const char* const suffix : {"", "-wal", "-intact"}) {
+      const std::string name = absl::StrCat(options_.journal.path, suffix);
+      if (!std::filesystem::exists(name)) continue;
+      std::filesystem::copy_file(name,
+                                 absl::StrCat(image, "/journal.db", suffix));
+    }
+    broker_ = nullptr;
+    options_.journal.path = absl::StrCat(image, "/journal.db");
+    Start();
+  }
+
+  void Append(int n, const char* type = "a.b") {
+    for (int i = 0; i < n; ++i) {
+      Event event;
+      event.type = type;
+      event.source = "plugins/test";
+      ASSERT_THAT(broker_->Publish(std::move(event)), IsOk());
+    }
+  }
+  // Appends and commits.
+  void Publish(int n, const char* type = "a.b") {
+    for (int i = 0; i < n; ++i) {
+      Append(1, type);
+      log_->Step();
+    }
+  }
+
+  static StreamOptions After(uint64_t seq) {
+    StreamOptions options;
+    options.start.kind = StartPosition::Kind::kAfterId;
+    options.start.after_id = absl::StrCat("7k2mq9xv-", seq);
+    return options;
+  }
+  std::unique_ptr<EventStream> Open(StreamOptions options) {
+    auto stream = broker_->Open(std::move(options), [] {});
+    EXPECT_THAT(stream, IsOk());
+    return *std::move(stream);
+  }
+  // Reads until there is nothing to say and nothing to read.
+  Said Read(EventStream& stream) {
+    Said said;
+    StreamItem item;
+    while (true) {
+      if (!stream.Next(&item)) {
+        if (log_->ReadOne()) continue;
+        return said;
+      }
+      stream.OnWritten(1);
+      if (item.kind == Kind::kEvents) {
+        for (const SharedBytes& piece : item.pieces) {
+          for (const auto& line : FakeEventCodec::Parse(piece.bytes)) {
+            said.seqs.push_back(line.seq);
+          }
+        }
+      }
+      if (item.kind == Kind::kGap) said.gaps.push_back(item);
+      if (item.kind == Kind::kNotice) said.notices.push_back(item);
+      if (item.kind == Kind::kCaughtUp) said.caught_up = true;
+      if (item.kind == Kind::kEnd) {
+        said.ends.push_back(item);
+        return said;
+      }
+      said.cursor = item.cursor;
+    }
+  }
+  Said ReadAll(StreamOptions options) {
+    const auto stream = Open(std::move(options));
+    return Read(*stream);
+  }
+
+  static std::vector<uint64_t> Range(uint64_t first, uint64_t last) {
+    std::vector<uint64_t> all;
+    for (uint64_t seq = first; seq <= last; ++seq) all.push_back(seq);
+    return all;
+  }
+
+  void Run(const std::string& sql) {
+    sqlite3* database = nullptr;
+    ASSERT_EQ(sqlite3_open(options_.journal.path.c_str(), &database),
+              SQLITE_OK);
+    char* error = nullptr;
+    EXPECT_EQ(sqlite3_exec(database, sql.c_str(), nullptr, nullptr, &error),
+              SQLITE_OK)
+        << error;
+    sqlite3_close(database);
+  }
+
+  const ShortTempDir dir_;
+  FakeClock clock_;
+  FakeEventCodec codec_;
+  JournaledLogOptions options_;
+  int images_ = 0;
+  JournaledLog* log_ = nullptr;  // The broker's.
+  std::unique_ptr<Broker> broker_;
+};
+
+TEST_F(JournaledLogTest, ShowsAnEventWhenItIsCommitted) {
+  const auto stream = Open({});
+  EXPECT_THAT(Read(*stream).seqs, IsEmpty());
+  Append(3);
+  EXPECT_THAT(Read(*stream).seqs, IsEmpty());
+  EXPECT_EQ(broker_->Info().latest_id, "");
+  log_->Step();
+  EXPECT_THAT(Read(*stream).seqs, ElementsAre(1, 2, 3));
+  EXPECT_EQ(broker_->Info().latest_id, "7k2mq9xv-3");
+  EXPECT_EQ(broker_->Info().durable_id, "7k2mq9xv-3");
+}
+
+TEST_F(JournaledLogTest, ForgetsNothingThatWasSeenWhenItIsKilled) {
+  Publish(30);
+  Append(5);  // Nobody has seen these.
+  Kill();
+  EXPECT_EQ(broker_->Info().latest_id, "7k2mq9xv-30");
+  Publish(1);
+  const Said said = ReadAll(After(25));
+  EXPECT_EQ(said.seqs, Range(26, 31));
+  EXPECT_THAT(said.gaps, IsEmpty());
+  EXPECT_TRUE(said.caught_up);
+}
+
+TEST_F(JournaledLogTest, ReadsOnBelowTheRingAndIntoIt) {
+  Publish(200);
+  EXPECT_THAT(broker_->Info().ring_earliest_id, Not("7k2mq9xv-1"));
+  EXPECT_EQ(broker_->Info().earliest_id, "7k2mq9xv-1");
+  EXPECT_EQ(broker_->Info().event_count, 200u);
+  const Said said = ReadAll(After(0));
+  EXPECT_EQ(said.seqs, Range(1, 200));
+  EXPECT_THAT(said.gaps, IsEmpty());
+  EXPECT_EQ(ReadAll(After(97)).seqs, Range(98, 200));
+}
+
+TEST_F(JournaledLogTest, FiltersWhatItReadsFromTheJournal) {
+  for (int i = 0; i < 60; ++i) Publish(1, i % 3 == 0 ? "x.y" : "a.b");
+  StreamOptions options = After(0);
+  options.filters.emplace_back().types = {"x.*"};
+  const Said said = ReadAll(options);
+  EXPECT_THAT(said.seqs, SizeIs(20));
+  EXPECT_EQ(said.seqs.front(), 1u);
+  EXPECT_EQ(said.seqs.back(), 58u);
+  EXPECT_EQ(said.cursor, "7k2mq9xv-60");
+}
+
+TEST_F(JournaledLogTest, MergesSmallRowsIntoWholeBatches) {
+  Publish(200);
+  const auto stream = Open(After(0));
+  StreamItem item;
+  uint64_t largest = 0;
+  while (stream->Next(&item) || log_->ReadOne()) {
+    if (item.kind == Kind::kEvents) largest = std::max(largest, item.n_events);
+  }
+  EXPECT_GE(largest, 30u) << "though each was committed by itself";
+}
+
+TEST_F(JournaledLogTest, FindsATimeInTheJournal) {
+  for (int i = 0; i < 100; ++i) {
+    clock_.Advance(absl::Seconds(1));
+    Append(2);
+    log_->Step();
+  }
+  StreamOptions options;
+  options.start.kind = StartPosition::Kind::kAtTime;
+  options.start.at_time = clock_.Now() - absl::Milliseconds(60'500);
+  const Said said = ReadAll(options);
+  EXPECT_EQ(said.seqs, Range(79, 200));
+  EXPECT_EQ(log_->AwaitFirstAtOrAfter(options.start.at_time), 79u);
+  EXPECT_EQ(log_->AwaitFirstAtOrAfter(clock_.Now()), 199u);
+  EXPECT_EQ(log_->AwaitFirstAtOrAfter(clock_.Now() + absl::Seconds(1)), 201u);
+}
+
+TEST_F(JournaledLogTest, TellsOfWhatCannotBeReadAndGoesOn) {
+  Publish(100);
+  Run("UPDATE chunk SET body = substr(body, 2) WHERE first BETWEEN 20 AND 24");
+  const Said said = ReadAll(After(0));
+  ASSERT_THAT(said.gaps, Not(IsEmpty()));
+  uint64_t missing = 0;
+  for (const StreamItem& gap : said.gaps) {
+    EXPECT_EQ(gap.gap.reason, Reason::kCorruption);
+    missing += gap.gap.missing;
+  }
+  EXPECT_EQ(missing, 5u);
+  std::vector<uint64_t> want = Range(1, 19);
+  for (const uint64_t seq : Range(25, 100)) want.push_back(seq);
+  EXPECT_EQ(said.seqs, want);
+
+  StreamOptions strict = After(0);
+  strict.gap_policy = GapPolicy::kFail;
+  const Said failed = ReadAll(strict);
+  ASSERT_THAT(failed.ends, SizeIs(1));
+  EXPECT_EQ(failed.ends[0].end.code(), absl::StatusCode::kDataLoss);
+  const ErrorInfo info = *GetErrorInfo(failed.ends[0].end);
+  EXPECT_EQ(info.reason, "JOURNAL_CORRUPT");
+  EXPECT_EQ(info.metadata.at("first_bad_id"), "7k2mq9xv-20");
+  EXPECT_EQ(failed.seqs, Range(1, 19));
+}
+
+TEST_F(JournaledLogTest, TellsOfRowsThatAreMissing) {
+  Publish(100);
+  Run("DELETE FROM chunk WHERE first BETWEEN 30 AND 39");
+  const Said said = ReadAll(After(0));
+  ASSERT_THAT(said.gaps, SizeIs(1));
+  EXPECT_EQ(said.gaps[0].gap.reason, Reason::kCorruption);
+  EXPECT_EQ(said.gaps[0].gap.after_id, "7k2mq9xv-29");
+  EXPECT_EQ(said.gaps[0].gap.before_id, "7k2mq9xv-40");
+  EXPECT_EQ(said.gaps[0].gap.missing, 10u);
+  EXPECT_THAT(said.seqs, SizeIs(90));
+}
+
+TEST_F(JournaledLogTest, TellsOfNumbersThatWereLostWithTheMachine) {
+  Publish(40);
+  options_.journal.boot_id = "another boot";
+  Kill();
+  Publish(3);
+  const Said said = ReadAll(After(38));
+  ASSERT_THAT(said.gaps, SizeIs(1));
+  EXPECT_EQ(said.gaps[0].gap.reason, Reason::kUncleanShutdown);
+  EXPECT_EQ(said.gaps[0].gap.after_id, "7k2mq9xv-40");
+  EXPECT_THAT(said.seqs, ElementsAre(39, 40, 10001, 10002, 10003));
+  EXPECT_TRUE(said.caught_up);
+}
+
+TEST_F(JournaledLogTest, RetentionMovesTheBeginningAndSaysSo) {
+  options_.retention.events = 50;
+  Restart();
+  Publish(120);
+  EXPECT_EQ(broker_->Info().earliest_id, "7k2mq9xv-71");
+  const Said said = ReadAll(After(10));
+  ASSERT_THAT(said.gaps, SizeIs(1));
+  EXPECT_EQ(said.gaps[0].gap.reason, Reason::kRetention);
+  EXPECT_EQ(said.gaps[0].gap.missing, 60u);
+  EXPECT_EQ(said.seqs, Range(71, 120));
+  EXPECT_EQ(broker_->Journal()->pruned_events, 70u);
+  Restart();
+  EXPECT_EQ(broker_->Info().earliest_id, "7k2mq9xv-71");
+}
+
+TEST_F(JournaledLogTest, AppendTimesDoNotGoBackAcrossARestart) {
+  clock_.Advance(absl::Hours(5));
+  Publish(1);
+  Restart();
+  clock_.Advance(-absl::Hours(2));
+  Publish(1);
+  EXPECT_GE(broker_->Info().latest_time, broker_->Info().earliest_time);
+}
+
+class DegradedTest : public JournaledLogTest,
+                     public testing::WithParamInterface<FailingVfs::Fault> {};
+
+INSTANTIATE_TEST_SUITE_P(Faults, DegradedTest,
+                         testing::Values(FailingVfs::Fault::kDiskFull,
+                                         FailingVfs::Fault::kWriteError));
+
+TEST_P(DegradedTest, GoesOnInMemoryAndSaysSo) {
+  Publish(5);
+  const auto stream = Open(After(5));
+  Read(*stream);
+  FailingVfs::Get().Set(GetParam());
+  Publish(2);
+  EXPECT_TRUE(broker_->Journal()->degraded);
+  EXPECT_EQ(broker_->Journal()->commit_errors > 0, true);
+  Append(1);  // Seen at once now.
+  broker_->Tick();
+  const Said said = Read(*stream);
+  EXPECT_THAT(said.seqs, Contains(8)) << "events go on";
+  ASSERT_THAT(said.notices, SizeIs(1));
+  EXPECT_EQ(said.notices[0].notice.code, "JOURNAL_DEGRADED");
+  EXPECT_EQ(broker_->Info().durable_id, "7k2mq9xv-5");
+}
+
+TEST_P(DegradedTest, WritesWhatTheRingStillHasWhenItRecovers) {
+  Publish(5);
+  FailingVfs::Get().Set(GetParam());
+  Publish(8);
+  FailingVfs::Get().Set(FailingVfs::Fault::kNone);
+  log_->Step();
+  EXPECT_FALSE(broker_->Journal()->degraded);
+  EXPECT_EQ(broker_->Info().durable_id, broker_->Info().latest_id);
+  Kill();
+  const Said said = ReadAll(After(0));
+  EXPECT_EQ(said.seqs, Range(1, 13));
+  EXPECT_THAT(said.gaps, IsEmpty());
+}
+
+TEST_P(DegradedTest, RecordsAsAHoleWhatTheRingHasForgotten) {
+  Publish(5);
+  FailingVfs::Get().Set(GetParam());
+  Publish(100);
+  FailingVfs::Get().Set(FailingVfs::Fault::kNone);
+  log_->Step();
+  Publish(1);
+  for (int life = 0; life < 2; ++life) {
+    const Said said = ReadAll(After(0));
+    ASSERT_THAT(said.gaps, SizeIs(1));
+    EXPECT_EQ(said.gaps[0].gap.reason, Reason::kRetention);
+    EXPECT_EQ(said.gaps[0].gap.after_id, "7k2mq9xv-5");
+    EXPECT_EQ(said.seqs.size() + said.gaps[0].gap.missing, 106u);
+    EXPECT_EQ(said.seqs.back(), 106u);
+    Kill();
+  }
+}
+
+TEST_P(DegradedTest, GivesNoNumberTwiceWhenItIsKilled) {
+  Publish(5);
+  FailingVfs::Get().Set(GetParam());
+  Publish(8);
+  EXPECT_EQ(broker_->Info().latest_id, "7k2mq9xv-13") << "these were seen";
+  FailingVfs::Get().Set(FailingVfs::Fault::kNone);
+  Kill();
+  Publish(1);
+  const Said said = ReadAll(After(13));
+  ASSERT_THAT(said.gaps, SizeIs(1));
+  EXPECT_EQ(said.gaps[0].gap.reason, Reason::kUncleanShutdown);
+  EXPECT_THAT(said.seqs, ElementsAre(5 + SqliteJournal::kDegradedNumbers + 1));
+}
+
+TEST_F(JournaledLogTest, EndsAReplayThatTheDiskRefuses) {
+  Publish(100);
+  Restart();  // So that nothing is in a cache.
+  const auto stream = Open(After(0));
+  FailingVfs::Get().Set(FailingVfs::Fault::kReadError);
+  const Said said = Read(*stream);
+  ASSERT_THAT(said.ends, SizeIs(1));
+  EXPECT_EQ(said.ends[0].end.code(), absl::StatusCode::kUnavailable);
+  const ErrorInfo info = *GetErrorInfo(said.ends[0].end);
+  EXPECT_EQ(info.reason, "JOURNAL_UNAVAILABLE");
+  EXPECT_TRUE(info.retry_delay.has_value());
+}
+
+TEST_F(JournaledLogTest, SharesTheDiskAmongThoseWhoReplay) {
+  Publish(400);
+  std::vector<std::unique_ptr<EventStream>> streams;
+  for (int i = 0; i < 20; ++i) streams.push_back(Open(After(0)));
+  std::vector<uint64_t> seen(streams.size());
+  StreamItem item;
+  // While nobody is through, nobody is far ahead.
+  for (int round = 0; round < 1000; ++round) {
+    for (size_t i = 0; i < streams.size(); ++i) {
+      while (streams[i]->Next(&item)) seen[i] += item.n_events;
+    }
+    const auto [least, most] = std::minmax_element(seen.begin(), seen.end());
+    if (*most < 380) {
+      EXPECT_LE(*most - *least, 130u) << "round " << round;
+    }
+    if (!log_->ReadOne() && *least == 400) break;
+  }
+  EXPECT_THAT(seen, testing::Each(400u));
+}
+
+}  // namespace
+}  // namespace weir
