@@ -21,6 +21,7 @@
 #include "host/status/error_info.h"
 #include "tests/fakes/fake_clock.h"
 #include "tests/fakes/fake_event_log.h"
+#include "tests/fakes/fake_plugin_checks.h"
 #include "tests/fakes/fake_plugin_control.h"
 #include "tests/fakes/fake_source_control.h"
 #include "tests/support/short_temp_dir.h"
@@ -70,7 +71,8 @@ class RpcTest : public testing::Test {
   RpcCounter counter_;
   Access access_{{.loopback_role = Role::kOperator}};
   EventService events_{log_, access_, "1.2.3"};
-  PluginService plugins_service_{plugins_, access_, clock_};
+  FakePluginChecks checks_;
+  PluginService plugins_service_{plugins_, checks_, access_, clock_};
   SourceService sources_service_{sources_, access_, clock_};
   StatsService stats_{{log_, sources_, plugins_, counter_, clock_,
                        [] { return ProcessStats{.threads = 5}; }},
