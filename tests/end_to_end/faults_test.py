@@ -7,6 +7,7 @@ stand still when they are looked at."""
 
 import collections
 import json
+import shutil
 
 import harness
 
@@ -109,6 +110,8 @@ class FaultsTest(harness.EndToEnd):
 
     def run_row(self, row):
         """Runs `row` to its end; returns the host."""
+        # The event log of the row before is not part of this one.
+        shutil.rmtree(self.dir / "state", ignore_errors=True)
         self.truth = self.dir / "truth.jsonl"
         faults = []
         for fault in row.faults:
