@@ -65,10 +65,9 @@ TEST_F(OverruleSettingsTest, ChecksThemAsIfTheyHadStoodInAFile) {
   EXPECT_THAT(FaultsOf("hard_deadline { nanos: 1 }"),
               ElementsAre(HasSubstr("settings.soft_deadline")))
       << "longer than the hard one, now";
-  EXPECT_THAT(FaultsOf("drain_timeout { seconds: 61 } redeliver_once: true"),
-              testing::UnorderedElementsAre(
-                  HasSubstr("settings.drain_timeout"),
-                  HasSubstr("settings.redeliver_once: not in this version")));
+  EXPECT_THAT(FaultsOf("drain_timeout { seconds: 61 } capacity: 0"),
+              testing::UnorderedElementsAre(HasSubstr("settings.drain_timeout"),
+                                            HasSubstr("settings.capacity: 0")));
 }
 
 }  // namespace
