@@ -154,7 +154,7 @@ void Measure(const char* name, bool in_child) {
     if (const auto done = machine.Do(reload); !done.ok()) {
       std::fprintf(stderr, "%s\n", done.status().ToString().c_str());
     }
-    while (pauses.ns().size() < static_cast<size_t>(i + 1)) {
+    while (pauses.ns().size() < static_cast<size_t>(i) + 1) {
       std::this_thread::yield();
     }
   }

@@ -72,6 +72,8 @@ class LogSource {
   // What Find does not find because it is only in a file, for one stream; null
   // if there is no file. `ready` is called when there is an answer, perhaps
   // even after the feed is gone. With `keys`, chunks can be filtered.
+  // By value: who overrides it keeps `ready`.
+  // NOLINTNEXTLINE(performance-unnecessary-value-param)
   virtual std::unique_ptr<ReplayFeed> OpenFeed(std::function<void()> /*ready*/,
                                                bool /*keys*/) {
     return nullptr;
