@@ -155,11 +155,11 @@ KeyValueStore::Space& KeyValueStore::SpaceOf(absl::string_view plugin) {
 
 absl::Status KeyValueStore::Measure(const std::string& plugin, Space& space) {
   if (space.measured) return absl::OkStatus();
-  absl::Status read =
-      reader_->Step(reader_->sum, plugin, nullptr, nullptr, [&] {
-        space.counts.bytes =
-            static_cast<uint64_t>(sqlite3_column_int64(reader_->sum, 0));
-      });
+  Database& reader = *reader_;
+  absl::Status read = reader.Step(reader.sum, plugin, nullptr, nullptr, [&] {
+    space.counts.bytes =
+        static_cast<uint64_t>(sqlite3_column_int64(reader.sum, 0));
+  });
   space.measured = read.ok();
   return read;
 }
@@ -177,11 +177,11 @@ absl::StatusOr<std::optional<std::string>> KeyValueStore::Get(
     if (found != values->end()) return found->second;
   }
   std::optional<std::string> value;
-  absl::Status read = reader_->Step(reader_->get, name, &wanted, nullptr, [&] {
+  Database& reader = *reader_;
+  absl::Status read = reader.Step(reader.get, name, &wanted, nullptr, [&] {
     const auto* const bytes =
-        static_cast<const char*>(sqlite3_column_blob(reader_->get, 0));
-    const auto size =
-        static_cast<size_t>(sqlite3_column_bytes(reader_->get, 0));
+        static_cast<const char*>(sqlite3_column_blob(reader.get, 0));
+    const auto size = static_cast<size_t>(sqlite3_column_bytes(reader.get, 0));
     value = size == 0 ? std::string() : std::string(bytes, size);
   });
   if (read.ok()) return value;
@@ -277,8 +277,9 @@ absl::StatusOr<std::optional<uint64_t>> KeyValueStore::SizeOf(
     if (found->second.has_value()) size = found->second->size();
     return size;
   }
-  absl::Status read = reader_->Step(reader_->size, plugin, &key, nullptr, [&] {
-    size = static_cast<uint64_t>(sqlite3_column_int64(reader_->size, 0));
+  Database& reader = *reader_;
+  absl::Status read = reader.Step(reader.size, plugin, &key, nullptr, [&] {
+    size = static_cast<uint64_t>(sqlite3_column_int64(reader.size, 0));
   });
   if (!read.ok()) return read;
   return size;
@@ -415,9 +416,11 @@ void KeyValueStore::Finish(const absl::Status& written) {
       }
       space.written.clear();
     }
-    const auto open = std::partition(
-        flushing_.begin(), flushing_.end(),
-        [this](const Flushing& one) { return one.after > rounds_over_; });
+    const auto open =
+        std::partition(flushing_.begin(), flushing_.end(),
+                       [rounds_over = rounds_over_](const Flushing& one) {
+                         return one.after > rounds_over;
+                       });
     over.assign(std::make_move_iterator(open),
                 std::make_move_iterator(flushing_.end()));
     flushing_.erase(open, flushing_.end());

@@ -37,7 +37,7 @@ class TrialTest : public testing::Test {
     return trial.Run(message_, deadline);
   }
 
-  const SystemClock clock_;
+  SystemClock clock_;
   const std::unique_ptr<ChildSupervisor> supervisor_ =
       ChildSupervisor::Start().value();
   TrialMessage message_ = {
