@@ -164,9 +164,9 @@ absl::StatusOr<LogParts> MakeLogParts(const v1::HostConfig& config,
   auto journal = OpenJournal(config, new_epoch, *parts.codec, clock);
   if (!journal.ok()) return journal.status();
   if (*journal == nullptr) {
-    parts.log = std::make_unique<MemoryLog>(
-        MakeBrokerOptions(config).log, MemoryLogStart{.epoch = new_epoch},
-        *parts.codec, clock);
+    parts.log = std::make_unique<MemoryLog>(MakeBrokerOptions(config).log,
+                                            MemoryLogStart{.epoch = new_epoch},
+                                            *parts.codec, clock);
     return parts;
   }
   parts.archive = journal->get();

@@ -180,11 +180,12 @@ void Broker::TellOfJournal(
     }
   }
   Event event;
-  event.type =
-      degraded ? "weir.journal.degraded" : "weir.journal.recovered";
+  event.type = degraded ? "weir.journal.degraded" : "weir.journal.recovered";
   event.source = "host";
   event.severity = degraded ? Severity::kError : Severity::kNotice;
-  if (degraded) event.json = absl::StrCat(R"({"error":)", ToJsonString(why), "}");
+  if (degraded) {
+    event.json = absl::StrCat(R"({"error":)", ToJsonString(why), "}");
+  }
   Publish(std::move(event)).IgnoreError();  // The log says it, too.
 }
 

@@ -231,8 +231,8 @@ void ReplayReaders::Serve(const std::shared_ptr<Place>& place,
   got.next = seq;
   if (reader == nullptr) {
     auto opened = open_reader_();
-    if (opened.ok()) reader = *std::move(opened);
     got.error = opened.status();
+    if (opened.ok()) reader = *std::move(opened);
   }
   if (reader != nullptr) {
     got = time.has_value() ? FindTimeInJournal(*reader, log_, codec_, *time)

@@ -10,8 +10,8 @@
 #include "host/broker/filter.h"
 #include "host/broker/replay_id.h"
 #include "host/broker/start_position.h"
-#include "host/log/log.h"
 #include "host/broker/subscription_settings.h"
+#include "host/log/log.h"
 #include "host/status/error_info.h"
 
 namespace weir {

@@ -141,7 +141,8 @@ class SubscriptionStore final : public Subscriptions {
       ABSL_GUARDED_BY(mu_);
   // Leases are numbered over all subscriptions, so that one of a deleted
   // subscription is stale for its successor of the same name. With an archive
-  // they begin at the time of day, so that one of an earlier life is stale, too.
+  // they begin at the time of day, so that one of an earlier life is stale,
+  // too.
   uint64_t last_lease_ ABSL_GUARDED_BY(mu_) = 0;
 };
 

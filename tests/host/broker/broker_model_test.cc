@@ -115,7 +115,6 @@ class JournaledBroker {
   int lives_ = 0;
 };
 
-
 ModelledBroker MakeDropOldest(const std::string& epoch,
                               const FakeClock& clock) {
   auto log = std::make_unique<DropOldestLog>(epoch, clock);

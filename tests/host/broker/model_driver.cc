@@ -321,9 +321,9 @@ void ModelDriver::CheckEnd(Client& client, const StreamItem& item) {
   if (item.end.ok()) {
     if (!client.options.stop_at_latest ||
         FirstWanted(client, client.at, client.head_at_open) != 0) {
-      Wrong(client, absl::StrCat("ended at ", client.at,
-                                 " before the newest event, ",
-                                 client.head_at_open));
+      Wrong(client,
+            absl::StrCat("ended at ", client.at, " before the newest event, ",
+                         client.head_at_open));
     }
     return;
   }

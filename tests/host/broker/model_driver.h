@@ -43,8 +43,8 @@ struct ModelledBroker {
 // Operations: bursts of events, reads of one item or of all, disconnects in the
 // middle of a batch, coming back with any cursor or event ID seen before and
 // perhaps another filter, time that passes (linger, heartbeats, eviction), and
-// restarts, which begin a new log, or go on with the old one: after a clean end,
-// a kill, or with the machine.
+// restarts, which begin a new log, or go on with the old one: after a clean
+// end, a kill, or with the machine.
 class ModelDriver {
  public:
   using Make = std::function<ModelledBroker(const std::string& epoch,
@@ -105,8 +105,8 @@ class ModelDriver {
   int connects_ = 0;
   std::string epoch_;
   ModelledBroker broker_;
-  std::vector<std::string> types_;  // The oracle: type of event seq - 1;
-                                    // empty = in a hole.
+  std::vector<std::string> types_;      // The oracle: type of event seq - 1;
+                                        // empty = in a hole.
   std::map<uint64_t, uint64_t> holes_;  // First to last.
   std::vector<Client> clients_;
   std::string wrong_;

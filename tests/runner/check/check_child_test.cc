@@ -73,9 +73,9 @@ TEST_F(CheckChildTest, KillsWhatWasLeftInItsGroup) {
 
 TEST_F(CheckChildTest, KillsWhatGotAwayFromItsGroup) {
   // The shell goes on when its own shell has ended, and those live on.
-  const CheckedEnd end = Run(
-      "x=$(setsid sh -c 'trap \"\" HUP TERM; sleep 1000 >/dev/null & "
-      "sleep 1001 >/dev/null &')");
+  const CheckedEnd end =
+      Run("x=$(setsid sh -c 'trap \"\" HUP TERM; sleep 1000 >/dev/null & "
+          "sleep 1001 >/dev/null &')");
   EXPECT_TRUE(end.left_processes);
   EXPECT_TRUE(NobodyIsLeft());
 }
