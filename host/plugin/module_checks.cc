@@ -76,12 +76,14 @@ void ModuleChecks::Check(PluginCheckRequest request, Reply reply) {
       refused = Draining();
     } else if (jobs_.size() >= kMaxWaiting) {
       refused = Busy(request.module, "too many checks wait");
-    } else {
+    }
+    if (refused.ok()) {
       jobs_.push_back({std::move(request), std::move(reply)});
       changed_.NotifyAll();
+      return;
     }
   }
-  if (!refused.ok()) reply(refused);
+  reply(refused);
 }
 
 void ModuleChecks::Stop() {

@@ -61,11 +61,11 @@ class ChildAndFile {
 // The same for a trial.
 class TrialAndFile {
  public:
-  TrialAndFile(ChildHandlerOptions options,
+  TrialAndFile(const ChildHandlerOptions& options,
                const ModuleInstanceMaker::Parts& parts)
       : file_(options.module),
         data_dir_(options.data_dir),
-        trial_(std::move(options), parts.supervisor, parts.clock) {}
+        trial_(options, parts.supervisor, parts.clock) {}
   ~TrialAndFile() {
     unlink(file_.c_str());
     std::error_code ignored;

@@ -32,16 +32,18 @@ void PoisonReplayer::Replay(MakeTrial make, TrialMessage message,
           absl::StatusCode::kUnavailable,
           "too many replays wait already; try again when some are done",
           {.reason = "PLUGIN_BUSY", .retry_delay = absl::Seconds(10)});
-    } else {
+    }
+    if (refused.ok()) {
       jobs_.push_back(
           {std::move(make), std::move(message), deadline, std::move(reply)});
       changed_.NotifyAll();
       if (!std::exchange(started_, true)) {
         thread_ = std::thread([this] { Work(); });
       }
+      return;
     }
   }
-  if (!refused.ok()) reply(refused);
+  reply(refused);
 }
 
 void PoisonReplayer::Work() {

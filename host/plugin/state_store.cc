@@ -400,7 +400,7 @@ absl::Status StateStore::Write(absl::string_view id,
     }
   }
   if (status.ok()) return status;
-  return Annotate(std::move(status), absl::StrCat("keeping the state of ", id));
+  return Annotate(status, absl::StrCat("keeping the state of ", id));
 }
 
 absl::Status StateStore::Forget(absl::string_view id) {
@@ -422,8 +422,7 @@ absl::Status StateStore::Forget(absl::string_view id) {
     }
   }
   if (status.ok()) return status;
-  return Annotate(std::move(status),
-                  absl::StrCat("forgetting the state of ", id));
+  return Annotate(status, absl::StrCat("forgetting the state of ", id));
 }
 
 }  // namespace weir

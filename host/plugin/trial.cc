@@ -34,7 +34,7 @@ class Trial::Collector final : public EventSink {
   std::vector<Event> events_ ABSL_GUARDED_BY(mu_);
 };
 
-Trial::Trial(ChildHandlerOptions options, ChildSupervisor& supervisor,
+Trial::Trial(const ChildHandlerOptions& options, ChildSupervisor& supervisor,
              const Clock& clock)
     : module_(options.module),
       clock_(clock),

@@ -40,7 +40,7 @@ class Trial {
 
   // `options` name the runner, the module and its limits; `supervisor` and
   // `clock` must outlive the trial.
-  Trial(ChildHandlerOptions options, ChildSupervisor& supervisor,
+  Trial(const ChildHandlerOptions& options, ChildSupervisor& supervisor,
         const Clock& clock);
   ~Trial();
 

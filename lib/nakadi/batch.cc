@@ -78,8 +78,9 @@ absl::Status BatchReader::Read(absl::string_view line, BatchLine* batch,
     if (!status.ok()) return status;
   }
   const char* more = nullptr;
-  if (document.current_location().get(more) == SUCCESS)
+  if (document.current_location().get(more) == SUCCESS) {
     return Bad("goes on behind its object");
+  }
   if (!has_cursor) return Bad("has no cursor");
   return absl::OkStatus();
 }
@@ -139,6 +140,8 @@ absl::Status BatchReader::ReadEvents(ondemand::value& value, BatchLine* batch,
   for (auto entry : array) {
     ondemand::value event;
     ondemand::json_type event_type;
+    // The library lets a result be taken from an rvalue alone.
+    // NOLINTNEXTLINE(performance-move-const-arg)
     if (std::move(entry).get(event) != SUCCESS ||
         event.type().get(event_type) != SUCCESS) {
       return Bad("has an event that is no JSON");

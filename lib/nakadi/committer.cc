@@ -208,8 +208,9 @@ void Committer::CommitStream(uint64_t stream) {
 
 void Committer::Settle(uint64_t stream, const Cursor& cursor,
                        const absl::Status& status) {
-  if (SettleOne(stream, cursor, status) && hooks_.lost)
+  if (SettleOne(stream, cursor, status) && hooks_.lost) {
     hooks_.lost(stream, status);
+  }
 }
 
 bool Committer::SettleOne(uint64_t stream, const Cursor& cursor,

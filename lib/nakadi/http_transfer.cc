@@ -89,8 +89,9 @@ absl::Status HttpTransfer::Prepare(const HttpRequest& request,
   }
   // Without it libcurl waits for a "100 Continue" that no Nakadi sends.
   headers.push_back("Expect:");
-  if (!request.body.empty())
+  if (!request.body.empty()) {
     headers.push_back("Content-Type: application/json");
+  }
   curl_easy_reset(easy);
   curl_slist_free_all(std::exchange(curl_->headers, nullptr));
   for (const std::string& header : headers) {

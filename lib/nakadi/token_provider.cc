@@ -18,8 +18,6 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 
-extern char** environ;
-
 namespace weir::nakadi {
 namespace {
 

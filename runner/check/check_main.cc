@@ -240,7 +240,7 @@ int CheckMain(const std::vector<std::string>& words) {
       });
   if (absl::IsCancelled(run)) return kInterrupted;
   if (!run.ok()) return Refuse(run);
-  if (counts == std::array<int, 4>()) {
+  if (std::all_of(counts.begin(), counts.end(), [](int n) { return n == 0; })) {
     return Refuse(
         absl::InvalidArgumentError("no check matches --include and --exclude"));
   }

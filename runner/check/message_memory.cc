@@ -74,9 +74,12 @@ const weir_msg* MessageMemory::Place(const Sample& sample, uint64_t seq) {
 
   uint8_t* const base = page + size - data;
   std::memset(base, kPadding, data);
+  // Bytes, which nothing ends.
+  // NOLINTNEXTLINE(bugprone-not-null-terminated-result)
   std::memcpy(base, sample.body.data(), sample.body.size());
   for (size_t i = 0; i < fields.size(); ++i) {
     if (IsScalar(sample.fields[i])) continue;
+    // NOLINTNEXTLINE(bugprone-not-null-terminated-result)
     std::memcpy(base + fields[i].off, sample.fields[i].bytes.data(),
                 sample.fields[i].bytes.size());
   }
