@@ -11,7 +11,6 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
-#include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "host/plugin/plugin_table.h"
@@ -122,14 +121,9 @@ void Worker::Reconfigure(absl::string_view config_json) {
 }
 
 absl::Status Worker::Load() {
-  library_ = dlopen(module_.c_str(), RTLD_NOW | RTLD_LOCAL);
-  if (library_ == nullptr) {
-    const char* const why = dlerror();
-    return absl::InvalidArgumentError(absl::StrCat(
-        "load.dlopen: ", why == nullptr ? "unknown" : why,
-        "; install what is missing, or link with -Wl,-z,defs to see it when "
-        "building"));
-  }
+  const absl::StatusOr<void*> library = OpenLibrary(module_);
+  if (!library.ok()) return library.status();
+  library_ = *library;
   const absl::StatusOr<weir_plugin> table = EnterPlugin(library_);
   if (table.ok()) {
     instance_.emplace(*table, services_.table(), services_.watch());

@@ -58,6 +58,18 @@ absl::StatusOr<weir_plugin> CopyPluginTable(const weir_plugin* table) {
   return copy;
 }
 
+absl::StatusOr<void*> OpenLibrary(const std::string& path) {
+  // Neither RTLD_DEEPBIND, which breaks what replaces malloc, nor dlmopen, of
+  // which there are only 15.
+  void* const library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
+  if (library != nullptr) return library;
+  const char* const why = dlerror();
+  return absl::InvalidArgumentError(absl::StrCat(
+      "load.dlopen: ", why == nullptr ? "unknown" : why,
+      "; install what is missing, or link with -Wl,-z,defs to see it when "
+      "building"));
+}
+
 absl::StatusOr<weir_plugin> EnterPlugin(void* library) {
   const auto entry = reinterpret_cast<decltype(&weir_plugin_entry_v1)>(
       dlsym(library, "weir_plugin_entry_v1"));

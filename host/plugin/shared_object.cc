@@ -16,24 +16,16 @@ namespace weir {
 absl::StatusOr<std::shared_ptr<const SharedObject>> SharedObject::Open(
     const StoredModule& module, ElfReport report, const std::string& run_copy) {
   absl::Cleanup remove = [&run_copy] { unlink(run_copy.c_str()); };
-  // Neither RTLD_DEEPBIND, which breaks what replaces malloc, nor dlmopen, of
-  // which there are only 15.
-  void* const library = dlopen(run_copy.c_str(), RTLD_NOW | RTLD_LOCAL);
-  if (library == nullptr) {
-    const char* const why = dlerror();
-    return absl::InvalidArgumentError(absl::StrCat(
-        module.origin, ": load.dlopen: ", why == nullptr ? "unknown" : why,
-        "; install what is missing, or link with -Wl,-z,defs to see it when "
-        "building"));
-  }
-  const absl::StatusOr<weir_plugin> table = EnterPlugin(library);
+  const absl::StatusOr<void*> library = OpenLibrary(run_copy);
+  if (!library.ok()) return Annotate(library.status(), module.origin);
+  const absl::StatusOr<weir_plugin> table = EnterPlugin(*library);
   if (!table.ok()) {
-    dlclose(library);
+    dlclose(*library);
     return Annotate(table.status(), module.origin);
   }
   std::move(remove).Cancel();
   return std::shared_ptr<const SharedObject>(new SharedObject(
-      run_copy, module.sha256, std::move(report), library, *table));
+      run_copy, module.sha256, std::move(report), *library, *table));
 }
 
 SharedObject::SharedObject(std::string path, std::string sha256,

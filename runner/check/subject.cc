@@ -44,14 +44,9 @@ void Subject::Doing(absl::string_view what) {
 
 absl::Status Subject::Load() {
   Doing("dlopen");
-  library_ = dlopen(path_.c_str(), RTLD_NOW | RTLD_LOCAL);
-  if (library_ == nullptr) {
-    const char* const why = dlerror();
-    return absl::InvalidArgumentError(absl::StrCat(
-        "load.dlopen: ", why == nullptr ? "unknown" : why,
-        "; install what is missing, or link with -Wl,-z,defs to see it when "
-        "building"));
-  }
+  const absl::StatusOr<void*> library = OpenLibrary(path_);
+  if (!library.ok()) return library.status();
+  library_ = *library;
   Doing("weir_plugin_entry_v1");
   const absl::StatusOr<weir_plugin> table = EnterPlugin(library_);
   if (table.ok()) table_ = *table;
