@@ -241,6 +241,15 @@ int ChangeWithConfig(Method method, const PluginChange& change,
   return Ask(method, change, request, session);
 }
 
+grpc::Status GetPlugin(const std::string& name, Session& session,
+                       Plugin* plugin) {
+  const std::unique_ptr<PluginService::Stub> stub =
+      PluginService::NewStub(session.Connect());
+  weir::v1::GetPluginRequest request;
+  request.set_name(ResourceName(kCollection, name));
+  return session.Call(*stub, &PluginService::Stub::GetPlugin, request, plugin);
+}
+
 }  // namespace
 
 int RunPluginsList(Session& session) {
@@ -282,13 +291,8 @@ int RunPluginsList(Session& session) {
 }
 
 int RunPluginsGet(const std::string& name, Session& session) {
-  const std::unique_ptr<PluginService::Stub> stub =
-      PluginService::NewStub(session.Connect());
-  weir::v1::GetPluginRequest request;
-  request.set_name(ResourceName(kCollection, name));
   Plugin plugin;
-  const grpc::Status status =
-      session.Call(*stub, &PluginService::Stub::GetPlugin, request, &plugin);
+  const grpc::Status status = GetPlugin(name, session, &plugin);
   if (!status.ok()) return ReportFailure(status, session);
   if (session.json) {
     PrintJson(plugin, Defaults::kPrint, session.out);
@@ -299,13 +303,8 @@ int RunPluginsGet(const std::string& name, Session& session) {
 }
 
 int RunPluginsSchema(const std::string& name, Session& session) {
-  const std::unique_ptr<PluginService::Stub> stub =
-      PluginService::NewStub(session.Connect());
-  weir::v1::GetPluginRequest request;
-  request.set_name(ResourceName(kCollection, name));
   Plugin plugin;
-  const grpc::Status status =
-      session.Call(*stub, &PluginService::Stub::GetPlugin, request, &plugin);
+  const grpc::Status status = GetPlugin(name, session, &plugin);
   if (!status.ok()) return ReportFailure(status, session);
   if (plugin.config_schema().empty()) {
     session.err << "weir: " << Escape(plugin.name())
