@@ -1,6 +1,5 @@
 #include "runner/probe.h"
 
-#include <dlfcn.h>
 #include <fcntl.h>
 #include <unistd.h>
 
@@ -42,11 +41,9 @@ weir_note ReadNote(const std::string& path) {
 }
 
 absl::StatusOr<weir_plugin> Load(const std::string& path) {
-  void* const library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL);
-  if (library != nullptr) return EnterPlugin(library);
-  const char* const why = dlerror();
-  return absl::InvalidArgumentError(
-      absl::StrCat("load.dlopen: ", why == nullptr ? "unknown" : why));
+  const absl::StatusOr<void*> library = OpenLibrary(path);
+  if (!library.ok()) return library.status();
+  return EnterPlugin(*library);  // It stays open until we end.
 }
 
 std::string Describe(const weir_plugin& table, const weir_note& note) {
