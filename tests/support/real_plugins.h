@@ -32,6 +32,7 @@
 #include "host/pipeline/slab_pool.h"
 #include "host/plugin/child_supervisor.h"
 #include "host/plugin/desired_state.h"
+#include "host/plugin/key_value_store.h"
 #include "host/plugin/module_instance_maker.h"
 #include "host/plugin/module_store.h"
 #include "host/plugin/plugin_set.h"
@@ -68,7 +69,8 @@ class RealPlugins {
                 },
             .keep = [](absl::string_view,
                        const DesiredState&) { return absl::OkStatus(); },
-            .forget = [](absl::string_view) {}},
+            .forget = [](absl::string_view) {},
+            .key_values = &key_values_},
         [this](const std::string& id,
                const std::string&) -> absl::StatusOr<PluginSlotSpec> {
           const auto found = specs_.find(id);
@@ -166,6 +168,7 @@ class RealPlugins {
   uint16_t source_ = 0;
   uint64_t seq_ = 0;
   HeardFromPlugin heard_;
+  KeyValueStore key_values_{{.path = dir_.state() + "/kv.db"}};
   const std::unique_ptr<SharedArena> arena_ =
       SharedArena::Create(size_t{4} << 20).value();
   SlabPool pool_{arena_.get()};
