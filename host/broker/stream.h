@@ -86,7 +86,9 @@ class Stream final : public EventStream {
   ~Stream() override;
 
   bool Next(StreamItem* item) override;
-  bool must_end() const override { return !setup_.link->command().end.ok(); }
+  absl::Status forced_end() const override {
+    return setup_.link->command().end;
+  }
   void OnWritten(uint64_t bytes) override;
 
  private:

@@ -101,10 +101,10 @@ class EventStream {
   // be. After an item of kEnd there is nothing more. Never blocks.
   virtual bool Next(StreamItem* item) = 0;
 
-  // Whether the call must end although an item is still being written: the
+  // An error, if the call must end although an item is still being written: the
   // client does not read, or another consumer took its place. The listener is
-  // called when this becomes true. Any thread.
-  virtual bool must_end() const = 0;
+  // called when there is one. Any thread.
+  virtual absl::Status forced_end() const = 0;
 
   // Says that the last item was handed to the transport, for auto-ack and
   // accounting of `bytes` written.

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "absl/status/status.h"
+#include "grpc/grpc.h"
 #include "host/rpc/stream_convert.h"
 #include "host/rpc/to_grpc.h"
 
@@ -25,16 +27,23 @@ StreamReactor* StreamReactor::Start(grpc::CallbackServerContext* context,
 }
 
 void StreamReactor::OnReady() {
-  bool stuck = false;
+  absl::Status end;
   {
     MutexLock lock(&mu_);
-    stuck = writing_ && !finished_ && stream_ != nullptr && stream_->must_end();
+    if (writing_ && !finished_ && stream_ != nullptr) {
+      end = stream_->forced_end();
+    }
   }
-  if (stuck) {
-    context_->TryCancel();
-  } else {
+  if (end.ok()) {
     Pump();
+    return;
   }
+  // Finish would wait behind the write. This overtakes it, and if the client
+  // does read again, says why and with a code that tells it to come back; as
+  // TryCancel would not. The details of an error do not fit in here.
+  grpc_call_cancel_with_status(context_->c_call(),
+                               static_cast<grpc_status_code>(end.code()),
+                               std::string(end.message()).c_str(), nullptr);
 }
 
 void StreamReactor::Pump() {

@@ -27,8 +27,8 @@ limits: {max_subscribers: 0, max_subscriptions: 0, publish_limit_per_second: 1}
 
 # What no row below asks for, and why.
 ELSEWHERE = {
-    "WRITE_STALLED": "only a client that does not read is told, so it seldom "
-                     "arrives: StreamTest.EndsIfItsReaderIsStuck",
+    "WRITE_STALLED": "its details never arrive, since only a client that does "
+                     "not read is told: slow_clients_test",
     "PLUGIN_ABI_MISMATCH": "tests/host/rpc/plugin_service_test.cc",
     "PLUGIN_INIT_FAILED": "tests/host/rpc/plugin_service_test.cc",
     "PLUGIN_CONFIG_INVALID": "belongs to changing a plugin's configuration",

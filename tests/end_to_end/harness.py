@@ -130,7 +130,8 @@ class Program:
 
 
 class Proxy:
-    """Passes TCP connections on to `target`, and can cut them all."""
+    """Passes TCP connections on to `target`, can cut them all, and can stop to
+    pass anything on without a word, as a cable does that is pulled."""
 
     def __init__(self, target):
         host, port = target.rsplit(":", 1)
@@ -140,6 +141,8 @@ class Proxy:
         self.connections = 0
         self._lock = threading.Lock()
         self._open = []
+        self._passes = threading.Event()
+        self._passes.set()
         threading.Thread(target=self._accept, daemon=True).start()
 
     def _accept(self):
@@ -156,10 +159,10 @@ class Proxy:
                 threading.Thread(target=self._pass, args=(a, b),
                                  daemon=True).start()
 
-    @staticmethod
-    def _pass(source, target):
+    def _pass(self, source, target):
         try:
             while data := source.recv(65536):
+                self._passes.wait()
                 target.sendall(data)
         except OSError:
             pass
@@ -168,6 +171,10 @@ class Proxy:
                 end.shutdown(socket.SHUT_RDWR)
             except OSError:
                 pass
+
+    def freeze(self):
+        """Passes nothing on any more, and closes nothing, until `cut`."""
+        self._passes.clear()
 
     def cut(self):
         """Cuts every connection there is; new ones are passed on again."""
@@ -179,6 +186,7 @@ class Proxy:
             except OSError:
                 pass
             end.close()
+        self._passes.set()
 
     def close(self):
         self._listener.close()

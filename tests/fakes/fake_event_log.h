@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
 #include "host/control/event_log.h"
 #include "host/sync/mutex.h"
 
@@ -86,7 +87,7 @@ class FakeEventLog final : public EventLog {
       log_.items_.pop_front();
       return true;
     }
-    bool must_end() const override { return false; }
+    absl::Status forced_end() const override { return absl::OkStatus(); }
     void OnWritten(uint64_t) override {}
 
    private:

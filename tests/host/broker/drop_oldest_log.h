@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -92,7 +93,7 @@ class DropOldestLog final : public EventLog {
       if (item->cursor.empty()) item->cursor = log_.IdOf(cursor_);
       return true;
     }
-    bool must_end() const override { return false; }
+    absl::Status forced_end() const override { return absl::OkStatus(); }
     void OnWritten(uint64_t /*bytes*/) override {}
 
    private:
