@@ -1,9 +1,12 @@
 #include "cli/sources_command.h"
 
+#include <map>
 #include <memory>
+#include <string>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
 #include "absl/time/time.h"
 #include "cli/call_report.h"
 #include "cli/details.h"
@@ -43,7 +46,7 @@ std::string OutageText(const Source& source, absl::TimeZone zone) {
 }
 
 Details Describe(const Source& source, absl::TimeZone zone) {
-  return {
+  Details details = {
       {"name", source.name()},
       {"kind", source.kind()},
       {"endpoint", source.endpoint()},
@@ -63,6 +66,13 @@ Details Describe(const Source& source, absl::TimeZone zone) {
       {"flow control", source.flow_control() ? "yes" : "no"},
       {"held up by", absl::StrJoin(source.blocked_by(), ", ")},
   };
+  // A map of proto has no order.
+  const std::map<std::string, std::string> own(source.details().begin(),
+                                               source.details().end());
+  for (const auto& [name, text] : own) {
+    details.emplace_back(absl::StrReplaceAll(name, {{"_", " "}}), text);
+  }
+  return details;
 }
 
 void Print(const Source& source, Session& session) {

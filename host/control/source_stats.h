@@ -39,6 +39,7 @@ struct SourceStats {
   uint64_t commits = 0;
   uint64_t commit_errors = 0;
   uint64_t open_batches = 0;
+  std::map<std::string, uint64_t> counters;  // Of this kind of source alone.
   Distribution decode;
   // The last bad payloads, cut to 256 bytes, for whoever debugs. At most
   // `logging.samples`.

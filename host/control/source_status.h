@@ -2,6 +2,7 @@
 #define WEIR_HOST_CONTROL_SOURCE_STATUS_H_
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -55,6 +56,7 @@ struct SourceStatus {
   std::vector<std::string> blocked_by;
   std::string decoder;
   uint32_t connections = 0;
+  std::map<std::string, std::string> details;  // Of this kind of source alone.
 };
 
 }  // namespace weir

@@ -47,6 +47,9 @@ void ToProto(const SourceStatus& source, v1::Source* out) {
   }
   out->set_upstream_position(source.upstream_position);
   out->set_committed_position(source.committed_position);
+  for (const auto& [key, text] : source.details) {
+    (*out->mutable_details())[key] = text;
+  }
   out->set_flow_control(source.flow_control);
   out->set_blocked(source.blocked);
   for (const std::string& name : source.blocked_by) out->add_blocked_by(name);

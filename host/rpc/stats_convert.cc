@@ -89,6 +89,7 @@ void ToProto(const SourceStats& stats, v1::SourceStats* out) {
   out->set_commit_errors(stats.commit_errors);
   out->set_open_batches(stats.open_batches);
   ToProto(stats.decode, out->mutable_decode());
+  Copy(stats.counters, out->mutable_counters());
 }
 
 void ToProto(const PluginMetric& metric, v1::PluginMetric* out) {

@@ -44,6 +44,9 @@ class Source {
     uint64_t commit_errors = 0;
     // Input that gave no frame, by reason: "too_long", "empty", "partial".
     std::map<std::string, uint64_t> skipped_by_reason;
+    // What only this kind counts, and what it says of itself in words.
+    std::map<std::string, uint64_t> counters;
+    std::map<std::string, std::string> details;
   };
 
   virtual ~Source() = default;

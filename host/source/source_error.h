@@ -6,6 +6,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 
 namespace weir {
 
@@ -22,6 +23,7 @@ struct SourceError {
   static constexpr char kTls[] = "tls";
   static constexpr char kHttpStatus[] = "http_status";
   static constexpr char kReadTimeout[] = "read_timeout";
+  static constexpr char kConnectionLost[] = "connection_lost";
   static constexpr char kEndOfStream[] = "end_of_stream";
   static constexpr char kUpstream[] = "upstream";
   static constexpr char kProtocol[] = "protocol";
@@ -29,12 +31,15 @@ struct SourceError {
 
   std::string kind;
   int32_t http_status = 0;  // 0 if there was none.
+  // Wait no shorter before the next attempt, whatever the back-off says: the
+  // peer asked for it.
+  absl::Duration at_least;
 };
 
 // Returns a status that carries `kind`, one of the words above.
 absl::Status MakeSourceError(absl::StatusCode code, absl::string_view kind,
-                             absl::string_view message,
-                             int32_t http_status = 0);
+                             absl::string_view message, int32_t http_status = 0,
+                             absl::Duration at_least = absl::ZeroDuration());
 
 // Returns what MakeSourceError attached; of any other error, kConnect.
 SourceError GetSourceError(const absl::Status& status);

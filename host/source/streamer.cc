@@ -9,6 +9,7 @@
 #include "host/log/log.h"
 #include "host/pipeline/event.h"
 #include "host/pipeline/receipt.h"
+#include "host/source/source_error.h"
 #include "host/status/error_info.h"
 #include "host/status/json_text.h"
 
@@ -239,6 +240,7 @@ bool Streamer::NoteEnd(const absl::Status& status) {
       (limit == 0 || history_.status().consecutive_failures + 1 < limit);
   resting_ = !retry;
   history_.Failed(status, retry, now);
+  at_least_ = GetSourceError(status).at_least;
   return retry;
 }
 
@@ -249,7 +251,7 @@ void Streamer::BackOff() {
   {
     MutexLock lock(&mu_);
     if (CalledOffLocked()) return;
-    delay = backoff_.Next();
+    delay = std::max(backoff_.Next(), at_least_);
     history_.BackingOff(delay, clock_.Now());
     why = history_.status().last_error->message;
     sleeper_ = sleepers_();
@@ -307,6 +309,7 @@ SourceStatus Streamer::GetStatus() const {
   status.decoder = options_.decoder;
   status.upstream_position = progress.upstream_position;
   status.committed_position = progress.committed_position;
+  status.details = progress.details;
   status.blocked = BlockedNs() > 0;
   return status;
 }
@@ -320,6 +323,7 @@ void Streamer::FillStats(SourceStats* stats) {
   for (const auto& [reason, count] : progress.skipped_by_reason) {
     if (count > 0) stats->skipped_by_reason[reason] += count;
   }
+  stats->counters = progress.counters;
   stats->commits = progress.commits;
   stats->commit_errors = progress.commit_errors;
   stats->open_batches = completion_->open.load(std::memory_order_relaxed);

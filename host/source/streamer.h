@@ -151,6 +151,8 @@ class Streamer {
   ConnectionHistory history_ ABSL_GUARDED_BY(mu_);
   std::mt19937_64 random_ ABSL_GUARDED_BY(mu_);
   Backoff backoff_ ABSL_GUARDED_BY(mu_);
+  // What the last error asks for; the next wait is no shorter.
+  absl::Duration at_least_ ABSL_GUARDED_BY(mu_);
   bool stopping_ ABSL_GUARDED_BY(mu_) = false;
   bool paused_ ABSL_GUARDED_BY(mu_) = false;
   bool reconnecting_ ABSL_GUARDED_BY(mu_) = false;
