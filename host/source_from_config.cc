@@ -1,13 +1,19 @@
 #include "host/source_from_config.h"
 
+#include <utility>
+
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "host/config/struct_json.h"
+#include "host/decode/nakadi_decoder.h"
 #include "host/decode/opaque_decoder.h"
 #include "host/decode/ris_live_decoder.h"
 #include "host/rpc/proto_time.h"
+#include "host/source/nakadi_source.h"
 #include "host/source/replay_file_source.h"
 #include "host/source/ris_live_source.h"
+#include "lib/nakadi/token_provider.h"
 
 namespace weir {
 namespace {
@@ -31,6 +37,60 @@ std::unique_ptr<Source> MakeRisLive(const v1::SourceConfig& config,
   return std::make_unique<RisLiveSource>(options, clock);
 }
 
+nakadi::TokenProvider MakeToken(const v1::NakadiSource& config) {
+  if (!config.token_file().empty()) {
+    return nakadi::TokenFromFile(config.token_file());
+  }
+  if (!config.token_env().empty()) {
+    return nakadi::TokenFromEnvironment(config.token_env());
+  }
+  if (config.token_command().empty()) return {};
+  return nakadi::TokenFromCommand(
+      {config.token_command().begin(), config.token_command().end()});
+}
+
+std::unique_ptr<Source> MakeNakadi(const v1::SourceConfig& source,
+                                   const Clock& clock) {
+  const v1::NakadiSource& config = source.nakadi();
+  NakadiOptions options;
+  options.id = source.id();
+  options.client.url = config.url();
+  while (absl::EndsWith(options.client.url, "/")) options.client.url.pop_back();
+  options.client.token = MakeToken(config);
+  options.client.gzip = config.gzip();
+  options.client.flow_id_prefix = config.flow_id_prefix();
+  options.client.connect_timeout = FromProto(config.connect_timeout());
+  options.client.ca_file = config.tls().ca_file();
+  options.client.cert_file = config.tls().cert_file();
+  options.client.key_file = config.tls().key_file();
+  options.client.insecure_skip_verify = config.tls().insecure_skip_verify();
+  options.subscription_id = config.subscription_id();
+  options.subscription.owning_application = config.owning_application();
+  options.subscription.event_types = {config.event_types().begin(),
+                                      config.event_types().end()};
+  options.subscription.consumer_group = config.consumer_group();
+  options.subscription.read_from = config.read_from();
+  nakadi::StreamParameters& stream = options.stream;
+  stream.batch_limit = config.batch_limit();
+  stream.batch_flush_timeout = FromProto(config.flush_timeout());
+  stream.batch_timespan = FromProto(config.batch_timespan());
+  stream.max_uncommitted_events = config.max_uncommitted_events();
+  stream.stream_limit = config.stream_limit();
+  stream.stream_timeout = FromProto(config.stream_timeout());
+  stream.stream_keep_alive_limit = config.stream_keep_alive_limit();
+  stream.commit_timeout = FromProto(config.commit_timeout());
+  stream.read_timeout = FromProto(config.read_timeout());
+  for (const v1::NakadiPartition& one : config.partitions()) {
+    stream.partitions.emplace_back(one.event_type(), one.partition());
+  }
+  options.strategy.every_events = config.commit_every_events();
+  options.strategy.interval = FromProto(config.commit_interval());
+  options.strategy.retry = config.commit_retry();
+  options.strategy.max_elapsed = FromProto(config.commit_max_elapsed());
+  options.commit_incomplete = config.commit_incomplete();
+  return std::make_unique<NakadiSource>(std::move(options), clock);
+}
+
 }  // namespace
 
 std::unique_ptr<Source> MakeSource(const v1::SourceConfig& config,
@@ -39,6 +99,9 @@ std::unique_ptr<Source> MakeSource(const v1::SourceConfig& config,
                                    const SleeperFactory& sleepers) {
   if (config.kind_case() == v1::SourceConfig::kRisLive) {
     return MakeRisLive(config, clock);
+  }
+  if (config.kind_case() == v1::SourceConfig::kNakadi) {
+    return MakeNakadi(config, clock);
   }
   const v1::ReplayFileSource& replay = config.replay_file();
   ReplayFileOptions options;
@@ -77,17 +140,26 @@ StreamerOptions MakeStreamerOptions(const v1::SourceConfig& config,
 
 std::unique_ptr<Decoder> MakeDecoder(const v1::SourceConfig& config,
                                      NameTable& types) {
-  if (config.decoder().format() == v1::DecoderConfig::FORMAT_OPAQUE) {
-    return std::make_unique<OpaqueDecoder>(types,
-                                           config.decoder().opaque_type());
+  switch (config.decoder().format()) {
+    case v1::DecoderConfig::FORMAT_OPAQUE:
+      return std::make_unique<OpaqueDecoder>(types,
+                                             config.decoder().opaque_type());
+    case v1::DecoderConfig::FORMAT_NAKADI:
+      return std::make_unique<NakadiDecoder>(types);
+    default:
+      return std::make_unique<RisLiveDecoder>(types);
   }
-  return std::make_unique<RisLiveDecoder>(types);
 }
 
 std::string DecoderName(const v1::SourceConfig& config) {
-  return config.decoder().format() == v1::DecoderConfig::FORMAT_OPAQUE
-             ? "opaque"
-             : "ris_live";
+  switch (config.decoder().format()) {
+    case v1::DecoderConfig::FORMAT_OPAQUE:
+      return "opaque";
+    case v1::DecoderConfig::FORMAT_NAKADI:
+      return "nakadi";
+    default:
+      return "ris_live";
+  }
 }
 
 }  // namespace weir

@@ -43,6 +43,12 @@ constexpr Default kDefaults[] = {
     {"RisLiveSource.url", "https://ris-live.ripe.net/v1/stream/"},
     {"RisLiveSource.read_timeout", "10s"},
     {"RisLiveSource.connect_timeout", "10s"},
+    {"NakadiSource.max_uncommitted_events", "10"},
+    {"NakadiSource.commit_max_elapsed", "30s"},
+    {"NakadiSource.commit_retry", "true"},
+    {"NakadiSource.commit_incomplete", "true"},
+    {"NakadiSource.connect_timeout", "30s"},
+    {"NakadiSource.gzip", "true"},
     {"ReplayFileSource.speed", "1"},
     {"PluginsConfig.autoload", "true"},
     {"PluginsConfig.scan_interval", "5s"},
@@ -81,6 +87,10 @@ constexpr Default kDefaults[] = {
 constexpr Default kRisLiveBackoff[] = {
     {"initial", "5s"}, {"max", "320s"},        {"multiplier", "2"},
     {"jitter", "0.5"}, {"reset_after", "30s"},
+};
+constexpr Default kNakadiBackoff[] = {
+    {"initial", "10ms"}, {"max", "10s"},        {"multiplier", "1.5"},
+    {"jitter", "0.5"},   {"reset_after", "1s"},
 };
 constexpr Default kOtherBackoff[] = {
     {"initial", "1s"}, {"max", "60s"},         {"multiplier", "2"},
@@ -137,11 +147,18 @@ void FillListeners(HostConfig* config) {
 
 void FillSource(const std::string& node_id, v1::SourceConfig* source) {
   const bool is_ris_live = source->has_ris_live();
-  if (!is_ris_live && !source->has_replay_file()) return;
-  for (const Default& row : is_ris_live ? kRisLiveBackoff : kOtherBackoff) {
+  const bool is_nakadi = source->has_nakadi();
+  if (!is_ris_live && !is_nakadi && !source->has_replay_file()) return;
+  for (const Default& row : is_ris_live ? kRisLiveBackoff
+                            : is_nakadi ? kNakadiBackoff
+                                        : kOtherBackoff) {
     FillField(row.field, row.text, source->mutable_backoff());
   }
-  if (is_ris_live) {
+  if (is_nakadi) {
+    FillField("format", "nakadi", source->mutable_decoder());
+    FillField("flow_id_prefix", absl::StrCat("weir-", node_id),
+              source->mutable_nakadi());
+  } else if (is_ris_live) {
     FillField("format", "ris_live", source->mutable_decoder());
     FillField("client", absl::StrCat("weir-", node_id),
               source->mutable_ris_live());

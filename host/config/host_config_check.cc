@@ -156,12 +156,94 @@ void CheckTls(const HostConfig& config, FaultList* faults) {
 
 // ------------------------------------------------------------------- sources
 
+// Nakadi takes whole seconds, and a part of one would be another number there.
+void CheckWholeSeconds(const google::protobuf::Duration& duration,
+                       const std::string& path, FaultList* faults) {
+  if (duration.nanos() == 0) return;
+  faults->Add(path, absl::StrCat(absl::FormatDuration(ToDuration(duration)),
+                                 ": Nakadi takes whole seconds; round it"));
+}
+
+void CheckNakadi(const v1::NakadiSource& nakadi, const std::string& path,
+                 FaultList* faults) {
+  CheckWholeSeconds(nakadi.flush_timeout(), Join(path, "flush_timeout"),
+                    faults);
+  CheckWholeSeconds(nakadi.commit_timeout(), Join(path, "commit_timeout"),
+                    faults);
+  CheckWholeSeconds(nakadi.batch_timespan(), Join(path, "batch_timespan"),
+                    faults);
+  CheckWholeSeconds(nakadi.stream_timeout(), Join(path, "stream_timeout"),
+                    faults);
+  const bool by_id = !nakadi.subscription_id().empty();
+  const bool by_name =
+      !nakadi.owning_application().empty() || nakadi.event_types_size() > 0;
+  if (by_id && by_name) {
+    faults->Add(Join(path, "subscription_id"),
+                absl::StrCat("\"", nakadi.subscription_id(),
+                             "\" and owning_application or event_types exclude "
+                             "each other; keep one"));
+  } else if (!by_id && (nakadi.owning_application().empty() ||
+                        nakadi.event_types_size() == 0)) {
+    faults->Add(Join(path, "subscription_id"),
+                "required, and not set; add the id of a subscription, or "
+                "owning_application and event_types to find or make one by");
+  }
+  if (!nakadi.read_from().empty() && nakadi.read_from() != "begin" &&
+      nakadi.read_from() != "end") {
+    faults->Add(Join(path, "read_from"),
+                absl::StrCat("\"", nakadi.read_from(),
+                             "\" is not known; say begin or end"));
+  }
+  if ((nakadi.token_file().empty() ? 0 : 1) +
+          (nakadi.token_env().empty() ? 0 : 1) +
+          (nakadi.token_command_size() > 0 ? 1 : 0) >
+      1) {
+    faults->Add(Join(path, "token_file"),
+                "token_file, token_command and token_env exclude each other; "
+                "keep one");
+  }
+  const absl::Duration flush = nakadi.has_flush_timeout()
+                                   ? ToDuration(nakadi.flush_timeout())
+                                   : absl::Seconds(30);
+  if (nakadi.has_read_timeout() && ToDuration(nakadi.read_timeout()) <= flush) {
+    faults->Add(
+        Join(path, "read_timeout"),
+        absl::StrCat(absl::FormatDuration(ToDuration(nakadi.read_timeout())),
+                     " is not longer than flush_timeout, ",
+                     absl::FormatDuration(flush),
+                     ", so an idle stream would be taken for dead; raise it"));
+  }
+  if (nakadi.batch_limit() > nakadi.max_uncommitted_events() &&
+      nakadi.max_uncommitted_events() > 0) {
+    faults->Add(
+        Join(path, "max_uncommitted_events"),
+        absl::StrCat(nakadi.max_uncommitted_events(),
+                     " is less than batch_limit, ", nakadi.batch_limit(),
+                     ", so no batch is ever full; raise it to several times "
+                     "batch_limit"));
+  }
+  std::set<std::string> seen;
+  for (int i = 0; i < nakadi.partitions_size(); ++i) {
+    const v1::NakadiPartition& one = nakadi.partitions(i);
+    if (!seen.insert(absl::StrCat(one.event_type(), "/", one.partition()))
+             .second) {
+      faults->Add(
+          absl::StrCat(Join(path, "partitions["), i, "]"),
+          absl::StrCat("\"", one.partition(), "\" of ", one.event_type(),
+                       " is there twice; remove one"));
+    }
+  }
+}
+
 void CheckSource(const SourceConfig& source, const std::string& path,
                  FaultList* faults) {
   CheckHasKind(source, path, "kind", faults);
   if (source.has_backoff() && source.backoff().has_max()) {
     CheckNotLonger(source.backoff().initial(), source.backoff().max(),
                    Join(path, "backoff.initial"), "max", faults);
+  }
+  if (source.has_nakadi()) {
+    CheckNakadi(source.nakadi(), Join(path, "nakadi"), faults);
   }
   if (source.has_frame_tcp()) {
     CheckHasKind(source.frame_tcp(), Join(path, "frame_tcp"), "side", faults);

@@ -19,7 +19,8 @@ struct Row {
 };
 
 constexpr absl::string_view kKinds =
-    "not in this version of weir; kinds that are: ris_live, replay_file";
+    "not in this version of weir; kinds that are: ris_live, nakadi, "
+    "replay_file";
 constexpr absl::string_view kNoRoles =
     "needs authentication by tokens or certificates, which this version does "
     "not have; remove it";
@@ -29,7 +30,8 @@ constexpr absl::string_view kNoSinks =
 constexpr absl::string_view kNoHttp =
     "needs the HTTP side, which this version does not have; remove it";
 constexpr absl::string_view kNoDecoder =
-    "not in this version of weir; formats that are: ris_live, opaque";
+    "not in this version of weir; formats that are: ris_live, nakadi, "
+    "opaque";
 
 const std::vector<Row>& Table() {
   static const auto* const table = new std::vector<Row>{
@@ -42,11 +44,10 @@ const std::vector<Row>& Table() {
       {"BrokerConfig.mode",
        "not in this version of weir; modes that are: durable, memory",
        {"durable", "memory"}},
-      {"SourceConfig.nakadi", kKinds},
       {"SourceConfig.nats", kKinds},
       {"SourceConfig.frame_tcp", kKinds},
       {"SourceConfig.jetstream", kKinds},
-      {"DecoderConfig.format", kNoDecoder, {"ris_live", "opaque"}},
+      {"DecoderConfig.format", kNoDecoder, {"ris_live", "nakadi", "opaque"}},
       {"DecoderConfig.steward_profile", kNoDecoder},
       {"ApiLimits.max_subscribers_per_principal", kNoRoles},
       {"MetricsConfig.listen", kNoHttp, {""}},

@@ -57,6 +57,7 @@ class CommitLedger {
   const std::map<std::string, std::string>& committed() const {
     return committed_;
   }
+  bool all_done() const { return batches_.empty(); }
   // Whether all that was handed out is done and committed.
   bool empty() const { return batches_.empty() && uncommitted_events_ == 0; }
 

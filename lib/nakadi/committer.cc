@@ -82,7 +82,11 @@ void Committer::Done(uint64_t stream, uint64_t batch) {
   const auto it = streams_.find(stream);
   if (it == streams_.end()) return;
   const int64_t was_due_ns = DueNs(it->second);
+  const uint64_t was_ready = it->second.ledger.ready_events();
   it->second.ledger.Done(batch, clock_.MonotonicNs());
+  if (it->second.dead) {
+    counts_.dropped_events += it->second.ledger.ready_events() - was_ready;
+  }
   // It wakes by itself for what it knew already.
   if (DueNs(it->second) < was_due_ns) told_.NotifyAll();
   Sweep();
@@ -182,7 +186,9 @@ void Committer::Run() {
       }
     }
     if (wanted) CommitWanted();
-    if (due) CommitStream(stream);
+    if (!due) continue;
+    CommitStream(stream);
+    if (hooks_.settled) hooks_.settled();
   }
 }
 
@@ -249,9 +255,9 @@ void Committer::Sweep() {
                          2 * absl::ToInt64Nanoseconds(options_.commit_timeout);
   for (auto it = streams_.begin(); it != streams_.end();) {
     const Stream& one = it->second;
-    it = one.ended && (one.dead || one.ledger.empty() || one.ended_ns < old_ns)
-             ? streams_.erase(it)
-             : std::next(it);
+    const bool over = (one.dead && one.ledger.all_done()) ||
+                      one.ledger.empty() || one.ended_ns < old_ns;
+    it = one.ended && over ? streams_.erase(it) : std::next(it);
   }
 }
 
@@ -403,6 +409,15 @@ absl::Duration Committer::oldest_uncommitted() const {
   }
   return absl::Nanoseconds(clock_.MonotonicNs() -
                            *it->second.ledger.clock_ns());
+}
+
+uint64_t Committer::ready_events() const {
+  client::MutexLock lock(&mu_);
+  uint64_t events = 0;
+  for (const auto& [number, stream] : streams_) {
+    if (!stream.dead) events += stream.ledger.ready_events();
+  }
+  return events;
 }
 
 std::map<std::string, std::string> Committer::committed() const {

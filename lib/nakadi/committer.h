@@ -72,6 +72,8 @@ class Committer {
     // Nothing of a stream that has not ended can be committed any more: open
     // another.
     std::function<void(uint64_t stream, const absl::Status&)> lost;
+    // Whenever it has settled what it was at: ready_events() may be less.
+    std::function<void()> settled;
   };
 
   // `clock` must outlive it.
@@ -110,6 +112,8 @@ class Committer {
   uint64_t window_use() const ABSL_LOCKS_EXCLUDED(mu_);
   // For how long something of it is uncommitted without a commit; zero: not.
   absl::Duration oldest_uncommitted() const ABSL_LOCKS_EXCLUDED(mu_);
+  // Done, and neither committed nor given up: of all streams.
+  uint64_t ready_events() const ABSL_LOCKS_EXCLUDED(mu_);
   // The last commits of all streams, "type/partition" to offset.
   std::map<std::string, std::string> committed() const ABSL_LOCKS_EXCLUDED(mu_);
 

@@ -25,7 +25,7 @@ struct Fault {
     kFin,    // ... hangs up.
     kReset,  // ... hangs up with a TCP reset.
     kStall,  // ... says nothing more.
-    kEnd,    // ... ends the body properly, and the session without grace.
+    kEnd,    // ... ends the body properly.
     kLine,   // Stream: begins with `body`, as it is.
   };
 

@@ -94,8 +94,8 @@ TEST(HostConfigCheckTest, WantsWhatKindsNeed) {
                        "sources { id: 'b' frame_tcp {} }"
                        "sinks { id: 'a' webhook { url: 'http://a' } }"
                        "sinks { id: 'a' }"),
-              ElementsAre(HasSubstr("nakadi.subscription_id: required"),
-                          HasSubstr("sources[0].nakadi.url: \"x\": no URL"),
+              ElementsAre(HasSubstr("sources[0].nakadi.url: \"x\": no URL"),
+                          HasSubstr("nakadi.subscription_id: required"),
                           HasSubstr("sources[1].frame_tcp: has no side"),
                           HasSubstr("sinks[1].id: \"a\" is there twice"),
                           HasSubstr("sinks[1]: has no kind")));

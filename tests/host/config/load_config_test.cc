@@ -64,16 +64,17 @@ void ExpectFaults(const std::vector<Case>& cases) {
 TEST(LoadConfigTest, RefusesWhatThisVersionDoesNotServe) {
   const std::string no_child = "needs plugins in child processes";
   ExpectFaults({
-      {"a kind of source", Source("nakadi: {}"),
-       "f:1: sources[0].nakadi: not in this version of weir; kinds that are: "
-       "ris_live, replay_file"},
-      {"another", Source("nats: {}"), "sources[0].nats: not in this version"},
+      {"a kind of source", Source("nats: {}"),
+       "f:1: sources[0].nats: not in this version of weir; kinds that are: "
+       "ris_live, nakadi, replay_file"},
       {"another", Source("frame_tcp: {}"), "frame_tcp: not in this version"},
       {"another", Source("jetstream: {}"), "jetstream: not in this version"},
       {"one that is", Source("ris_live: {}"), ""},
       {"the other that is", Source("replay_file: {path: a}"), ""},
-      {"a decoder", Source("ris_live: {}, decoder: {format: nakadi}"),
-       "sources[0].decoder.format: nakadi: not in this version"},
+      {"one with a subscription",
+       Source("nakadi: {url: 'http://a', subscription_id: b}"), ""},
+      {"a decoder", Source("ris_live: {}, decoder: {format: steward}"),
+       "sources[0].decoder.format: steward: not in this version"},
       {"the one that is", Source("ris_live: {}, decoder: {format: ris_live}"),
        ""},
       {"a sink", "sinks: [{id: a, file: {path: b}}]",
@@ -170,6 +171,41 @@ TEST(LoadConfigTest, ChecksWhatOneFieldSaysOfAnother) {
        "plugins.plugins[1].id: \"a\" is there twice"},
       {"a plugin of no name", "plugins: {plugins: [{disabled: true}]}",
        "plugins.plugins[0].id: required"},
+      {"a commit timeout that servers refuse",
+       Source("nakadi: {url: 'http://a', subscription_id: b, "
+              "commit_timeout: 61s}"),
+       "nakadi.commit_timeout: 1m1s is too large; at most 1m"},
+      {"a flush timeout of nothing",
+       Source("nakadi: {url: 'http://a', subscription_id: b, "
+              "flush_timeout: 0s}"),
+       "nakadi.flush_timeout: 0 is too small; at least 1s"},
+      {"a part of a second",
+       Source("nakadi: {url: 'http://a', subscription_id: b, "
+              "commit_timeout: 1500ms}"),
+       "nakadi.commit_timeout: 1.5s: Nakadi takes whole seconds"},
+      {"a subscription told twice",
+       Source("nakadi: {url: 'http://a', subscription_id: b, "
+              "owning_application: c, event_types: [d]}"),
+       "exclude each other"},
+      {"no subscription", Source("nakadi: {url: 'http://a'}"),
+       "nakadi.subscription_id: required"},
+      {"two tokens",
+       Source("nakadi: {url: 'http://a', subscription_id: b, token_file: c, "
+              "token_env: d}"),
+       "nakadi.token_file: token_file, token_command and token_env exclude"},
+      {"a window that no batch fits",
+       Source("nakadi: {url: 'http://a', subscription_id: b, "
+              "batch_limit: 11}"),
+       "max_uncommitted_events: 10 is less than batch_limit, 11"},
+      {"a partition twice",
+       Source("nakadi: {url: 'http://a', subscription_id: b, partitions: "
+              "[{event_type: c, partition: '0'}, {event_type: c, partition: "
+              "'0'}]}"),
+       "partitions[1]: \"0\" of c is there twice"},
+      {"an unknown beginning",
+       Source("nakadi: {url: 'http://a', owning_application: c, event_types: "
+              "[d], read_from: middle}"),
+       "read_from: \"middle\" is not known"},
       {"no kind", "sources: [{id: a}]",
        "sources[0]: has no kind; add one of ris_live, nakadi"},
       {"no address", "listeners: [{insecure: true}]",
@@ -231,7 +267,7 @@ TEST(LoadConfigTest, SaysOneThingOnce) {
        Source("replay_flie: {path: a}"), "unknown key \"replay_flie\""},
       {"a path of the wrong type is not also no path",
        Source("replay_file: {path: [a]}"), "path: is a list"},
-      {"what is not served is not also wrong", Source("nakadi: {url: x}"),
+      {"what is not served is not also wrong", Source("nats: {servers: []}"),
        "not in this version"},
   });
 }
