@@ -316,6 +316,9 @@ Answer FakeNakadi::Route(const HttpRequest& request,
   }
   if (path.size() == 1 && path[0] == "subscriptions" &&
       request.method == "POST") {
+    if (Fault fault; TakeFault(Where::kSubscription, &fault)) {
+      return {fault.status, fault.body};
+    }
     return CreateSubscription(request);
   }
   if (path.size() == 3 && path[0] == "event-types" && path[2] == "events" &&

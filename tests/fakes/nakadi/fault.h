@@ -12,6 +12,7 @@ struct Fault {
     kOpening,  // Of a stream, before its header.
     kStream,   // In the body of the next stream that opens.
     kCommit,
+    kSubscription,  // Its making or finding; kAnswer alone.
   };
   enum class What {
     kAnswer,      // Answers `status` with `body` and `headers`.
