@@ -28,7 +28,8 @@ MESSAGES = 2000
 ANSWERS = 15
 
 # Work, whatever the others do.
-WELL = ["ok", "ok-batch", "ok-c", "long-table", "tls-nontrivial"]
+WELL = ["ok", "ok-batch", "ok-c", "ok-state", "long-table", "tls-nontrivial",
+        "uses-same-proto"]
 INVALID = ["empty", "folder", "loop", "pipe", "text", "writable", "program",
            "missing-entry", "wrong-major", "textrel", "ie-tls"]
 
