@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <new>
 #include <system_error>
 #include <utility>
 
@@ -41,6 +42,7 @@ Recording::Recording(std::string path, int level)
       part_path_(path_ + ".part"),
       index_path_(path_ + ".idx"),
       packer_(ZSTD_createCCtx(), &ZSTD_freeCCtx) {
+  if (packer_ == nullptr) throw std::bad_alloc();
   ZSTD_CCtx_setParameter(packer_.get(), ZSTD_c_compressionLevel, level);
   ZSTD_CCtx_setParameter(packer_.get(), ZSTD_c_checksumFlag, 1);
 }

@@ -1,5 +1,6 @@
 #include "plugins/recorder/recording_folder.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/mman.h>
@@ -14,6 +15,7 @@
 #include <ctime>
 #include <filesystem>
 #include <fstream>
+#include <memory>
 #include <sstream>
 #include <system_error>
 #include <utility>
@@ -119,12 +121,16 @@ bool RecordingFolder::IsOurs(std::string_view name,
 
 std::vector<std::string> RecordingFolder::Find(std::string_view ending) const {
   std::vector<std::string> paths;
-  std::error_code error;
-  std::filesystem::directory_iterator at(directory_, error);
-  for (; !error && at != std::filesystem::directory_iterator();
-       at.increment(error)) {
-    if (IsOurs(at->path().filename().native(), ending)) {
-      paths.push_back(at->path().native());
+  // Not std::filesystem::directory_iterator, which ends the process where there
+  // is no memory left: it allocates where it may not throw.
+  const auto close = [](DIR* folder) { closedir(folder); };
+  const std::unique_ptr<DIR, decltype(close)> folder(
+      opendir(directory_.c_str()));
+  if (folder == nullptr) return paths;
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): a DIR of our own.
+  while (const dirent* const entry = readdir(folder.get())) {
+    if (IsOurs(entry->d_name, ending)) {
+      paths.push_back(directory_ + '/' + entry->d_name);
     }
   }
   std::sort(paths.begin(), paths.end());
