@@ -23,9 +23,10 @@ void AppendWithNeeds(std::vector<Check>& from, const std::string& id,
 const std::vector<Check>& AllChecks() {
   static const auto& all = *[] {
     std::vector<Check> checks;
-    for (const auto group : {&FileChecks, &ElfChecks, &LoadChecks, &AbiChecks,
-                             &AnswerChecks, &MessageChecks, &ThreadChecks,
-                             &UnloadChecks, &FaultChecks, &PerfChecks}) {
+    for (const auto group :
+         {&FileChecks, &ElfChecks, &LoadChecks, &AbiChecks, &AnswerChecks,
+          &MessageChecks, &StateChecks, &ThreadChecks, &UnloadChecks,
+          &FaultChecks, &PerfChecks}) {
       std::vector<Check> more = group();
       checks.insert(checks.end(), std::make_move_iterator(more.begin()),
                     std::make_move_iterator(more.end()));

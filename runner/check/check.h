@@ -61,6 +61,7 @@ std::vector<Check> AbiChecks();
 std::vector<Check> LoadChecks();
 std::vector<Check> AnswerChecks();
 std::vector<Check> MessageChecks();
+std::vector<Check> StateChecks();
 std::vector<Check> ThreadChecks();
 std::vector<Check> UnloadChecks();
 std::vector<Check> FaultChecks();

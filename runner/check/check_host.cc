@@ -11,6 +11,7 @@
 #include "host/pipeline/event.h"
 #include "host/plugin/child_event.h"
 #include "host/plugin/event_check.h"
+#include "runner/check/allocation_faults.h"
 
 namespace weir {
 namespace {
@@ -75,6 +76,7 @@ uint64_t CheckHost::emits() const {
 }
 
 const void* CheckHost::GetExt(void* ctx, const char* id) {
+  const AllocationFaults::Pause pause;
   static constexpr weir_ext_emit kEmit = {sizeof(weir_ext_emit),
                                           kMaxPluginEventBytes, &Emit};
   static constexpr weir_ext_names kNames = {sizeof(weir_ext_names), 0,
@@ -93,6 +95,7 @@ void CheckHost::Log(void*, int32_t, const char* text, uint64_t len) {
 }
 
 int64_t CheckHost::NowNs(void* ctx) {
+  const AllocationFaults::Pause pause;
   CheckHost& self = Self(ctx);
   if (!self.options_.clock) return kNow;
   uint64_t n = 0;
@@ -115,6 +118,7 @@ weir_str CheckHost::SourceName(void*, uint32_t id) {
 }
 
 weir_status CheckHost::Emit(void* ctx, const weir_event* event) {
+  const AllocationFaults::Pause pause;
   CheckHost& self = Self(ctx);
   if (event != nullptr) return self.Take(*event);
   MutexLock lock(&self.mu_);

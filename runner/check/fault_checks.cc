@@ -2,11 +2,15 @@
 #include <limits>
 
 #include "absl/strings/str_cat.h"
+#include "runner/check/allocation_faults.h"
 #include "runner/check/check.h"
 #include "runner/check/life.h"
 
 namespace weir {
 namespace {
+
+// Each is a life of its own.
+constexpr uint64_t kMaxFailures = 1000;
 
 constexpr char kNoInstance[] = "there is no instance";
 
@@ -90,6 +94,44 @@ Verdict BareHost(Subject& subject) {
   return Pass();
 }
 
+// One life, of whose allocations the `n`-th fails; how many there were.
+uint64_t LiveWithout(Subject& subject, uint64_t n) {
+  CheckHost host;
+  MessageMemory memory({}, subject.board());
+  subject.FailAllocation(n);
+  uint64_t counted = 0;
+  {
+    Life life(subject, host, memory);
+    if (life.status().ok()) life.HandleAll(PlainSamples());
+    counted = AllocationFaults::counted();
+  }
+  subject.FailAllocation(0);
+  return counted;
+}
+
+Verdict AllocationFails(Subject& subject) {
+#ifdef WEIR_SANITIZER
+  return Skip("a sanitizer has its own malloc");
+#endif
+  if (!subject.Load().ok()) return Skip("it is not loaded");
+  if (AllocationFaults::Intercept() == 0) {
+    return Skip("nobody calls malloc here in a way that is known");
+  }
+  const uint64_t count = LiveWithout(subject, 0);
+  // All of the first ones, and then some.
+  uint64_t tried = 0;
+  for (uint64_t n = 1; n <= count && tried < kMaxFailures; ++tried) {
+    LiveWithout(subject, n);
+    if (!subject.crossed().empty()) {
+      return Fail(absl::StrCat(subject.crossed(), ", as allocation ", n, " of ",
+                               count,
+                               " failed; catch it, and return an error"));
+    }
+    n += n < kMaxFailures / 2 ? 1 : 1 + count / (kMaxFailures / 2);
+  }
+  return Pass(absl::StrCat(tried, " of ", count, " allocations failed"));
+}
+
 }  // namespace
 
 std::vector<Check> FaultChecks() {
@@ -122,7 +164,14 @@ std::vector<Check> FaultChecks() {
        .hint = "get_ext returns null for what a host does not have. Do "
                "without it, or refuse in create and say so.",
        .needs = lives,
-       .run = &BareHost}};
+       .run = &BareHost},
+      {.id = "fault.allocation",
+       .hint = "At the memory limit of its child malloc returns null and new "
+               "throws. A plugin that returns an error for that loses a "
+               "message; one that does not look loses all that it knows.",
+       .needs = {"message.plain", "message.read-only", "message.lifetime",
+                 "abi.exceptions"},
+       .run = &AllocationFails}};
 }
 
 }  // namespace weir

@@ -43,6 +43,9 @@ class Life {
   std::vector<weir_status> HandleAll(const std::vector<Sample>& samples);
 
   uint64_t next_seq() { return ++seq_; }
+  uint64_t last_seq() const { return seq_; }
+  // As of an instance that takes another one's place.
+  void ContinueAfter(uint64_t seq) { seq_ = seq; }
 
  private:
   Subject& subject_;

@@ -6,9 +6,11 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "runner/check/board.h"
 #include "weir/plugin_abi.h"
+#include "weir/plugin_services.h"
 
 namespace weir {
 
@@ -19,6 +21,8 @@ namespace weir {
 // Not thread-safe.
 class Subject {
  public:
+  static constexpr uint64_t kMaxStateBytes = uint64_t{64} << 20;  // As a host.
+
   // `path` is what to load, `bytes` what is in it, `config` one JSON object.
   // All but `config` must outlive it.
   Subject(std::string path, absl::string_view bytes, std::string config,
@@ -64,6 +68,18 @@ class Subject {
   // Null if it has no usable one.
   const weir_ext_batch* Batch(void* self);
 
+  // The same of weir.state/1. `write` takes `room` bytes and returns
+  // WEIR_AGAIN then. Both return FailedPrecondition with what the plugin said.
+  const weir_ext_state* State(void* self);
+  absl::StatusOr<std::string> SaveState(const weir_ext_state& state, void* self,
+                                        uint64_t room = kMaxStateBytes);
+  absl::Status LoadState(const weir_ext_state& state, void* self,
+                         absl::string_view bytes);
+
+  // Has the `n`-th allocation fail that the plugin makes in its calls from now
+  // on, but for those of destroy; 0: none. See AllocationFaults.
+  void FailAllocation(uint64_t n);
+
   const weir_plugin& table() const { return table_; }
 
   // The first exception that crossed the boundary, with the call; empty: none.
@@ -80,6 +96,7 @@ class Subject {
   void* library_ = nullptr;
   weir_plugin table_ = {};
   std::string crossed_;
+  uint64_t failing_ = 0;
 };
 
 // Runs `work` on a thread of its own, as a plugin's worker is one, and waits

@@ -48,6 +48,13 @@ MISBEHAVIOUR = {
                         "fault.emit-sometimes"), ()),
     "count-on-clock": (("fault.clock",), ()),
     "need-emit": (("fault.bare-host",), ()),
+    "ignore-lack-of-memory": (("fault.allocation",), ()),
+    "state-null": (("state.round-trip",), ()),
+    "state-deaf": (("state.round-trip",), ()),
+    "state-any": (("state.foreign",), ()),
+    "state-trusting": (("state.damaged",), ()),
+    "state-half": (("state.write",), ()),
+    "state-forgetful": ((), ("state.same",)),
 }
 
 # Other fixtures: the configuration, what fails, what warns, and a part of what
@@ -88,9 +95,15 @@ FIXTURES = {
     "keeps_pointer": ("", ("message.lifetime",), (), "whose call has returned"),
     "leak_fd": ("", ("load.leak", "thread.files", "unload.cycles"), (),
                 "descriptors"),
-    "uses_protobuf": ("", (), ("elf.needed",), ""),
+    # Whose libraries are not made for it.
+    "uses_protobuf": ("", ("fault.allocation",), ("elf.needed",),
+                      "while allocation "),
     "records": ("", ("load.create",), (), "--config FILE"),
 }
+
+# Passed over where there is no state.
+STATE_CHECKS = {"state.damaged", "state.foreign", "state.round-trip",
+                "state.same", "state.write"}
 
 # Without these, which look at the time.
 NOT_TIMED = ("--exclude", r"^(perf\.|load\.time)")
@@ -154,10 +167,19 @@ class PluginCheckTest(harness.EndToEnd):
                 self.assertTrue(summary["loadable"])
         found, summary = self.check(self.fixture("ok_c"), *NOT_TIMED, code=0)
         self.assertEqual(self.with_level(found, "warn"), set())
-        self.assertEqual(self.with_level(found, "skip"), {"message.batch"})
-        self.assertEqual(summary["pass"], len(found) - 1)
+        self.assertEqual(self.with_level(found, "skip"),
+                         {"message.batch"} | STATE_CHECKS)
+        self.assertEqual(summary["pass"],
+                         len(found) - len(self.with_level(found, "skip")))
         self.assertEqual((summary["name"], summary["version"],
                           summary["abi_version"]), ("fixture", "1.0.0", 1))
+        found, _ = self.check(self.fixture("ok_state"), *NOT_TIMED, code=0)
+        self.assertEqual(self.with_level(found, "warn"), set())
+        self.assertEqual(self.with_level(found, "skip"), {"message.batch"})
+        found, _ = self.check(self.fixture("serves"), "--include=^fault.al",
+                              code=0)
+        self.assertRegex(found["fault.allocation"]["message"],
+                         "[1-9][0-9]* of [0-9]+ allocations failed")
 
     def test_tells_each_misbehaviour_from_the_others(self):
         for does, (fails, warns) in MISBEHAVIOUR.items():
