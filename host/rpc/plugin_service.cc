@@ -8,7 +8,9 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/time/time.h"
 #include "host/control/plugin_status.h"
 #include "host/rpc/paging.h"
@@ -40,6 +42,26 @@ absl::StatusOr<std::string> PluginAnswer(
   v1::Plugin plugin;
   ToProto(outcome->status, &plugin);
   return plugin.SerializeAsString();
+}
+
+// What the host would refuse the plugin for; OK if for nothing.
+absl::Status WhatRefuses(const PluginStatus& plugin,
+                         const PluginCheckReport& report) {
+  std::vector<std::string> faults;
+  const char* reason = "PLUGIN_INIT_FAILED";
+  for (const PluginCheckReport::Finding& finding : report.findings) {
+    if (finding.level != PluginCheckReport::Level::kError) continue;
+    if (absl::StartsWith(finding.check, "abi.")) {
+      reason = "PLUGIN_ABI_MISMATCH";
+    }
+    faults.push_back(absl::StrCat(finding.check, ": ", finding.message));
+  }
+  if (faults.empty()) return absl::OkStatus();
+  const std::string detail = absl::StrJoin(faults, "; ");
+  return MakeError(absl::StatusCode::kFailedPrecondition,
+                   absl::StrCat(plugin.module, ": ", detail),
+                   {.reason = reason,
+                    .metadata = {{"name", plugin.name}, {"detail", detail}}});
 }
 
 absl::StatusOr<std::string> UnloadAnswer(
@@ -128,6 +150,36 @@ grpc::ServerUnaryReactor* PluginService::Change(
       &PluginAnswer);
 }
 
+void PluginService::CheckFirst(PluginOperation operation,
+                               PluginControl::Reply reply) {
+  if (!operation.validate_only) {
+    plugins_.Do(std::move(operation), std::move(reply));
+    return;
+  }
+  PluginCheckRequest check = {.module = operation.module,
+                              .sha256 = operation.sha256,
+                              .config_json = operation.config_json,
+                              .deadline = operation.deadline};
+  plugins_.Do(
+      std::move(operation),
+      [&checks = checks_, check = std::move(check),
+       reply = std::move(reply)](const absl::StatusOr<PluginOutcome>& outcome) {
+        if (!outcome.ok()) return reply(outcome);
+        PluginCheckRequest request = check;
+        if (request.module.empty()) {
+          request.module = outcome->status.module;
+        }
+        checks.Check(
+            request, [reply, outcome = *outcome](
+                         const absl::StatusOr<PluginCheckReport>& found) {
+              if (!found.ok()) return reply(found.status());
+              const absl::Status fault = WhatRefuses(outcome.status, *found);
+              if (!fault.ok()) return reply(fault);
+              reply(outcome);
+            });
+      });
+}
+
 void PluginService::DoOneOrAll(PluginOperation operation,
                                PluginControl::Reply reply) {
   if (operation.name != "plugins/-") {
@@ -211,7 +263,12 @@ grpc::ServerUnaryReactor* PluginService::CheckPlugin(
 grpc::ServerUnaryReactor* PluginService::LoadPlugin(
     grpc::CallbackServerContext* context, const v1::LoadPluginRequest* request,
     v1::Plugin* response) {
-  return Change(context, "LoadPlugin", Role::kAdmin, *request, response);
+  return Operate(
+      context, "LoadPlugin", Role::kAdmin, *request, response,
+      [this](PluginOperation operation, PluginControl::Reply reply) {
+        CheckFirst(std::move(operation), std::move(reply));
+      },
+      &PluginAnswer);
 }
 
 grpc::ServerUnaryReactor* PluginService::UnloadPlugin(
@@ -237,7 +294,12 @@ grpc::ServerUnaryReactor* PluginService::ReloadPlugin(
 grpc::ServerUnaryReactor* PluginService::UpgradePlugin(
     grpc::CallbackServerContext* context,
     const v1::UpgradePluginRequest* request, v1::Plugin* response) {
-  return Change(context, "UpgradePlugin", Role::kAdmin, *request, response);
+  return Operate(
+      context, "UpgradePlugin", Role::kAdmin, *request, response,
+      [this](PluginOperation operation, PluginControl::Reply reply) {
+        CheckFirst(std::move(operation), std::move(reply));
+      },
+      &PluginAnswer);
 }
 
 grpc::ServerUnaryReactor* PluginService::RollbackPlugin(

@@ -119,6 +119,9 @@ class PluginService final : public v1::PluginService::CallbackService {
                                    absl::string_view method, Role role,
                                    const Request& request,
                                    v1::Plugin* response);
+  // PluginControl::Do; of a dry run, and of what would be loaded then all
+  // checks, which refuse it in its place.
+  void CheckFirst(PluginOperation operation, PluginControl::Reply reply);
   // PluginControl::Do, for "plugins/-" with every plugin: replies when all
   // have. One that goes away meanwhile needs no reset.
   void DoOneOrAll(PluginOperation operation, PluginControl::Reply reply);

@@ -181,6 +181,58 @@ TEST_F(PluginServiceTest, LoadHandsOnAllThatIsAskedFor) {
   EXPECT_EQ(operation.deadline, absl::InfiniteFuture());
 }
 
+TEST_F(PluginServiceTest, ADryRunOfALoadChecksTheModule) {
+  v1::LoadPluginRequest request;
+  request.set_module("counts.so");
+  request.set_sha256(kSha256);
+  (*request.mutable_config()->mutable_fields())["top"].set_number_value(5);
+  v1::Plugin plugin;
+  ASSERT_TRUE(Call(&Stub::LoadPlugin, request, &plugin).ok());
+  EXPECT_THAT(checks_.requests(), IsEmpty());
+
+  request.set_validate_only(true);
+  plugins_.set_answer(
+      PluginOutcome{.status = PluginCalled("plugins/would-be")});
+  PluginCheckReport report;
+  report.findings = {{PluginCheckReport::Level::kWarning, "load.leak", "1 kB"}};
+  checks_.set_answer(report);
+  ASSERT_TRUE(Call(&Stub::LoadPlugin, request, &plugin).ok());
+  EXPECT_EQ(plugin.name(), "plugins/would-be");
+  ASSERT_THAT(checks_.requests(), SizeIs(1));
+  EXPECT_EQ(checks_.requests()[0].module, "counts.so");
+  EXPECT_EQ(checks_.requests()[0].sha256, kSha256);
+  EXPECT_EQ(checks_.requests()[0].config_json, R"({"top":5})");
+
+  report.findings.push_back(
+      {PluginCheckReport::Level::kError, "capacity.range", "it is 0"});
+  report.findings.push_back(
+      {PluginCheckReport::Level::kError, "load.create", "it died"});
+  checks_.set_answer(report);
+  const grpc::Status refused = Call(&Stub::LoadPlugin, request, &plugin);
+  EXPECT_EQ(refused.error_code(), grpc::StatusCode::FAILED_PRECONDITION);
+  EXPECT_EQ(InfoOf(refused).reason(), "PLUGIN_INIT_FAILED");
+  EXPECT_EQ(InfoOf(refused).metadata().at("detail"),
+            "capacity.range: it is 0; load.create: it died");
+
+  // What the slot refuses needs no check.
+  plugins_.set_answer(Missing());
+  EXPECT_FALSE(Call(&Stub::LoadPlugin, request, &plugin).ok());
+  EXPECT_THAT(checks_.requests(), SizeIs(2));
+}
+
+TEST_F(PluginServiceTest, ADryRunOfAnUpgradeChecksTheModuleOfTheSlot) {
+  auto request = AboutCounts<v1::UpgradePluginRequest>();
+  request.set_validate_only(true);
+  PluginStatus status = PluginCalled("plugins/counts");
+  status.module = "counts.so";
+  plugins_.set_answer(PluginOutcome{.status = status});
+  checks_.set_answer(absl::UnavailableError("no process to be had"));
+  v1::Plugin plugin;
+  EXPECT_EQ(Call(&Stub::UpgradePlugin, request, &plugin).error_code(),
+            grpc::StatusCode::UNAVAILABLE);
+  EXPECT_EQ(checks_.requests().at(0).module, "counts.so");
+}
+
 TEST_F(PluginServiceTest, UpgradeHandsOnAllThatIsAskedFor) {
   auto request = AboutCounts<v1::UpgradePluginRequest>();
   request.set_module("counts_v2.so");
