@@ -446,6 +446,10 @@ class Parser {
     add("--include", &check.include,
         "Only checks whose id matches, such as ^elf; repeatable");
     add("--exclude", &check.exclude, "Not these; repeatable");
+    app->add_option("--replay", check.replay,
+                    "Messages to give it too: a recording, or what `weir "
+                    "--json plugins poison get` prints")
+        ->type_name("FILE");
     app->add_flag("--fix-hints", check.fix_hints,
                   "Say more about what is wrong, and what to do");
     app->add_option("--in-process", check.in_process,

@@ -37,6 +37,9 @@ std::vector<std::string> ToWords(const PluginCheckArguments& arguments) {
   if (!arguments.config.empty()) {
     words.push_back(absl::StrCat("--config=", arguments.config));
   }
+  if (!arguments.replay.empty()) {
+    words.push_back(absl::StrCat("--replay=", arguments.replay));
+  }
   for (const std::string& regex : arguments.include) {
     words.push_back(absl::StrCat("--include=", regex));
   }

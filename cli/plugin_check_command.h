@@ -16,6 +16,7 @@ struct PluginCheckArguments {
   std::vector<std::string> exclude;
   absl::Duration timeout = absl::Seconds(15);  // of each check
   bool fix_hints = false;
+  std::string replay;      // a recording, or poison messages; empty: none
   std::string in_process;  // the id of one check; empty: all in children
 };
 

@@ -17,6 +17,9 @@ int main(int argc, char** argv) {
   if (argc > 1 && argv[1] == std::string("--check")) {
     return weir::CheckMain({argv + 2, argv + argc});
   }
+  if (argc == 4 && argv[1] == std::string("--check-one")) {
+    return weir::RunOneCheck(argv[2], argv[3]);
+  }
   if (argc != 3) {
     std::fprintf(stderr,
                  "usage: weir-plugin-runner --probe MODULE\n"
@@ -24,7 +27,6 @@ int main(int argc, char** argv) {
     return 2;
   }
   const std::string first = argv[1];
-  if (first == "--check-one") return weir::RunOneCheck(argv[2]);
   if (first == "--probe") return weir::Probe(argv[2], /*fenced=*/false);
   if (first == "--probe-fenced") return weir::Probe(argv[2], /*fenced=*/true);
   return weir::RunChild(first, argv[2]);

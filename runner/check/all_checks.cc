@@ -24,9 +24,9 @@ const std::vector<Check>& AllChecks() {
   static const auto& all = *[] {
     std::vector<Check> checks;
     for (const auto group :
-         {&FileChecks, &ElfChecks, &LoadChecks, &AbiChecks, &AnswerChecks,
-          &MessageChecks, &StateChecks, &ThreadChecks, &UnloadChecks,
-          &FaultChecks, &PerfChecks}) {
+         {&FileChecks, &ElfChecks, &LoadChecks, &AbiChecks, &ConfigChecks,
+          &AnswerChecks, &MessageChecks, &StateChecks, &ThreadChecks,
+          &UnloadChecks, &FaultChecks, &PerfChecks, &ReplayChecks}) {
       std::vector<Check> more = group();
       checks.insert(checks.end(), std::make_move_iterator(more.begin()),
                     std::make_move_iterator(more.end()));

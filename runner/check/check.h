@@ -56,11 +56,13 @@ const std::vector<Check>& AllChecks();
 
 // The groups that AllChecks is made of.
 std::vector<Check> FileChecks();
+std::vector<Check> ConfigChecks();
 std::vector<Check> ElfChecks();
 std::vector<Check> AbiChecks();
 std::vector<Check> LoadChecks();
 std::vector<Check> AnswerChecks();
 std::vector<Check> MessageChecks();
+std::vector<Check> ReplayChecks();
 std::vector<Check> StateChecks();
 std::vector<Check> ThreadChecks();
 std::vector<Check> UnloadChecks();

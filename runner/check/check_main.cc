@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -22,9 +23,12 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "absl/strings/strip.h"
+#include "host/plugin/config_schema.h"
 #include "host/plugin/elf_check.h"
 #include "host/plugin/event_check.h"
+#include "host/plugin/probe_module.h"
 #include "host/status/json_text.h"
+#include "runner/check/recorded_samples.h"
 #include "runner/check/run_all.h"
 #include "runner/check/run_one.h"
 
@@ -94,6 +98,11 @@ absl::Status TakeOption(absl::string_view word, Arguments& arguments) {
     absl::StatusOr<std::string> config = ReadConfig(std::string(word));
     if (!config.ok()) return config.status();
     arguments.options.config = *std::move(config);
+  } else if (absl::ConsumePrefix(&word, "--replay=")) {
+    arguments.options.replay = std::string(word);
+    // Its children read it again; what is wrong with it is told once, here.
+    const auto samples = ReadSamples(arguments.options.replay, /*most=*/1);
+    if (!samples.ok()) return samples.status();
   } else if (absl::ConsumePrefix(&word, "--in-process=")) {
     arguments.in_process = std::string(word);
   } else if (absl::ConsumePrefix(&word, "--timeout-ms=")) {
@@ -191,6 +200,23 @@ weir_note ReadNote(const ModuleCopy& module) {
   return note;
 }
 
+// With the defaults of the plugin's schema, as the host fills them in; as it is
+// if the plugin does not say, or if it breaks the schema: that is found later.
+std::string WithDefaults(const ModuleCopy& module,
+                         const CheckRunOptions& options) {
+  if (!module.file.ok()) return options.config;
+  const absl::StatusOr<ModuleProbe> probe =
+      ProbeModule(options.runner,
+                  absl::StrCat("/proc/", getpid(), "/fd/", module.file.get()),
+                  options.timeout);
+  if (!probe.ok()) return options.config;
+  const absl::StatusOr<ConfigSchema> schema =
+      ConfigSchema::Parse(probe->config_schema);
+  if (!schema.ok()) return options.config;
+  ConfigSchema::Checked checked = schema->Check(options.config);
+  return checked.faults.empty() ? std::move(checked.json) : options.config;
+}
+
 int Refuse(const absl::Status& status) {
   std::fprintf(stderr, "%s\n", std::string(status.message()).c_str());
   return kUsage;
@@ -200,7 +226,8 @@ int RunInProcess(const Arguments& arguments) {
   for (const Check& check : AllChecks()) {
     if (check.id != arguments.in_process || !check.run) continue;
     const Verdict verdict =
-        RunCheckHere(check, arguments.module, arguments.options.config);
+        RunCheckHere(check, arguments.module, arguments.options.config,
+                     arguments.options.replay);
     Print(check, verdict, absl::ZeroDuration());
     return verdict.level == CheckLevel::kFail ? kFindings : kClean;
   }
@@ -227,6 +254,7 @@ int CheckMain(const std::vector<std::string>& words) {
     return (arguments->include.empty() || Matches(arguments->include, id)) &&
            !Matches(arguments->exclude, id);
   };
+  arguments->options.config = WithDefaults(*module, arguments->options);
   std::array<int, 4> counts = {};
   bool loadable = true;
   const absl::Status run = RunChecks(

@@ -15,6 +15,8 @@ namespace weir {
 //   repeated:
 //                        any of them (POSIX extended)
 //   --exclude=REGEX      not those; stronger than --include
+//   --replay=FILE        messages to give it too, in replay.messages; see
+//                        recorded_samples.h
 //   --timeout-ms=N       of each check, 1 to 3600000; default 15000
 //   --in-process=ID      one check, in this process, for a debugger
 //

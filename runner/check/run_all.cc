@@ -169,6 +169,7 @@ absl::Status RunChecks(const ModuleCopy& module, const CheckRunOptions& options,
   std::map<std::string, std::string> stopped;  // By id, what made it so.
   for (const Check& check : AllChecks()) {
     if (options.chosen && !options.chosen(check.id)) continue;
+    if (check.id == "replay.messages" && options.replay.empty()) continue;
     const auto need =
         std::find_if(check.needs.begin(), check.needs.end(),
                      [&](const std::string& id) { return stopped.count(id); });
@@ -186,10 +187,10 @@ absl::Status RunChecks(const ModuleCopy& module, const CheckRunOptions& options,
     } else {
       const SharedBoard board;
       if (!board.ok()) return absl::UnavailableError("no shared memory");
-      const absl::StatusOr<CheckedEnd> end =
-          RunCheckChild(options.runner, {"--check-one", check.id},
-                        {module.file.get(), board.fd(), config->get()},
-                        options.timeout, interrupts.get());
+      const absl::StatusOr<CheckedEnd> end = RunCheckChild(
+          options.runner, {"--check-one", check.id, options.replay},
+          {module.file.get(), board.fd(), config->get()}, options.timeout,
+          interrupts.get());
       if (!end.ok()) return end.status();
       if (end->interrupted) return absl::CancelledError("interrupted");
       const bool done = board->done.load(std::memory_order_acquire) != 0 &&

@@ -17,6 +17,8 @@ struct CheckRunOptions {
   std::string runner;         // This program: the children are of it.
   std::string name;           // What the plugin is called in what is said.
   std::string config = "{}";  // The plugin's.
+  // A file of messages for replay.messages, which is not run without.
+  std::string replay;
   absl::Duration timeout = absl::Seconds(15);  // Of each check.
   // Whether a check is run; null: all are. One that is not counts as passed for
   // those that need it.

@@ -82,16 +82,18 @@ void Post(const Verdict& verdict, CheckBoard& board) {
 
 }  // namespace
 
-int RunOneCheck(const std::string& id) {
+int RunOneCheck(const std::string& id, const std::string& replay) {
+  for (const Check& check : AllChecks()) {
+    if (check.id == id && check.run) return RunInChild(check, replay);
+  }
+  return kCannotBegin;
+}
+
+int RunInChild(const Check& check, const std::string& replay) {
   prctl(PR_SET_PDEATHSIG, SIGKILL);
-  const std::vector<Check>& checks = AllChecks();
-  const auto check = std::find_if(checks.begin(), checks.end(),
-                                  [&](const Check& c) { return c.id == id; });
   void* const memory = mmap(nullptr, sizeof(CheckBoard), PROT_READ | PROT_WRITE,
                             MAP_SHARED, kCheckBoardFd, 0);
-  if (check == checks.end() || !check->run || memory == MAP_FAILED) {
-    return kCannotBegin;
-  }
+  if (memory == MAP_FAILED) return kCannotBegin;
   CheckBoard& board = *static_cast<CheckBoard*>(memory);
   const absl::string_view bytes = Map(kCheckModuleFd);
   const std::string config(Map(kCheckConfigFd));
@@ -101,28 +103,30 @@ int RunOneCheck(const std::string& id) {
   ReportCrashesTo(board.crash);
   Subject subject(absl::StrCat("/proc/self/fd/", kCheckModuleFd), bytes, config,
                   board);
-  if (!check->own_threads) {
+  subject.set_replay(replay);
+  if (!check.own_threads) {
     Verdict verdict;
     std::thread worker([&] {
       UseCrashStack();
-      verdict = check->run(subject);
+      verdict = check.run(subject);
     });
     LeaveAbortToTheWorker();
     worker.join();
     Post(verdict, board);
   } else {
-    Post(check->run(subject), board);
+    Post(check.run(subject), board);
   }
   _exit(0);  // Without what the plugin left to be done at exit.
 }
 
 Verdict RunCheckHere(const Check& check, const std::string& path,
-                     const std::string& config) {
+                     const std::string& config, const std::string& replay) {
   const auto board = std::make_unique<CheckBoard>();
   std::ifstream file(path, std::ios::binary);
   const std::string bytes{std::istreambuf_iterator<char>(file),
                           std::istreambuf_iterator<char>()};
   Subject subject(path, bytes, config, *board);
+  subject.set_replay(replay);
   if (check.own_threads) return check.run(subject);
   Verdict verdict;
   OnWorker([&] { verdict = check.run(subject); });

@@ -38,6 +38,9 @@ class Subject {
   const std::string& path() const { return path_; }
   absl::string_view bytes() const { return bytes_; }
   const std::string& config() const { return config_; }
+  // The file of messages that the caller has named; empty: none.
+  const std::string& replay() const { return replay_; }
+  void set_replay(std::string path) { replay_ = std::move(path); }
   CheckBoard& board() { return board_; }
 
   // Writes down what comes next.
@@ -92,6 +95,7 @@ class Subject {
   const std::string path_;
   const absl::string_view bytes_;
   const std::string config_;
+  std::string replay_;
   CheckBoard& board_;
   void* library_ = nullptr;
   weir_plugin table_ = {};

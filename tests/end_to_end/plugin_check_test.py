@@ -96,6 +96,9 @@ FIXTURES = {
     "leak_fd": ("", ("load.leak", "thread.files", "unload.cycles"), (),
                 "descriptors"),
     # Whose libraries are not made for it.
+    "broken_schema": ("", ("config.schema",), (), "arrai"),
+    "takes_config": ('{"threshold": 101, "token": 5}', ("config.values",), (),
+                     "/threshold: 101 is above the maximum 100; /token: "),
     "uses_protobuf": ("", ("fault.allocation",), ("elf.needed",),
                       "while allocation "),
     "records": ("", ("load.create",), (), "--config FILE"),
@@ -289,6 +292,27 @@ class PluginCheckTest(harness.EndToEnd):
         self.assertNotIn("elf.note", found)
         self.assertNotIn("load.create", found)
 
+    def test_replays_a_recording_and_finds_the_message_of_a_crash(self):
+        lines = [json.dumps({"type": "ris_message", "data": {
+            "timestamp": 1767225599.5, "peer": "192.0.2.1",
+            "peer_asn": "64496", "id": str(i), "host": "rrc01.ripe.net",
+            "type": "KEEPALIVE"}}) for i in range(5)]
+        recording = self.dir / "recording.jsonl"
+        recording.write_text("\n".join(lines) + "\n")
+        only = ("--include", "^replay", "--replay", recording)
+        found, _ = self.check(self.fixture("ok_c"), *only, code=0)
+        self.assertEqual(found["replay.messages"]["figures"]["messages"], 10)
+        # Each line is one message, and once more the raw one.
+        found, _ = self.check(self.fixture("segv_on_seq"), *only, code=1,
+                              config='{"seq": 5}')
+        self.assertIn("in handle_message of line 3, of type KEEPALIVE",
+                      found["replay.messages"]["message"])
+        found, _ = self.check(self.fixture("throws_int"), *only)
+        self.assertEqual(self.with_level(found, "fail"), {"replay.messages"})
+        # Nobody who has no messages to replay hears of it.
+        found, _ = self.check(self.fixture("ok_c"), *NOT_TIMED)
+        self.assertNotIn("replay.messages", found)
+
     def test_usage_errors_say_what_to_do(self):
         good = self.fixture("ok_c")
         bad = self.dir / "bad.json"
@@ -300,6 +324,8 @@ class PluginCheckTest(harness.EndToEnd):
                 ((good, "--config", bad), "one JSON object"),
                 ((good, "--config", self.dir / "none"), "cannot be read"),
                 ((good, "--timeout", "soon"), "is no duration"),
+                ((good, "--replay", self.dir / "none"), "No such file"),
+                ((good, "--replay", bad), "there is no message in"),
                 ((good, "--in-process", "elf"), "is no check"),
                 ((), "file is required")):
             with self.subTest(complaint):

@@ -121,6 +121,7 @@ TEST_F(ModuleChecksTest, ReportWhatTheHostWouldNotLoad) {
   };
   for (const Case& c : std::vector<Case>{
            {"cap_0", "capacity.range", "queue_capacity is 0"},
+           {"broken_schema", "config.schema", "/properties/peers/type"},
            {"no_note", "elf.note", "no weir note"},
            {"ctor_aborts", "load.dlopen", "SIGABRT at x.so+0x"},
        }) {
