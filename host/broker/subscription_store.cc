@@ -234,15 +234,22 @@ absl::StatusOr<Subscription> SubscriptionStore::Seek(
     absl::string_view name, const StartPosition& start) {
   Faults faults;
   const std::optional<ReplayId> after = CheckStart(start, &faults);
+  GapPolicy policy = GapPolicy::kNotify;
+  {
+    MutexLock lock(&mu_);
+    ForgetOldLocked();
+    const absl::StatusOr<Record*> found = FindLocked(name);
+    if (!found.ok()) return found.status();
+    if (!faults.empty()) return faults.ToStatus();
+    policy = (*found)->settings.gap_policy;
+  }
+  // Not under the lock: this may read a file, and others acknowledge meanwhile.
+  const absl::StatusOr<uint64_t> seq = Find(start, after, policy);
+  if (!seq.ok()) return seq.status();
   MutexLock lock(&mu_);
-  ForgetOldLocked();
   const absl::StatusOr<Record*> found = FindLocked(name);
   if (!found.ok()) return found.status();
-  if (!faults.empty()) return faults.ToStatus();
   Record& record = **found;
-  const absl::StatusOr<uint64_t> seq =
-      Find(start, after, record.settings.gap_policy);
-  if (!seq.ok()) return seq.status();
   // In this order: what the old consumer is still given does not count.
   record.cursor->Seek(*seq);
   if (record.attached != nullptr) {

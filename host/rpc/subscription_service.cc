@@ -12,6 +12,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "host/rpc/paging.h"
+#include "host/rpc/pending_call.h"
 #include "host/rpc/proto_time.h"
 #include "host/rpc/raw_request.h"
 #include "host/rpc/stream_convert.h"
@@ -72,6 +73,29 @@ absl::Status Take(absl::StatusOr<Subscription> result, v1::Subscription* out) {
   return result.status();
 }
 
+// Answers with what `find` returns. To go to a time, a file may have to be
+// read, and that is done in another thread.
+grpc::ServerUnaryReactor* FinishWith(
+    grpc::CallbackServerContext* context, const StartPosition& start,
+    std::function<absl::StatusOr<Subscription>()> find, SlowCalls& slow_calls,
+    v1::Subscription* response) {
+  if (start.kind != StartPosition::Kind::kAtTime) {
+    return Finish(context, Take(find(), response));
+  }
+  const auto call = PendingCall::Start(response);
+  const absl::Status accepted = slow_calls.Run([call, find = std::move(find)] {
+    v1::Subscription answer;
+    const absl::Status status = Take(find(), &answer);
+    if (status.ok()) {
+      call->Answer(answer.SerializeAsString());
+    } else {
+      call->Answer(status);
+    }
+  });
+  if (!accepted.ok()) call->Answer(accepted);
+  return call->reactor();
+}
+
 }  // namespace
 
 grpc::ServerUnaryReactor* SubscriptionService::CreateSubscription(
@@ -81,12 +105,17 @@ grpc::ServerUnaryReactor* SubscriptionService::CreateSubscription(
   if (!status.ok()) return Finish(context, status);
   auto settings = SettingsFromProto(request->subscription());
   if (!settings.ok()) return Finish(context, settings.status());
-  return Finish(
-      context, Take(subscriptions_.Create(
-                        request->subscription_id(), *std::move(settings),
-                        StartFromProto(request->start()), request->request_id(),
-                        request->validate_only()),
-                    response));
+  const StartPosition start = StartFromProto(request->start());
+  // A copy: gRPC's request is gone with a call that is cancelled.
+  return FinishWith(
+      context, start,
+      [this, start, settings = *std::move(settings),
+       id = request->subscription_id(), request_id = request->request_id(),
+       validate_only = request->validate_only()] {
+        return subscriptions_.Create(id, settings, start, request_id,
+                                     validate_only);
+      },
+      slow_calls_, response);
 }
 
 grpc::ServerUnaryReactor* SubscriptionService::GetSubscription(
@@ -139,10 +168,13 @@ grpc::ServerUnaryReactor* SubscriptionService::SeekSubscription(
         context,
         InvalidField("start", "is not set; say where to, such as latest"));
   }
-  return Finish(context,
-                Take(subscriptions_.Seek(request->name(),
-                                         StartFromProto(request->start())),
-                     response));
+  const StartPosition start = StartFromProto(request->start());
+  return FinishWith(
+      context, start,
+      [this, start, name = request->name()] {
+        return subscriptions_.Seek(name, start);
+      },
+      slow_calls_, response);
 }
 
 grpc::ServerUnaryReactor* SubscriptionService::DeleteSubscription(

@@ -5,6 +5,7 @@
 
 #include "host/control/subscriptions.h"
 #include "host/rpc/access.h"
+#include "host/rpc/slow_calls.h"
 #include "weir/v1/subscription.grpc.pb.h"
 
 namespace weir {
@@ -58,6 +59,7 @@ class SubscriptionService final
   Subscriptions& subscriptions_;
   const Access& access_;
   const std::string version_;
+  SlowCalls slow_calls_;
 };
 
 }  // namespace weir
