@@ -29,6 +29,10 @@ std::string NumberOrNothing(uint64_t number) {
   return number == 0 ? "" : Thousands(number);
 }
 
+std::string SpanOrNothing(const google::protobuf::Duration& span) {
+  return span.seconds() == 0 && span.nanos() == 0 ? "" : Span(ToDuration(span));
+}
+
 Details Describe(const weir::v1::LogInfo& log, absl::TimeZone zone) {
   return {
       {"epoch", log.epoch()},
@@ -63,6 +67,28 @@ Details Describe(const weir::v1::ServerInfo& info, absl::TimeZone zone) {
        NumberOrNothing(info.max_streams_per_connection())},
       {"largest request", BytesOrNothing(info.max_request_bytes())},
       {"published a second", NumberOrNothing(info.publish_limit_per_second())},
+      {"largest tail", NumberOrNothing(info.streams().max_tail())},
+      {"events of a batch", NumberOrNothing(info.streams().max_batch_events())},
+      {"longest delay", SpanOrNothing(info.streams().max_batch_delay())},
+      {"shortest heartbeat",
+       SpanOrNothing(info.streams().min_heartbeat_interval())},
+      {"longest heartbeat",
+       SpanOrNothing(info.streams().max_heartbeat_interval())},
+      {"reads nothing, at most",
+       SpanOrNothing(info.streams().write_stall_timeout())},
+      {"replays at once",
+       NumberOrNothing(info.streams().max_concurrent_replays())},
+      {"filters of a stream", NumberOrNothing(info.filters().max_filters())},
+      {"... types of each", NumberOrNothing(info.filters().max_types())},
+      {"... sources", NumberOrNothing(info.filters().max_sources())},
+      {"... regexes on subjects",
+       NumberOrNothing(info.filters().max_subject_regexes())},
+      {"... on JSON", NumberOrNothing(info.filters().max_json_regexes())},
+      {"... bytes of a regex",
+       NumberOrNothing(info.filters().max_regex_bytes())},
+      {"... prefixes", NumberOrNothing(info.filters().max_prefixes())},
+      {"... AS numbers", NumberOrNothing(info.filters().max_as_numbers())},
+      {"memory of regexes", BytesOrNothing(info.filters().memory_bytes())},
   };
 }
 

@@ -2,6 +2,9 @@
 
 #include <fstream>
 
+#include "host/broker/filter.h"
+#include "host/broker/start_position.h"
+#include "host/broker/stream_limits.h"
 #include "host/rpc/proto_time.h"
 
 namespace weir {
@@ -27,6 +30,34 @@ BrokerOptions MakeBrokerOptions(const v1::HostConfig& config) {
       static_cast<int64_t>(config.limits().filter_memory_bytes());
   options.write_stall = FromProto(config.limits().write_stall_timeout());
   return options;
+}
+
+v1::ServerInfo::StreamLimits MakeStreamLimits(const v1::HostConfig& config) {
+  v1::ServerInfo::StreamLimits limits;
+  limits.set_max_batch_events(kMaxBatchEvents);
+  *limits.mutable_max_batch_delay() = ToProto(kMaxDelay);
+  *limits.mutable_min_heartbeat_interval() = ToProto(kMinHeartbeat);
+  *limits.mutable_max_heartbeat_interval() = ToProto(kMaxHeartbeat);
+  limits.set_max_tail(kMaxTail);
+  *limits.mutable_write_stall_timeout() = config.limits().write_stall_timeout();
+  if (config.broker().mode() != v1::BrokerConfig::MODE_MEMORY) {
+    limits.set_max_concurrent_replays(config.broker().max_concurrent_replays());
+  }
+  return limits;
+}
+
+v1::ServerInfo::FilterLimits MakeFilterLimits(const v1::HostConfig& config) {
+  v1::ServerInfo::FilterLimits limits;
+  limits.set_max_filters(FilterClass::kMaxFilters);
+  limits.set_max_types(FilterClass::kMaxTypes);
+  limits.set_max_sources(FilterClass::kMaxSources);
+  limits.set_max_subject_regexes(FilterClass::kMaxSubjectRegexes);
+  limits.set_max_json_regexes(FilterClass::kMaxJsonRegexes);
+  limits.set_max_regex_bytes(FilterClass::kMaxRegexBytes);
+  limits.set_max_prefixes(FilterClass::kMaxPrefixes);
+  limits.set_max_as_numbers(FilterClass::kMaxAsNumbers);
+  limits.set_memory_bytes(config.limits().filter_memory_bytes());
+  return limits;
 }
 
 absl::StatusOr<std::unique_ptr<JournaledLog>> OpenJournal(

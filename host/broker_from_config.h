@@ -10,11 +10,16 @@
 #include "host/pipeline/event_codec.h"
 #include "host/sync/clock.h"
 #include "weir/v1/config.pb.h"
+#include "weir/v1/stats.pb.h"
 
 namespace weir {
 
 // What `config`, an effective configuration, says of the event log.
 BrokerOptions MakeBrokerOptions(const v1::HostConfig& config);
+
+// What GetServerInfo says of streams and their filters.
+v1::ServerInfo::StreamLimits MakeStreamLimits(const v1::HostConfig& config);
+v1::ServerInfo::FilterLimits MakeFilterLimits(const v1::HostConfig& config);
 
 // The journal that `config` asks for; null in the mode `memory`. `new_epoch` is
 // that of the log if the file is new. The errors are those of

@@ -258,7 +258,9 @@ class Host::Rooms {
              .publish_limit_per_second =
                  config.broker().publish_enabled()
                      ? config.limits().publish_limit_per_second()
-                     : 0},
+                     : 0,
+             .streams = MakeStreamLimits(config),
+             .filters = MakeFilterLimits(config)},
             access_) {
     InternWellKnownTypes(types_);
   }

@@ -8,6 +8,7 @@
 #include "host/broker/published_check.h"
 #include "host/broker/replay_id.h"
 #include "host/broker/start_position.h"
+#include "host/broker/stream_limits.h"
 #include "host/status/error_info.h"
 #include "host/status/json_text.h"
 
@@ -16,15 +17,6 @@ namespace {
 
 // The bounds and defaults of weir.v1.SubscribeRequest.
 constexpr size_t kMaxClientNameBytes = 128;
-constexpr uint32_t kDefaultBatchEvents = 256;
-constexpr uint32_t kMaxBatchEvents = 4096;
-constexpr uint32_t kDefaultBatchBytes = 256 << 10;
-constexpr uint32_t kMaxBatchBytes = 1 << 20;
-constexpr absl::Duration kDefaultDelay = absl::Milliseconds(10);
-constexpr absl::Duration kMaxDelay = absl::Seconds(1);
-constexpr absl::Duration kDefaultHeartbeat = absl::Seconds(15);
-constexpr absl::Duration kMinHeartbeat = absl::Seconds(1);
-constexpr absl::Duration kMaxHeartbeat = absl::Minutes(5);
 constexpr uint64_t kDefaultMaxLagEvents = 100'000;
 
 // A write that is pending for so long counts as stalled (weir.v1.BrokerStats).
@@ -447,6 +439,7 @@ std::vector<SubscriberStats> Broker::Subscribers() const {
     stats.stream_id = absl::StrCat("s-", link->number());
     stats.subscription = link->subscription();
     stats.client = link->client();
+    stats.start_cursor = FormatReplayId(log_.epoch(), progress.start);
     stats.cursor = FormatReplayId(log_.epoch(), progress.cursor);
     const uint64_t latest = log_.bounds().latest;
     stats.lag_events = latest - std::min(latest, progress.cursor);

@@ -431,6 +431,10 @@ std::optional<JournalStats> JournaledLog::journal() const {
   stats.wal_bytes = journal_->WalBytes();
   stats.commit = commit_time_.Read(clock_.MonotonicNs());
   stats.replay_reads = readers_.reads();
+  const ReplayReaders::Load load = readers_.load();
+  stats.replays = load.active;
+  stats.replays_most = load.most_active;
+  stats.replays_waiting = load.waiting;
   MutexLock lock(&mu_);
   stats.commits = commits_;
   stats.commit_errors = commit_errors_;

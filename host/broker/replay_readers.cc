@@ -7,6 +7,8 @@ namespace weir {
 namespace {
 
 constexpr int64_t kKeepNs = 1'000'000'000;
+// Quanta that are kept: some MiB, and as far as readers may be apart.
+constexpr size_t kKeptQuanta = 8;
 // How soon a disk that did not answer is asked again.
 constexpr absl::Duration kRetry = absl::Milliseconds(200);
 
@@ -102,7 +104,8 @@ ReplayFeed::Answer ReplayReaders::Take(Place& place, uint64_t seq) {
     answer.view = chunks.front();
     // Read on while these are sent.
     if (chunks.size() == 1 && ends_here && place.ask == Place::Ask::kNothing &&
-        place.got.next < log_.bounds().ring_earliest) {
+        place.got.next < log_.bounds().ring_earliest &&
+        FindKeptLocked(place, place.got.next) == nullptr) {
       AskLocked(place, place.got.next);
     }
     return answer;
@@ -118,6 +121,12 @@ ReplayFeed::Answer ReplayReaders::Take(Place& place, uint64_t seq) {
     }
     if (place.got.moved) return {State::kMoved, {}, 0};
     return {State::kUnavailable, {}, 0};
+  }
+  if (GiveKeptLocked(place, seq)) {
+    ReplayFeed::Answer answer;
+    answer.state = State::kEvents;
+    answer.view = place.got.chunks.front();
+    return answer;
   }
   AskLocked(place, seq);
   return {};
@@ -154,6 +163,55 @@ void ReplayReaders::AskLocked(Place& place, uint64_t seq) {
   changed_.NotifyOne();
 }
 
+const ReplayReaders::Kept* ReplayReaders::FindKeptLocked(const Place& place,
+                                                         uint64_t seq) const {
+  // Retention may have taken it since.
+  if (seq < log_.bounds().earliest) return nullptr;
+  const auto at =
+      std::find_if(kept_.begin(), kept_.end(), [&](const Kept& kept) {
+        return seq >= kept.chunks.front().chunk->first() && seq < kept.next &&
+               (kept.keys || !place.keys);
+      });
+  return at == kept_.end() ? nullptr : &*at;
+}
+
+bool ReplayReaders::GiveKeptLocked(Place& place, uint64_t seq) {
+  const Kept* const kept = FindKeptLocked(place, seq);
+  if (kept == nullptr) return false;
+  const auto at = std::find_if(kept->chunks.begin(), kept->chunks.end(),
+                               [&](const ChunkView& view) {
+                                 return seq < view.chunk->first() + view.n;
+                               });
+  // One at a time, so that who does not read on holds no more than that.
+  place.got = {};
+  place.got.chunks.push_back(*at);
+  place.got.next = at->chunk->first() + at->n;
+  place.served_bytes += at->chunk->framed(0, at->n).size();
+  place.has_got = place.got_kept = true;
+  return true;
+}
+
+void ReplayReaders::KeepLocked(const ReplayQuantum& got, bool keys,
+                               std::vector<std::shared_ptr<Place>>* served) {
+  if (got.chunks.empty() || !SomebodyWaitsLocked()) return;
+  kept_.push_back({got.chunks, got.next, keys});
+  if (kept_.size() > kKeptQuanta) kept_.pop_front();
+  for (const auto& place : places_) {
+    if (place->ask != Place::Ask::kWaiting || place->time.has_value() ||
+        !place->got.chunks.empty() || !GiveKeptLocked(*place, place->seq)) {
+      continue;
+    }
+    place->ask = Place::Ask::kNothing;
+    served->push_back(place);
+  }
+}
+
+bool ReplayReaders::SomebodyWaitsLocked() const {
+  return std::any_of(places_.begin(), places_.end(), [](const auto& place) {
+    return place->ask == Place::Ask::kWaiting;
+  });
+}
+
 std::shared_ptr<ReplayReaders::Place> ReplayReaders::PickLocked() {
   uint32_t active = 0;
   std::shared_ptr<Place> best;
@@ -179,14 +237,35 @@ std::shared_ptr<ReplayReaders::Place> ReplayReaders::PickLocked() {
   return best;
 }
 
+uint32_t ReplayReaders::CountActiveLocked() const {
+  return static_cast<uint32_t>(
+      std::count_if(places_.begin(), places_.end(),
+                    [](const auto& place) { return place->active(); }));
+}
+
+ReplayReaders::Load ReplayReaders::load() const {
+  MutexLock lock(&mu_);
+  Load load;
+  load.active = CountActiveLocked();
+  load.most_active = most_active_;
+  load.waiting = static_cast<uint32_t>(std::count_if(
+      places_.begin(), places_.end(),
+      [](const auto& place) { return place->ask == Place::Ask::kWaiting; }));
+  return load;
+}
+
 bool ReplayReaders::RunOne() {
   std::shared_ptr<Place> place;
   {
     MutexLock lock(&mu_);
     if (stopped_) return false;
     place = PickLocked();
-    if (place == nullptr) return false;
+    if (place == nullptr) {
+      if (!SomebodyWaitsLocked()) kept_.clear();
+      return false;
+    }
     place->ask = Place::Ask::kReading;
+    most_active_ = std::max(most_active_, CountActiveLocked());
   }
   Serve(place, own_reader_);
   return true;
@@ -200,18 +279,16 @@ void ReplayReaders::Run() {
       MutexLock lock(&mu_);
       while (!stopped_ && (place = PickLocked()) == nullptr) {
         // Not for ever if somebody waits: a place may only become free by time.
-        const bool waits =
-            std::any_of(places_.begin(), places_.end(), [](const auto& other) {
-              return other->ask == Place::Ask::kWaiting;
-            });
-        if (waits) {
+        if (SomebodyWaitsLocked()) {
           changed_.WaitFor(&mu_, absl::Nanoseconds(kKeepNs));
         } else {
+          kept_.clear();
           changed_.Wait(&mu_);
         }
       }
       if (stopped_) return;
       place->ask = Place::Ask::kReading;
+      most_active_ = std::max(most_active_, CountActiveLocked());
     }
     Serve(place, reader);
   }
@@ -242,10 +319,13 @@ void ReplayReaders::Serve(const std::shared_ptr<Place>& place,
     if (!got.error.ok()) reader = nullptr;  // Opened anew the next time.
   }
   const bool failed = !got.error.ok();
+  std::vector<std::shared_ptr<Place>> served;
   {
     MutexLock lock(&mu_);
     place->ask = Place::Ask::kNothing;
+    KeepLocked(got, place->keys, &served);
     if (!place->closed) {
+      served.push_back(place);
       place->served_bytes += std::max<uint64_t>(got.bytes, 1);
       place->has_got = true;
       place->last_take_ns = clock_.MonotonicNs();
@@ -256,15 +336,15 @@ void ReplayReaders::Serve(const std::shared_ptr<Place>& place,
                           place->got.chunks.end());
       }
       place->got = std::move(got);
+      place->got_kept = false;
     }
     changed_.NotifyAll();
     // A disk that fails is not asked again at once.
     if (failed && options_.threads > 0 && !stopped_) {
       changed_.WaitFor(&mu_, kRetry);
     }
-    if (place->closed) return;
   }
-  place->ready();
+  for (const auto& each : served) each->ready();
 }
 
 }  // namespace weir

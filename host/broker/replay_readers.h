@@ -40,6 +40,10 @@ struct ReplayReadersOptions {
 // came does not wait for those that have gigabytes to go. A feed that does not
 // take what was read for it gives its place up after a second, if others wait.
 //
+// Those who came back together are at about the same place. What was read last
+// is kept while somebody waits, and given to everybody who wants it, so it is
+// read, checked and taken apart once, however many they are.
+//
 // Thread-safe.
 class ReplayReaders {
  public:
@@ -64,6 +68,13 @@ class ReplayReaders {
   // threads.
   bool RunOne() ABSL_LOCKS_EXCLUDED(mu_);
 
+  // Feeds: that hold something read, now and the most there were at once, and
+  // that wait for their turn.
+  struct Load {
+    uint32_t active = 0, most_active = 0, waiting = 0;
+  };
+  Load load() const ABSL_LOCKS_EXCLUDED(mu_);
+
   // Chunks read so far.
   uint64_t reads() const { return reads_.load(std::memory_order_relaxed); }
 
@@ -78,11 +89,21 @@ class ReplayReaders {
     std::optional<absl::Time> time;  // ... or this is.
     ReplayQuantum got;
     bool has_got = false;
+    bool got_kept = false;  // `got` was read for another.
     uint64_t served_bytes = 0;
     int64_t last_take_ns = 0;
     bool closed = false;
 
-    bool active() const { return ask == Ask::kReading || !got.chunks.empty(); }
+    bool active() const {
+      return ask == Ask::kReading || (!got.chunks.empty() && !got_kept);
+    }
+  };
+
+  // A quantum that others may want.
+  struct Kept {
+    std::deque<ChunkView> chunks;  // At least one.
+    uint64_t next = 0;
+    bool keys = false;
   };
 
   ReplayFeed::Answer Take(Place& place, uint64_t seq) ABSL_LOCKS_EXCLUDED(mu_);
@@ -90,7 +111,19 @@ class ReplayReaders {
   std::optional<uint64_t> FindTime(Place& place, absl::Time time)
       ABSL_LOCKS_EXCLUDED(mu_);
   void Close(const std::shared_ptr<Place>& place) ABSL_LOCKS_EXCLUDED(mu_);
+  // Keeps what was read, and gives it to those who wait for it; adds these to
+  // `served`.
+  void KeepLocked(const ReplayQuantum& got, bool keys,
+                  std::vector<std::shared_ptr<Place>>* served)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  const Kept* FindKeptLocked(const Place& place, uint64_t seq) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Returns false if nothing is kept of `seq`.
+  bool GiveKeptLocked(Place& place, uint64_t seq)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  bool SomebodyWaitsLocked() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void AskLocked(Place& place, uint64_t seq) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  uint32_t CountActiveLocked() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   std::shared_ptr<Place> PickLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Serve(const std::shared_ptr<Place>& place,
              std::unique_ptr<JournalReader>& reader) ABSL_LOCKS_EXCLUDED(mu_);
@@ -103,10 +136,12 @@ class ReplayReaders {
   const Clock& clock_;
   std::atomic<uint64_t> reads_{0};
 
-  Mutex mu_;
+  mutable Mutex mu_;
   CondVar changed_;
   std::list<std::shared_ptr<Place>> places_ ABSL_GUARDED_BY(mu_);
   uint64_t served_bytes_ ABSL_GUARDED_BY(mu_) = 0;  // Of the last one picked.
+  std::deque<Kept> kept_ ABSL_GUARDED_BY(mu_);      // The newest last.
+  uint32_t most_active_ ABSL_GUARDED_BY(mu_) = 0;
   bool stopped_ ABSL_GUARDED_BY(mu_) = false;
   std::vector<std::thread> threads_ ABSL_GUARDED_BY(mu_);
   std::unique_ptr<JournalReader> own_reader_;  // RunOne's.

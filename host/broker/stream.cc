@@ -32,13 +32,12 @@ Stream::Stream(const StreamEnvironment& environment, StreamSetup setup)
       feed_(environment_.log.OpenFeed([link = setup_.link] { link->Poke(); },
                                       !setup_.filter->matches_everything() ||
                                           setup_.subscription != nullptr)),
-      start_(setup_.start.cursor),
       start_id_(setup_.start.hello_cursor),
       head_at_open_(environment_.log.bounds().latest),
       filter_(setup_.filter),
       start_gap_(setup_.start.gap),
       start_time_(setup_.start.find_time) {
-  progress_.cursor = start_;
+  progress_.start = progress_.cursor = setup_.start.cursor;
   progress_.heartbeat_at_ns = HeartbeatAfter(environment_.clock.MonotonicNs());
   Report();
 }
@@ -56,7 +55,7 @@ bool Stream::Next(StreamItem* item) {
   const bool said = Say(now_ns, item);
   assert(progress_.delivered_events + progress_.filtered_events +
              progress_.missed_events ==
-         progress_.cursor - start_);
+         progress_.cursor - progress_.start);
   progress_.waiting = !said;
   if (said && !progress_.ended) {
     item->batch_index = ++progress_.messages;
@@ -123,8 +122,8 @@ bool Stream::FindStartInFile() {
   progress_.reading = !first.has_value();
   if (!first.has_value()) return false;
   start_time_.reset();
-  start_ = progress_.cursor = *first - 1;
-  start_id_ = IdOf(start_);
+  progress_.start = progress_.cursor = *first - 1;
+  start_id_ = IdOf(progress_.start);
   return true;
 }
 

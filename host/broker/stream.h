@@ -154,8 +154,7 @@ class Stream final : public EventStream {
   const StreamEnvironment environment_;
   const StreamSetup setup_;
   const std::unique_ptr<ReplayFeed> feed_;  // Null: all there is, is in memory.
-  uint64_t start_;
-  std::string start_id_;         // What Hello says.
+  std::string start_id_;                    // What Hello says.
   const uint64_t head_at_open_;  // The newest event when the stream opened.
 
   // Of the thread that calls Next and OnWritten.

@@ -20,7 +20,7 @@ namespace weir {
 
 // What a stream last said of itself. Times are Clock::MonotonicNs. A value.
 struct StreamProgress {
-  uint64_t cursor = 0;
+  uint64_t start = 0, cursor = 0;
   uint64_t delivered_events = 0, delivered_bytes = 0, filtered_events = 0,
            missed_events = 0, messages = 0, gaps = 0;
   bool replaying = true;        // Not caught up.

@@ -48,6 +48,7 @@ struct JournalStats {
   Distribution commit;
   uint64_t pruned_events = 0;
   uint64_t replay_reads = 0;
+  uint32_t replays = 0, replays_most = 0, replays_waiting = 0;
   bool degraded = false;
   std::string error;  // Why, if it is.
 };
@@ -55,7 +56,7 @@ struct JournalStats {
 // As weir.v1.SubscriberStats. For each stream, at every moment,
 // delivered + filtered + missed = cursor - start.
 struct SubscriberStats {
-  std::string stream_id, subscription, client, cursor;
+  std::string stream_id, subscription, client, start_cursor, cursor;
   uint64_t lag_events = 0, delivered_events = 0, delivered_bytes = 0,
            filtered_events = 0, missed_events = 0, messages = 0, gaps = 0;
   bool replaying = false;

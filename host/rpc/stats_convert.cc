@@ -182,6 +182,9 @@ void ToProto(const JournalStats& stats, v1::JournalStats* out) {
   out->set_pruned_events(stats.pruned_events);
   out->set_replay_reads(stats.replay_reads);
   out->set_degraded(stats.degraded);
+  out->set_replays(stats.replays);
+  out->set_replays_most(stats.replays_most);
+  out->set_replays_waiting(stats.replays_waiting);
 }
 
 void ToProto(const SubscriberStats& stats, v1::SubscriberStats* out) {
@@ -197,6 +200,9 @@ void ToProto(const SubscriberStats& stats, v1::SubscriberStats* out) {
   out->set_replaying(stats.replaying);
   *out->mutable_write_blocked() = weir::ToProto(stats.write_blocked);
   SetTime(stats.start_time, [&] { return out->mutable_start_time(); });
+  out->set_filtered_events(stats.filtered_events);
+  out->set_missed_events(stats.missed_events);
+  out->set_start_cursor(stats.start_cursor);
 }
 
 void ToProto(const ProcessStats& stats, v1::ProcessStats* out) {

@@ -212,6 +212,8 @@ grpc::ServerUnaryReactor* StatsService::GetServerInfo(
       identity_.max_streams_per_connection);
   response->set_max_request_bytes(Server::kMaxRequestBytes);
   response->set_publish_limit_per_second(identity_.publish_limit_per_second);
+  *response->mutable_streams() = identity_.streams;
+  *response->mutable_filters() = identity_.filters;
   return Finish(context, absl::OkStatus());
 }
 

@@ -41,6 +41,8 @@ class StatsService final : public v1::StatsService::CallbackService {
     uint32_t max_subscriptions = 0;
     uint32_t max_streams_per_connection = 0;
     uint32_t publish_limit_per_second = 0;  // 0: Publish is off.
+    v1::ServerInfo::StreamLimits streams;
+    v1::ServerInfo::FilterLimits filters;
   };
 
   // `access` must outlive the service.

@@ -81,6 +81,7 @@ class Call:
                                    receive_buffer)
         self.socket.settimeout(120)
         self.socket.connect(target)
+        self.settings = {}  # The server's, by number.
         self.grpc_status = None
         self.grpc_message = ""
         self.ended = False
@@ -113,8 +114,10 @@ class Call:
                 struct.pack(">I", stream) + payload)
 
     def _send(self, piece, flags):
-        while min(self._allowed.values()) < len(piece):
+        while min(self._allowed.values()) < len(piece) and not self.ended:
             self._take(*self._next_frame())
+        if self.ended:
+            return  # The server has heard enough.
         for stream in self._allowed:
             self._allowed[stream] -= len(piece)
         self.socket.sendall(self._frame(DATA, flags, STREAM, piece))
@@ -149,6 +152,7 @@ class Call:
         elif kind == SETTINGS and not flags & ACK:
             for at in range(0, len(payload), 6):
                 number, value = struct.unpack_from(">HI", payload, at)
+                self.settings[number] = value
                 if number == 4:
                     self._allowed[STREAM] += value - DEFAULT_WINDOW
             self.socket.sendall(self._frame(SETTINGS, ACK, 0))

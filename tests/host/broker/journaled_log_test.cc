@@ -429,5 +429,34 @@ TEST_F(JournaledLogTest, SharesTheDiskAmongThoseWhoReplay) {
   EXPECT_THAT(seen, testing::Each(400u));
 }
 
+TEST_F(JournaledLogTest, ReadsOnceWhatManyReplayTogether) {
+  Publish(400);
+  const auto reads = [this] { return broker_->Journal()->replay_reads; };
+  const uint64_t before = reads();
+  ASSERT_EQ(ReadAll(After(0)).seqs.size(), 400u);
+  const uint64_t alone = reads() - before;
+  ASSERT_GT(alone, 100u);
+  // They come back with cursors of their own.
+  std::vector<std::unique_ptr<EventStream>> streams;
+  std::vector<std::vector<uint64_t>> seen(20);
+  for (size_t i = 0; i < seen.size(); ++i) streams.push_back(Open(After(i)));
+  StreamItem item;
+  do {
+    for (size_t i = 0; i < streams.size(); ++i) {
+      while (streams[i]->Next(&item)) {
+        for (const SharedBytes& piece : item.pieces) {
+          for (const auto& line : FakeEventCodec::Parse(piece.bytes)) {
+            seen[i].push_back(line.seq);
+          }
+        }
+      }
+    }
+  } while (log_->ReadOne());
+  for (size_t i = 0; i < seen.size(); ++i) {
+    EXPECT_EQ(seen[i], Range(i + 1, 400)) << i;
+  }
+  EXPECT_LE(reads() - before - alone, 2 * alone);
+}
+
 }  // namespace
 }  // namespace weir
