@@ -71,9 +71,10 @@ class Program:
     def __init__(self, argv, **kwargs):
         self.lines = []
         self._queue = queue.Queue()
+        kwargs.setdefault("stdin", subprocess.DEVNULL)
         self.process = subprocess.Popen(
-            argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-            stdin=subprocess.DEVNULL, text=True, errors="replace", **kwargs)
+            argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            errors="replace", **kwargs)
         self.errors = []
         self._readers = [
             threading.Thread(target=self._read_out, daemon=True),
@@ -115,7 +116,16 @@ class Program:
         self.wait()
         return self.lines
 
+    def ask(self, line):
+        """Says a line to a program that was started with a pipe as `stdin`, and
+        returns the line that it answers with."""
+        self.process.stdin.write(line + "\n")
+        self.process.stdin.flush()
+        return self.next_line()
+
     def wait(self):
+        if self.process.stdin is not None:
+            self.process.stdin.close()
         code = self.process.wait(PATIENCE_S)
         for reader in self._readers:
             reader.join(PATIENCE_S)
