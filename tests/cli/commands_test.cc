@@ -273,15 +273,17 @@ TEST_F(CommandsTest, PluginsConfigureNamesWhatIsToChange) {
     std::vector<std::string> arguments;
     std::vector<const char*> parts;
   };
+  // Its two literals look like a missing comma within the list.
+  const char* const set_paths =
+      "update_mask { paths: \"config.n\" paths: \"config.t\" paths: "
+      "\"config.b\" paths: \"config.e\" }";
   for (const Case& c : std::vector<Case>{
            {{"configure", "counts", "--set", "n=5", "--set", "t=-5-", "--set",
              "b=true", "--set", "e="},
             {"fields { key: \"n\" value { number_value: 5 } }",
              "fields { key: \"t\" value { string_value: \"-5-\" } }",
              "fields { key: \"b\" value { bool_value: true } }",
-             "fields { key: \"e\" value { string_value: \"\" } }",
-             "update_mask { paths: \"config.n\" paths: \"config.t\" paths: "
-             "\"config.b\" paths: \"config.e\" }"}},
+             "fields { key: \"e\" value { string_value: \"\" } }", set_paths}},
            {{"configure", "counts", "--set-json", "n=\"5\"", "--unset", "m"},
             {"fields { key: \"n\" value { string_value: \"5\" } }",
              "update_mask { paths: \"config.n\" paths: \"config.m\" }"}},

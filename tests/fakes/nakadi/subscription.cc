@@ -439,8 +439,9 @@ int64_t Subscription::NextTick(int64_t now_ns) const {
       at(session->idle_since_ns + 2 * Seconds(p.commit_timeout));
     }
     if (session->state == State::kClosing) continue;
-    if (p.stream_timeout > 0)
+    if (p.stream_timeout > 0) {
       at(session->opened_ns + Seconds(p.stream_timeout));
+    }
     for (const auto& [key, owned] : session->owned) {
       if (!owned.next_owner.empty()) {
         at(owned.leave_by_ns);

@@ -36,7 +36,7 @@ class FakeSubscription : public testing::Test {
                               .max_commit_timeout = 5},
         topics_);
   }
-  std::shared_ptr<Session> Open(StreamParameters p, int status = 200) {
+  std::shared_ptr<Session> Open(const StreamParameters& p, int status = 200) {
     std::shared_ptr<Session> session;
     const Answer answer = subscription_->Open(p, now_, &session);
     EXPECT_EQ(answer.status, status) << answer.body;
