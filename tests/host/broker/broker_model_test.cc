@@ -57,7 +57,7 @@ class JournaledBroker {
     options_.replay.quantum_bytes = 3000;
   }
 
-  static ModelledBroker Live(std::shared_ptr<JournaledBroker> self) {
+  static ModelledBroker Live(const std::shared_ptr<JournaledBroker>& self) {
     auto log = JournaledLog::Open(self->options_, Codec(), self->clock_);
     EXPECT_THAT(log, IsOk());
     JournaledLog* const l = log->get();
