@@ -11,6 +11,7 @@
 #include "host/decode/ris_live_decoder.h"
 #include "host/rpc/proto_time.h"
 #include "host/source/nakadi_source.h"
+#include "host/source/nats_source.h"
 #include "host/source/replay_file_source.h"
 #include "host/source/ris_live_source.h"
 #include "lib/nakadi/token_provider.h"
@@ -91,6 +92,23 @@ std::unique_ptr<Source> MakeNakadi(const v1::SourceConfig& source,
   return std::make_unique<NakadiSource>(std::move(options), clock);
 }
 
+std::unique_ptr<Source> MakeNats(const v1::SourceConfig& source,
+                                 const Clock& clock) {
+  const v1::NatsSource& config = source.nats();
+  NatsOptions options;
+  options.servers = {config.servers().begin(), config.servers().end()};
+  options.subjects = {config.subjects().begin(), config.subjects().end()};
+  options.queue_group = config.queue_group();
+  options.credentials_file = config.credentials_file();
+  options.pending_limit = config.pending_limit();
+  options.max_payload_bytes = source.max_payload_bytes();
+  options.ca_file = config.tls().ca_file();
+  options.cert_file = config.tls().cert_file();
+  options.key_file = config.tls().key_file();
+  options.insecure_skip_verify = config.tls().insecure_skip_verify();
+  return std::make_unique<NatsSource>(std::move(options), clock);
+}
+
 }  // namespace
 
 std::unique_ptr<Source> MakeSource(const v1::SourceConfig& config,
@@ -102,6 +120,9 @@ std::unique_ptr<Source> MakeSource(const v1::SourceConfig& config,
   }
   if (config.kind_case() == v1::SourceConfig::kNakadi) {
     return MakeNakadi(config, clock);
+  }
+  if (config.kind_case() == v1::SourceConfig::kNats) {
+    return MakeNats(config, clock);
   }
   const v1::ReplayFileSource& replay = config.replay_file();
   ReplayFileOptions options;

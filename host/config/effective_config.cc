@@ -49,6 +49,7 @@ constexpr Default kDefaults[] = {
     {"NakadiSource.commit_incomplete", "true"},
     {"NakadiSource.connect_timeout", "30s"},
     {"NakadiSource.gzip", "true"},
+    {"NatsSource.pending_limit", "65536"},
     {"ReplayFileSource.speed", "1"},
     {"PluginsConfig.autoload", "true"},
     {"PluginsConfig.scan_interval", "5s"},
@@ -148,7 +149,10 @@ void FillListeners(HostConfig* config) {
 void FillSource(const std::string& node_id, v1::SourceConfig* source) {
   const bool is_ris_live = source->has_ris_live();
   const bool is_nakadi = source->has_nakadi();
-  if (!is_ris_live && !is_nakadi && !source->has_replay_file()) return;
+  const bool is_nats = source->has_nats();
+  if (!is_ris_live && !is_nakadi && !is_nats && !source->has_replay_file()) {
+    return;
+  }
   for (const Default& row : is_ris_live ? kRisLiveBackoff
                             : is_nakadi ? kNakadiBackoff
                                         : kOtherBackoff) {
@@ -158,6 +162,8 @@ void FillSource(const std::string& node_id, v1::SourceConfig* source) {
     FillField("format", "nakadi", source->mutable_decoder());
     FillField("flow_id_prefix", absl::StrCat("weir-", node_id),
               source->mutable_nakadi());
+  } else if (is_nats) {
+    FillField("format", "opaque", source->mutable_decoder());
   } else if (is_ris_live) {
     FillField("format", "ris_live", source->mutable_decoder());
     FillField("client", absl::StrCat("weir-", node_id),

@@ -19,7 +19,7 @@ struct Row {
 };
 
 constexpr absl::string_view kKinds =
-    "not in this version of weir; kinds that are: ris_live, nakadi, "
+    "not in this version of weir; kinds that are: ris_live, nakadi, nats, "
     "replay_file";
 constexpr absl::string_view kNoRoles =
     "needs authentication by tokens or certificates, which this version does "
@@ -44,7 +44,6 @@ const std::vector<Row>& Table() {
       {"BrokerConfig.mode",
        "not in this version of weir; modes that are: durable, memory",
        {"durable", "memory"}},
-      {"SourceConfig.nats", kKinds},
       {"SourceConfig.frame_tcp", kKinds},
       {"SourceConfig.jetstream", kKinds},
       {"DecoderConfig.format", kNoDecoder, {"ris_live", "nakadi", "opaque"}},

@@ -24,8 +24,11 @@ void DecodeStage::Accept(FrameBatch& batch) {
   const int64_t recv_ns = absl::ToUnixNanos(batch.received_at);
   const bool raw = parts_.sink.Wanted(kTypeRaw);
   writer_.Begin(Wrap(std::move(batch.receipt)));
-  for (const absl::string_view frame : batch.frames) {
-    DecodeFrame(frame, raw, &tally);
+  for (size_t i = 0; i < batch.frames.size(); ++i) {
+    DecodeFrame(
+        batch.frames[i],
+        batch.subjects.empty() ? absl::string_view() : batch.subjects[i], raw,
+        &tally);
   }
   FinishMessages(recv_ns, &tally);
   const int64_t end_ns = parts_.clock.MonotonicNs();
@@ -52,7 +55,9 @@ Receipt DecodeStage::Wrap(Receipt receipt) {
   });
 }
 
-void DecodeStage::DecodeFrame(absl::string_view frame, bool raw, Tally* tally) {
+void DecodeStage::DecodeFrame(absl::string_view frame,
+                              absl::string_view subject, bool raw,
+                              Tally* tally) {
   tally->bytes += frame.size();
   absl::string_view payload = frame;
   if (raw) {
@@ -61,7 +66,7 @@ void DecodeStage::DecodeFrame(absl::string_view frame, bool raw, Tally* tally) {
     payload = room.message->payload();
     writer_.Commit(0, 0);
   }
-  const Decoded decoded = decoder_->Decode(payload, writer_);
+  const Decoded decoded = decoder_->DecodeFrom(subject, payload, writer_);
   switch (decoded.verdict) {
     case Decoded::Verdict::kMessages:
       tally->unknown_types += decoded.unknown_types;

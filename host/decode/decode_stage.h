@@ -123,7 +123,8 @@ class DecodeStage final : public FrameSink {
   }
 
   Receipt Wrap(Receipt receipt);
-  void DecodeFrame(absl::string_view frame, bool raw, Tally* tally);
+  void DecodeFrame(absl::string_view frame, absl::string_view subject, bool raw,
+                   Tally* tally);
   // Finishes the messages of the batch and counts them by type.
   void FinishMessages(int64_t recv_ns, Tally* tally);
   void LogSession(const Message& message) const;

@@ -42,6 +42,13 @@ class Decoder {
   // and not copied (see MessageWriter::Reserve). It is bytes from the network:
   // nothing in it may make Decode fail in any other way than by its verdict.
   virtual Decoded Decode(absl::string_view payload, MessageWriter& writer) = 0;
+
+  // The same for a payload that was sent to `subject`, which says nothing to
+  // most formats.
+  virtual Decoded DecodeFrom(absl::string_view /*subject*/,
+                             absl::string_view payload, MessageWriter& writer) {
+    return Decode(payload, writer);
+  }
 };
 
 }  // namespace weir

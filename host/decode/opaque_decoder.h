@@ -2,6 +2,7 @@
 #define WEIR_HOST_DECODE_OPAQUE_DECODER_H_
 
 #include <cstdint>
+#include <string>
 
 #include "absl/strings/string_view.h"
 #include "host/decode/decoder.h"
@@ -15,22 +16,26 @@ namespace weir {
 // handlers understand.
 class OpaqueDecoder final : public Decoder {
  public:
-  // What handlers are asked for when the configuration does not say.
+  // What handlers are asked for when nothing says anything else.
   static constexpr absl::string_view kDefaultType = "FRAME";
 
-  // All messages have the type `type`; empty means kDefaultType.
-  OpaqueDecoder(NameTable& types, absl::string_view type)
-      : type_id_(types.Intern(type.empty() ? kDefaultType : type)) {}
+  // All messages have the type `type`. Empty means the subject that a message
+  // was sent to, and kDefaultType if there is none. OTHER, and counted as
+  // unknown, are subjects beyond those that `types` holds, and those that are
+  // not UTF-8, as names of types are. `types` must outlive the decoder.
+  OpaqueDecoder(NameTable& types, absl::string_view type);
 
-  Decoded Decode(absl::string_view payload, MessageWriter& writer) override {
-    const MessageWriter::Room room = writer.Reserve(payload, 0, 0);
-    room.message->view.type_id = type_id_;
-    writer.Commit(0, 0);
-    return {};
-  }
+  Decoded Decode(absl::string_view payload, MessageWriter& writer) override;
+  Decoded DecodeFrom(absl::string_view subject, absl::string_view payload,
+                     MessageWriter& writer) override;
 
  private:
+  NameTable& types_;
+  const bool by_subject_;
   const uint16_t type_id_;
+  // Messages of one subject often come in a row.
+  std::string last_subject_;
+  uint16_t last_id_ = kTypeOther;
 };
 
 }  // namespace weir

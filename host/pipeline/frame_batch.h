@@ -16,6 +16,9 @@ struct FrameBatch {
   // The frames in order, without their framing. Views into memory of the
   // source, valid until FrameSink::Accept returns.
   std::vector<absl::string_view> frames;
+  // Where each of them was sent to, such as its NATS subject: as many as
+  // frames, or none if the source has no such thing. As long valid.
+  std::vector<absl::string_view> subjects;
   // When the last byte of them was read, by the host's clock.
   absl::Time received_at;
   // Completed when no handler holds anything of the batch any more.

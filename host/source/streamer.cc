@@ -172,6 +172,7 @@ void Streamer::NoteConnected() {
 absl::Status Streamer::ReadAll() {
   while (true) {
     batch_.frames.clear();
+    batch_.subjects.clear();
     batch_.receipt = Receipt();
     if (absl::Status status = source_->Read(&batch_); !status.ok()) {
       return status;

@@ -64,10 +64,9 @@ void ExpectFaults(const std::vector<Case>& cases) {
 TEST(LoadConfigTest, RefusesWhatThisVersionDoesNotServe) {
   const std::string no_child = "needs plugins in child processes";
   ExpectFaults({
-      {"a kind of source", Source("nats: {}"),
-       "f:1: sources[0].nats: not in this version of weir; kinds that are: "
-       "ris_live, nakadi, replay_file"},
-      {"another", Source("frame_tcp: {}"), "frame_tcp: not in this version"},
+      {"a kind of source", Source("frame_tcp: {}"),
+       "f:1: sources[0].frame_tcp: not in this version of weir; kinds that "
+       "are: ris_live, nakadi, nats, replay_file"},
       {"another", Source("jetstream: {}"), "jetstream: not in this version"},
       {"one that is", Source("ris_live: {}"), ""},
       {"the other that is", Source("replay_file: {path: a}"), ""},
@@ -267,8 +266,8 @@ TEST(LoadConfigTest, SaysOneThingOnce) {
        Source("replay_flie: {path: a}"), "unknown key \"replay_flie\""},
       {"a path of the wrong type is not also no path",
        Source("replay_file: {path: [a]}"), "path: is a list"},
-      {"what is not served is not also wrong", Source("nats: {servers: []}"),
-       "not in this version"},
+      {"what is not served is not also wrong",
+       Source("jetstream: {servers: []}"), "not in this version"},
   });
 }
 

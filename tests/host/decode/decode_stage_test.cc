@@ -229,6 +229,29 @@ TEST_F(DecodeStageTest, TakesAnyDecoder) {
   EXPECT_EQ(stage->Read().unknown_types, 0);
 }
 
+TEST_F(DecodeStageTest, NamesTheTypeOfAMessageAfterWhereItWasSentTo) {
+  FrameBatch batch = {.frames = {"x", "y", "z", "raw"},
+                      .subjects = {"a.b", "a.b", "\xff", ""}};
+  Stage(std::make_unique<OpaqueDecoder>(types_, ""))->Accept(batch);
+  EXPECT_THAT(Messages(),
+              ElementsAre("a.b 1 x", "a.b 2 y", "OTHER 3 z", "FRAME 4 raw"));
+  sink_.batches.clear();
+  FrameBatch again = {.frames = {"x"}, .subjects = {"a.b"}};
+  Stage(std::make_unique<OpaqueDecoder>(types_, "order"))->Accept(again);
+  EXPECT_THAT(Messages(), ElementsAre("order 5 x"));
+}
+
+TEST_F(DecodeStageTest, CountsTypesThatNoTableHolds) {
+  for (size_t i = types_.size(); i < NameTable::kMaxNames; ++i) {
+    types_.Intern(absl::StrCat("t", i));
+  }
+  const auto stage = Stage(std::make_unique<OpaqueDecoder>(types_, ""));
+  FrameBatch batch = {.frames = {"x", "y"}, .subjects = {"new.1", "t1000"}};
+  stage->Accept(batch);
+  EXPECT_THAT(Messages(), ElementsAre("OTHER 1 x", "t1000 2 y"));
+  EXPECT_EQ(stage->Read().unknown_types, 1);
+}
+
 TEST_F(DecodeStageTest, CanBeReadWhileItWorks) {
   const auto stage = RisLive();
   std::atomic<bool> done{false};
