@@ -224,7 +224,9 @@ TEST(ConfigSchemaTest, SaysWhereASchemaIsBroken) {
 
 TEST(ConfigSchemaTest, BreaksAtNoDepth) {
   std::string schema = "{}";
-  for (int i = 0; i < 40; ++i) schema = R"({"items":)" + schema + "}";
+  for (int i = 0; i < 40; ++i) {
+    schema = absl::StrCat(R"({"items":)", schema, "}");
+  }
   EXPECT_THAT(ConfigSchema::Parse(ForX(schema)),
               StatusIs(absl::StatusCode::kInvalidArgument,
                        HasSubstr("deeper than 32 levels")));

@@ -13,7 +13,6 @@
 namespace weir {
 namespace {
 
-using testing::ElementsAre;
 using testing::IsEmpty;
 using Kind = FolderAction::Kind;
 using State = PluginStatus::State;

@@ -34,7 +34,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-using testing::EndsWith;
 using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::SizeIs;

@@ -72,8 +72,9 @@ class Follows final : public Handler {
     return absl::StrCat(last_);
   }
   absl::Status LoadState(absl::string_view state) override {
-    if (refuses_ && findings_.may_fail)
+    if (refuses_ && findings_.may_fail) {
       return absl::FailedPreconditionError("cannot read that");
+    }
     return absl::SimpleAtoi(state, &last_)
                ? absl::OkStatus()
                : absl::FailedPreconditionError("no number");
