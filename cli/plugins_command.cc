@@ -105,6 +105,7 @@ Details Describe(const Plugin& plugin, absl::TimeZone zone) {
       {"conditions", Conditions(plugin)},
       {"error", plugin.error()},
       {"health", plugin.health()},
+      {"demotion", plugin.demotion()},
       {"last change", Change(plugin, zone)},
       {"config", Config(plugin)},
       {"revision", absl::StrCat(plugin.config_revision())},

@@ -8,12 +8,14 @@
 #include <cerrno>
 #include <cstring>
 #include <map>
+#include <optional>
 #include <random>
 #include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/strip.h"
 #include "absl/time/time.h"
 #include "host/broker/broker.h"
 #include "host/broker/memory_log.h"
@@ -31,8 +33,10 @@
 #include "host/pipeline/shared_arena.h"
 #include "host/pipeline/slab_pool.h"
 #include "host/plugin/child_supervisor.h"
+#include "host/plugin/crash_page.h"
 #include "host/plugin/folder_follower.h"
 #include "host/plugin/folder_watch.h"
+#include "host/plugin/host_crash.h"
 #include "host/plugin/inotify_folder_events.h"
 #include "host/plugin/key_value_store.h"
 #include "host/plugin/module_checks.h"
@@ -100,6 +104,7 @@ struct PluginParts {
   std::unique_ptr<StateStore> states;
   std::unique_ptr<PoisonStore> poisons;  // Null: it cannot be kept.
   std::unique_ptr<KeyValueStore> key_values;
+  std::unique_ptr<CrashPage> crash_page;  // Null: it cannot be kept.
   std::unique_ptr<ModuleStore> modules;
   std::unique_ptr<ChildSupervisor> supervisor;
   std::unique_ptr<SharedArena> arena;  // Null: the system has no memory for it.
@@ -127,6 +132,14 @@ absl::StatusOr<PluginParts> MakePluginParts(const std::string& state_dir,
   if (!parts.key_values->status().ok()) {
     LogError("host", "plugins can keep nothing: ",
              parts.key_values->status().message());
+  }
+  auto crash_page = CrashPage::Open(absl::StrCat(state_dir, "/crash_page"));
+  if (crash_page.ok()) {
+    parts.crash_page = *std::move(crash_page);
+  } else {
+    LogError("host",
+             "a plugin that takes this process down will not be named: ",
+             crash_page.status().message());
   }
   auto modules = ModuleStore::Open(state_dir);
   if (!modules.ok()) return modules.status();
@@ -286,8 +299,9 @@ class Host::Rooms {
     for (const v1::SourceConfig& source : config_.sources()) AddSource(source);
     PluginPlan plan = PlanPlugins(config_, environment_, plugin_seed_);
     for (const std::string& notice : plan.notices) LogInfo("plugins", notice);
-    const auto desired = parts_.states->ReadAll();
+    auto desired = parts_.states->ReadAll();
     if (!desired.ok()) return desired.status();
+    if (parts_.crash_page != nullptr) WatchForCrashes(*desired);
     plugins_.Load(std::move(plan.specs), *desired);
     if (config_.plugins().autoload()) WatchFolders(std::move(plan.contents));
     sources_.Start();
@@ -370,6 +384,31 @@ class Host::Rooms {
     stages_.push_back(std::move(stage));
     const absl::Status status = sources_.Add(std::move(spec));
     if (!status.ok()) LogError(name, status.message());
+  }
+
+  // What took the process before this one down runs in a child from now on.
+  void WatchForCrashes(std::map<std::string, DesiredState>& desired) {
+    const std::optional<HostCrash> crash = parts_.crash_page->Take();
+    if (crash.has_value()) {
+      TellHostCrash(*crash, *parts_.modules, parts_.poisons.get(), broker_,
+                    &WriteLog);
+      const std::string id(absl::StripPrefix(crash->plugin, "plugins/"));
+      desired[id].Demote({.sha256 = crash->sha256,
+                          .reason = DescribeHostCrash(*crash),
+                          .time = crash->time});
+      const absl::Status kept = parts_.states->Write(id, desired[id]);
+      if (!kept.ok()) LogError(crash->plugin, kept.message());
+    }
+#ifndef WEIR_SANITIZER  // Which has a handler of its own, and says more.
+    parts_.crash_page->Watch(
+        [](const void* rooms, size_t id) {
+          return static_cast<const Rooms*>(rooms)->types_.Name(id);
+        },
+        [](const void* rooms, size_t id) {
+          return static_cast<const Rooms*>(rooms)->source_names_.Name(id);
+        },
+        this);
+#endif
   }
 
   void WatchFolders(PluginFolderContents known) {

@@ -21,8 +21,8 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "host/plugin/child_channel.h"
+#include "host/plugin/crash_report.h"
 #include "host/plugin/sandbox_support.h"
-#include "runner/crash_report.h"
 #include "runner/sandbox.h"
 #include "runner/worker.h"
 

@@ -13,8 +13,8 @@
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "absl/types/span.h"
+#include "host/plugin/crash_report.h"
 #include "host/plugin/plugin_table.h"
-#include "runner/crash_report.h"
 
 namespace weir {
 namespace {

@@ -87,7 +87,8 @@ struct PluginStatus {
   std::string previous_sha256;  // What a rollback would load; empty: nothing.
   std::vector<std::string> wanted_message_types;
   std::vector<std::string> event_types;
-  std::string health;  // What it says of itself, if it is degraded.
+  std::string health;    // What it says of itself, if it is degraded.
+  std::string demotion;  // Why it runs in a child and not in the host.
   std::string etag;
 };
 

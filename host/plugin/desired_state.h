@@ -1,11 +1,13 @@
 #ifndef WEIR_HOST_PLUGIN_DESIRED_STATE_H_
 #define WEIR_HOST_PLUGIN_DESIRED_STATE_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "host/plugin/config_revision.h"
 
@@ -29,11 +31,26 @@ struct DesiredState {
     bool operator==(const Quarantine&) const = default;
   };
 
+  // Why code that is to run in the host runs in a child: in process it took the
+  // host down.
+  struct Demotion {
+    std::string sha256;  // Of the code; another digest is not under it.
+    std::string reason;  // "SIGSEGV in message 1000, ..."
+    absl::Time time;     // Kept to the nanosecond.
+
+    bool operator==(const Demotion&) const = default;
+  };
+  static constexpr size_t kMaxDemotions = 8;
+
+  // Adds it, as the newest. An older one of the same code goes, and so does the
+  // oldest above kMaxDemotions.
+  void Demote(Demotion demotion);
+  // That of the code; null: it may run in the host.
+  const Demotion* FindDemotion(absl::string_view sha256) const;
+
   Desired desired = Desired::kLoaded;
   bool paused = false;
-  // In process it has taken the host down: it runs in a child from now on,
-  // whatever its settings say.
-  bool demoted = false;
+  std::vector<Demotion> demotions = {};  // Oldest first.
   std::string pinned_module;    // "counts_v2.so"; empty: the file of its name.
   std::string pinned_sha256;    // Run no other digest; empty: what is there.
   std::string previous_sha256;  // What a rollback loads; empty: nothing.

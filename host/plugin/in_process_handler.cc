@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "host/plugin/crash_report.h"
+
 namespace weir {
 namespace {
 
@@ -9,21 +11,22 @@ constexpr uint16_t kMsgRedelivered = 1;  // weir_msg.flags
 
 }  // namespace
 
-InProcessHandler::InProcessHandler(const weir_plugin& table,
-                                   std::shared_ptr<const void> code,
-                                   std::shared_ptr<PluginHostServices> services,
-                                   std::string config_json,
-                                   const CallLimits& limits,
-                                   std::string data_dir,
-                                   uint32_t max_consecutive_errors)
+InProcessHandler::InProcessHandler(
+    const weir_plugin& table, std::shared_ptr<const void> code,
+    std::shared_ptr<PluginHostServices> services, std::string config_json,
+    const CallLimits& limits, std::string data_dir,
+    uint32_t max_consecutive_errors, const PluginTag& tag)
     : code_(std::move(code)),
       services_(std::move(services)),
       config_json_(std::move(config_json)),
       lent_(services_, limits, std::move(data_dir)),
       instance_(table, lent_.table(), lent_.watch()),
-      max_consecutive_errors_(max_consecutive_errors) {}
+      max_consecutive_errors_(max_consecutive_errors),
+      tag_(tag) {}
 
 absl::Status InProcessHandler::Create() {
+  UseCrashStack();
+  const InPluginCode code(tag_);
   absl::Status created = instance_.Create(config_json_);
   lent_.EndCreate();
   if (created.ok() && instance_.declared().has_value()) {
@@ -32,9 +35,13 @@ absl::Status InProcessHandler::Create() {
   return created;
 }
 
-int64_t InProcessHandler::QueueCapacity() { return instance_.QueueCapacity(); }
+int64_t InProcessHandler::QueueCapacity() {
+  const InPluginCode code(tag_);
+  return instance_.QueueCapacity();
+}
 
 bool InProcessHandler::WantsMessage(absl::string_view type) {
+  const InPluginCode code(tag_);
   return instance_.WantsMessage(type);
 }
 
@@ -49,6 +56,7 @@ RunOutcome InProcessHandler::HandleMessages(
     first_.flags |= kMsgRedelivered;
     views_.front() = &first_;
   }
+  const InPluginCode code(tag_, messages, &done);
   instance_.HandleMessages(
       views_,
       {.done = done, .max_streak = max_consecutive_errors_, .errors = &errors});
@@ -62,6 +70,7 @@ RunOutcome InProcessHandler::HandleMessages(
 }
 
 absl::Status InProcessHandler::Reconfigure(absl::string_view config_json) {
+  const InPluginCode code(tag_);
   return instance_.Reconfigure(config_json);
 }
 
@@ -70,6 +79,7 @@ absl::Duration InProcessHandler::TickInterval() {
 }
 
 bool InProcessHandler::Tick() {
+  const InPluginCode code(tag_);
   services_->CountTick(instance_.Tick());
   return true;
 }
@@ -83,6 +93,7 @@ void InProcessHandler::AskToStop(bool stop) {
 }
 
 void InProcessHandler::Destroy() {
+  const InPluginCode code(tag_);
   instance_.Destroy();
   services_->FlushKeyValues();
 }

@@ -16,6 +16,7 @@
 #include "host/pipeline/losses.h"
 #include "host/pipeline/message.h"
 #include "host/plugin/call_watch.h"
+#include "host/plugin/crash_page.h"
 #include "host/plugin/in_process_services.h"
 #include "host/plugin/instance_health.h"
 #include "host/plugin/plugin_host_services.h"
@@ -37,12 +38,14 @@ class InProcessHandler final : public Handler {
   // what the plugin is told that its calls may take, and `data_dir` the path of
   // its own directory; empty: it has none. After `max_consecutive_errors`, if
   // that is not 0, the instance is destroyed, and HandleMessages says that it
-  // is not alive.
+  // is not alive. `tag` is what a crash page is told if the code takes this
+  // process down.
   InProcessHandler(const weir_plugin& table, std::shared_ptr<const void> code,
                    std::shared_ptr<PluginHostServices> services,
                    std::string config_json, const CallLimits& limits = {},
                    std::string data_dir = "",
-                   uint32_t max_consecutive_errors = 0);
+                   uint32_t max_consecutive_errors = 0,
+                   const PluginTag& tag = PluginTag("", "", 0));
 
   // Returns FailedPrecondition with what the plugin said. Holds the plugin to
   // the kinds of event that it declares.
@@ -81,6 +84,7 @@ class InProcessHandler final : public Handler {
   InProcessServices lent_;
   PluginInstance instance_;
   const uint32_t max_consecutive_errors_;  // 0: any number.
+  const PluginTag tag_;
   std::atomic<uint32_t> gave_up_after_{0};
   bool redelivered_ = false;
   weir_msg first_ = {};                 // Of a run, if it is redelivered.

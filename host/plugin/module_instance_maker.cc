@@ -20,6 +20,8 @@
 #include "host/plugin/child_handler.h"
 #include "host/plugin/config_change.h"
 #include "host/plugin/config_schema.h"
+#include "host/plugin/crash_page.h"
+#include "host/plugin/crash_report.h"
 #include "host/plugin/data_dir.h"
 #include "host/plugin/in_process_handler.h"
 #include "host/plugin/module_check.h"
@@ -128,10 +130,19 @@ absl::StatusOr<MadeInstance> ModuleInstanceMaker::Make(
   made_of.config_json = checked.json;
   MadeInstance made;
   const PluginSlotOptions& options = spec.options;
-  if (options.isolation == PluginStatus::Isolation::kChild) {
+  made.isolation = options.isolation;
+  if (std::count(spec.demoted_sha256.begin(), spec.demoted_sha256.end(),
+                 facts->sha256) > 0) {
+    made.isolation = PluginStatus::Isolation::kChild;
+  }
+  if (made.isolation == PluginStatus::Isolation::kChild) {
     made = InChild(made_of, std::move(taken->run_copy), *data_dir,
                    std::move(services));
   } else {
+    UseCrashStack();
+    const PluginTag tag(absl::StrCat("plugins/", spec.id), facts->sha256,
+                        generation);
+    const InPluginCode in_constructors(tag);
     auto code = SharedObject::Open(taken->module, std::move(taken->report),
                                    taken->run_copy);
     if (!code.ok()) return code.status();
@@ -145,7 +156,7 @@ absl::StatusOr<MadeInstance> ModuleInstanceMaker::Make(
             .soft_ns = absl::ToInt64Nanoseconds(options.soft_deadline),
             .hard_ns = absl::ToInt64Nanoseconds(options.hard_deadline),
             .destroy_ns = absl::ToInt64Nanoseconds(HandlerSlot::kGrace)},
-        *data_dir, options.max_consecutive_errors);
+        *data_dir, options.max_consecutive_errors, tag);
     made.death = [handler]() -> std::optional<InstanceDeath> {
       const uint32_t errors = handler->gave_up_after();
       if (errors == 0) return std::nullopt;
@@ -155,7 +166,6 @@ absl::StatusOr<MadeInstance> ModuleInstanceMaker::Make(
     made.health = [handler] { return handler->health(); };
     made.handler = handler;
   }
-  made.isolation = spec.options.isolation;
   made.sha256 = facts->sha256;
   made.version = facts->version;
   made.abi_version = facts->abi_version;
@@ -322,6 +332,7 @@ MadeInstance ModuleInstanceMaker::InChild(
       ChildOptions(spec, std::move(run_copy), std::move(data_dir)), parts_,
       std::move(services));
   MadeInstance made;
+  made.isolation = PluginStatus::Isolation::kChild;
   made.pid = [child] { return child->handler().pid(); };
   made.death = [child]() -> std::optional<InstanceDeath> {
     std::optional<ChildDeath> death = child->handler().death();

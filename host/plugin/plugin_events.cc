@@ -117,4 +117,32 @@ Event PluginCrashedEvent(const PluginStatus& status, const InstanceDeath& death,
   return event;
 }
 
+Event PluginDemotedEvent(const HostCrash& crash,
+                         const std::vector<std::string>& frames) {
+  const auto& message = crash.death.message;
+  Event event;
+  event.type = "weir.plugin.demoted";
+  event.source = "host";
+  event.subject = crash.plugin;
+  event.severity = Severity::kError;
+  event.event_time = crash.time;
+  event.json = absl::StrCat(
+      "{\"text\":",
+      ToJsonString(absl::StrCat("took the host down (", crash.death.cause,
+                                "), and runs in a child now")),
+      ",\"plugin\":", ToJsonString(crash.plugin),
+      ",\"sha256\":", ToJsonString(crash.sha256),
+      ",\"generation\":", crash.generation,
+      ",\"signal\":", ToJsonString(crash.death.cause), ",\"message_sequence\":",
+      message.has_value() ? absl::StrCat(message->seq) : "null",
+      ",\"message_type\":",
+      message.has_value() ? ToJsonString(crash.type) : "null", ",\"frames\":[",
+      absl::StrJoin(frames, ",",
+                    [](std::string* out, const std::string& frame) {
+                      out->append(ToJsonString(frame));
+                    }),
+      "]}");
+  return event;
+}
+
 }  // namespace weir

@@ -3,12 +3,15 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "host/control/plugin_status.h"
 #include "host/control/poison_message.h"
 #include "host/pipeline/event.h"
+#include "host/plugin/crash_page.h"
 #include "host/plugin/instance_maker.h"
 
 namespace weir {
@@ -33,6 +36,11 @@ Event PluginHealthEvent(const PluginStatus& status, bool degraded,
 Event PluginCrashedEvent(const PluginStatus& status, const InstanceDeath& death,
                          const std::optional<PoisonMessage>& poison,
                          uint64_t queued);
+
+// weir.plugin.demoted, ERROR: in process it took the host down that ran before
+// this one, and is run in a child from now on.
+Event PluginDemotedEvent(const HostCrash& crash,
+                         const std::vector<std::string>& frames);
 
 }  // namespace weir
 

@@ -139,7 +139,11 @@ absl::StatusOr<PluginMachine::Running> PluginMachine::Prepare(
   Running next;
   next.spec = spec;
   next.generation = last_generation_ + 1;
-  auto made = around_.maker.Make(spec, next.generation, sha256, services_);
+  next.spec.demoted_sha256.clear();
+  for (const DesiredState::Demotion& demotion : desired_.demotions) {
+    next.spec.demoted_sha256.push_back(demotion.sha256);
+  }
+  auto made = around_.maker.Make(next.spec, next.generation, sha256, services_);
   if (!made.ok()) return made.status();
   next.made = *std::move(made);
   // What runs has the slot's settings still, but for how long this may take.
@@ -194,6 +198,11 @@ void PluginMachine::Adopt(Running next, const std::string& actor) {
   status_.effective_capacity = stats.capacity;
   status_.event_types = services_->declared();
   why_pinned_ = made.why_pinned;
+  const DesiredState::Demotion* const demotion =
+      desired_.FindDemotion(made.sha256);
+  const bool demoted =
+      demotion != nullptr && made.isolation != spec_.options.isolation;
+  status_.demotion = demoted ? demotion->reason : "";
   pid_ = made.pid;
   cpu_seconds_ = made.cpu_seconds;
   rss_bytes_ = made.rss_bytes;

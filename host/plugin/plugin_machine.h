@@ -143,6 +143,7 @@ class PluginMachine {
                                         absl::string_view sha256) const;
   absl::StatusOr<PluginOutcome> WouldBe(const PluginOperation& operation,
                                         const PluginSlotSpec& spec) const;
+  void EndDemotion(const PluginOperation& operation);
   absl::StatusOr<PluginOutcome> Unload(const PluginOperation& operation);
   absl::StatusOr<PluginOutcome> Exchange(const PluginOperation& operation,
                                          PluginSlotSpec spec,

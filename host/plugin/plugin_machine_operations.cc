@@ -130,6 +130,9 @@ absl::Status PluginMachine::CheckAllowed(
         {.reason = "PLUGIN_EXISTS", .metadata = {{"name", now.name}}});
   }
   if (HasWay(operation.kind, now.state)) return absl::OkStatus();
+  if (operation.kind == Kind::kRelease && !desired_.demotions.empty()) {
+    return absl::OkStatus();
+  }
   const std::string state(PluginStateName(now.state));
   const bool quarantined = now.state == State::kQuarantined;
   return MakeError(
@@ -213,6 +216,10 @@ absl::StatusOr<PluginOutcome> PluginMachine::Do(
     }
     case Kind::kRelease:
       if (operation.validate_only) return Now(*this);
+      if (state != State::kQuarantined) {
+        EndDemotion(operation);
+        return Now(*this);
+      }
       desired_.quarantine.reset();
       desired_.desired = DesiredState::Desired::kStopped;
       Keep();
@@ -229,6 +236,18 @@ absl::StatusOr<PluginOutcome> PluginMachine::Do(
       return Now(*this);
   }
   return absl::InternalError("no such operation");
+}
+
+// What runs goes on; the next instance runs where the settings say.
+void PluginMachine::EndDemotion(const PluginOperation& operation) {
+  desired_.demotions.clear();
+  Keep();
+  around_.write_log(
+      Severity::kInfo, status().name,
+      absl::StrCat("its demotion is ended by ", operation.actor,
+                   operation.reason.empty() ? "" : ": ", operation.reason,
+                   "; from its next load or reload on it runs where its "
+                   "settings say"));
 }
 
 // The spec of what `operation` loads: what the files say now, or `spec_`, with

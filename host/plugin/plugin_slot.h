@@ -59,6 +59,9 @@ struct PluginSlotSpec {
   // Only a file of one of these digests is loaded, lower-case hex; empty: any.
   std::vector<std::string> allowed_sha256 = {};
   std::string denied_sha256;  // A file of this one is not; it is quarantined.
+  // A file of one of these runs in a child, whatever the options say: in
+  // process it took the host down.
+  std::vector<std::string> demoted_sha256 = {};
   std::string config_json = "{}";  // The plugin's own; one JSON object.
   PluginSlotOptions options;
 

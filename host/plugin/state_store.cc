@@ -60,10 +60,24 @@ constexpr const char* kUpgrades[] = {
   ) STRICT, WITHOUT ROWID;
   UPDATE schema_version SET version = 2;
   COMMIT;
+)sql",
+    // Nothing has ever set `demoted`.
+    R"sql(
+  BEGIN IMMEDIATE;
+  ALTER TABLE plugin DROP COLUMN demoted;
+  CREATE TABLE demotion (
+    id TEXT NOT NULL,
+    sha256 TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    time_ns INTEGER NOT NULL,
+    PRIMARY KEY (id, sha256)
+  ) STRICT, WITHOUT ROWID;
+  UPDATE schema_version SET version = 3;
+  COMMIT;
 )sql"};
 
 constexpr char kWrite[] =
-    "INSERT OR REPLACE INTO plugin VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+    "INSERT OR REPLACE INTO plugin VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 
 constexpr char kReadRevisions[] =
     "SELECT id, number, config_json, config_set, settings_set, "
@@ -77,8 +91,15 @@ constexpr char kWriteRevision[] =
 constexpr char kForgetRevisions[] =
     "DELETE FROM config_revision WHERE id = ? AND number < ?";
 
+constexpr char kWriteDemotion[] = "INSERT INTO demotion VALUES (?, ?, ?, ?)";
+
+constexpr char kForgetDemotions[] = "DELETE FROM demotion WHERE id = ?";
+
+constexpr char kReadDemotions[] =
+    "SELECT id, sha256, reason, time_ns FROM demotion ORDER BY id, time_ns";
+
 constexpr char kReadAll[] =
-    "SELECT id, loaded, paused, demoted, pinned_module, pinned_sha256, "
+    "SELECT id, loaded, paused, pinned_module, pinned_sha256, "
     "previous_sha256, quarantine_sha256, quarantine_reason, quarantine_actor, "
     "quarantine_time_ns, previous_revision FROM plugin";
 
@@ -234,7 +255,7 @@ absl::Status CheckSchema(sqlite3* database, const std::string& path) {
   absl::Status upgraded = Upgrade(database, path, found);
   if (!upgraded.ok()) return upgraded;
   // That its tables have our columns.
-  for (const char* const read : {kReadAll, kReadRevisions}) {
+  for (const char* const read : {kReadAll, kReadRevisions, kReadDemotions}) {
     const int code = SqlStatement(database, read).Step();
     if (code != SQLITE_ROW && code != SQLITE_DONE) return Fault(database, path);
   }
@@ -246,17 +267,16 @@ DesiredState StateOf(const SqlStatement& row) {
   state.desired = row.Number(1) != 0 ? DesiredState::Desired::kLoaded
                                      : DesiredState::Desired::kStopped;
   state.paused = row.Number(2) != 0;
-  state.demoted = row.Number(3) != 0;
-  state.pinned_module = row.Text(4);
-  state.pinned_sha256 = row.Text(5);
-  state.previous_sha256 = row.Text(6);
-  if (!row.IsNull(7)) {
-    state.quarantine = {.sha256 = row.Text(7),
-                        .reason = row.Text(8),
-                        .actor = row.Text(9),
-                        .time = absl::FromUnixNanos(row.Number(10))};
+  state.pinned_module = row.Text(3);
+  state.pinned_sha256 = row.Text(4);
+  state.previous_sha256 = row.Text(5);
+  if (!row.IsNull(6)) {
+    state.quarantine = {.sha256 = row.Text(6),
+                        .reason = row.Text(7),
+                        .actor = row.Text(8),
+                        .time = absl::FromUnixNanos(row.Number(9))};
   }
-  state.previous_revision = static_cast<uint64_t>(row.Number(11));
+  state.previous_revision = static_cast<uint64_t>(row.Number(10));
   return state;
 }
 
@@ -286,13 +306,28 @@ int WriteRevision(sqlite3* database, absl::string_view id,
   return write.Step();
 }
 
+int WriteDemotions(sqlite3* database, absl::string_view id,
+                   const DesiredState& state) {
+  SqlStatement forget(database, kForgetDemotions);
+  forget.Bind(id);
+  int code = forget.Step();
+  for (const DesiredState::Demotion& demotion : state.demotions) {
+    SqlStatement write(database, kWriteDemotion);
+    write.Bind(id);
+    write.Bind(demotion.sha256);
+    write.Bind(demotion.reason);
+    write.Bind(absl::ToUnixNanos(demotion.time));
+    if (code == SQLITE_DONE) code = write.Step();
+  }
+  return code;
+}
+
 int WriteState(sqlite3* database, absl::string_view id,
                const DesiredState& state) {
   SqlStatement write(database, kWrite);
   write.Bind(id);
   write.Bind(int64_t{state.desired == DesiredState::Desired::kLoaded});
   write.Bind(int64_t{state.paused});
-  write.Bind(int64_t{state.demoted});
   write.Bind(state.pinned_module);
   write.Bind(state.pinned_sha256);
   write.Bind(state.previous_sha256);
@@ -321,7 +356,8 @@ int WriteAll(sqlite3* database, absl::string_view id,
   forget.Bind(state.revisions.empty()
                   ? INT64_MAX
                   : static_cast<int64_t>(state.revisions.front().number));
-  return forget.Step();
+  code = forget.Step();
+  return code == SQLITE_DONE ? WriteDemotions(database, id, state) : code;
 }
 
 // Takes the file from everybody else's eyes, since it holds secrets, and makes
@@ -384,6 +420,16 @@ absl::StatusOr<std::map<std::string, DesiredState>> StateStore::ReadAll() {
     state->second.revisions.push_back(RevisionOf(revisions));
   }
   if (code != SQLITE_DONE) return Fault(database_.get(), path_);
+  SqlStatement demotions(database_.get(), kReadDemotions);
+  for (code = demotions.Step(); code == SQLITE_ROW; code = demotions.Step()) {
+    const auto state = states.find(demotions.Text(0));
+    if (state == states.end()) continue;
+    state->second.demotions.push_back(
+        {.sha256 = demotions.Text(1),
+         .reason = demotions.Text(2),
+         .time = absl::FromUnixNanos(demotions.Number(3))});
+  }
+  if (code != SQLITE_DONE) return Fault(database_.get(), path_);
   return states;
 }
 
@@ -410,7 +456,7 @@ absl::Status StateStore::Forget(absl::string_view id) {
     int code = SQLITE_DONE;
     for (const char* const table :
          {"DELETE FROM plugin WHERE id = ?",
-          "DELETE FROM config_revision WHERE id = ?"}) {
+          "DELETE FROM config_revision WHERE id = ?", kForgetDemotions}) {
       SqlStatement forget(database_.get(), table);
       forget.Bind(id);
       if (code == SQLITE_DONE) code = forget.Step();

@@ -30,7 +30,7 @@ namespace weir {
 class StateStore {
  public:
   // Of the tables; a file with a greater one is refused.
-  static constexpr int kSchemaVersion = 2;
+  static constexpr int kSchemaVersion = 3;
 
   // Opens the file at `path`, or makes it in a directory that exists; one of an
   // older weir gets the tables of today. Checks all of it: it is a few

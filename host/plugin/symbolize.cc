@@ -124,9 +124,9 @@ bool IsOwn(absl::string_view named, absl::string_view module) {
 }  // namespace
 
 SymbolizedStack Symbolize(const std::string& path,
-                          std::vector<std::string> frames) {
+                          std::vector<std::string> frames, std::string module) {
   SymbolizedStack stack = {.frames = std::move(frames), .own_frame = ""};
-  const std::string module = path.substr(path.rfind('/') + 1);
+  if (module.empty()) module = path.substr(path.rfind('/') + 1);
   const MappedFile file(path);
   for (std::string& frame : stack.frames) {
     uint64_t offset = 0;

@@ -20,8 +20,10 @@ struct SymbolizedStack {
 // read or is none at all adds nothing; nothing that it says is believed.
 //
 // May take milliseconds: not for the supervisor's thread.
+// `module` is what the frames call it; empty: by its file's name.
 SymbolizedStack Symbolize(const std::string& path,
-                          std::vector<std::string> frames);
+                          std::vector<std::string> frames,
+                          std::string module = "");
 
 }  // namespace weir
 

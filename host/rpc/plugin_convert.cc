@@ -347,6 +347,7 @@ void ToProto(const PluginStatus& plugin, v1::Plugin* out) {
   for (const std::string& type : plugin.event_types) out->add_event_types(type);
   out->set_previous_sha256(plugin.previous_sha256);
   out->set_health(plugin.health);
+  out->set_demotion(plugin.demotion);
 }
 
 absl::StatusOr<PluginOperation> ToOperation(

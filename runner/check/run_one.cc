@@ -15,7 +15,7 @@
 #include <thread>
 
 #include "absl/strings/str_cat.h"
-#include "runner/crash_report.h"
+#include "host/plugin/crash_report.h"
 
 namespace weir {
 namespace {

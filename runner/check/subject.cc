@@ -11,9 +11,9 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
+#include "host/plugin/crash_report.h"
 #include "host/plugin/plugin_table.h"
 #include "runner/check/allocation_faults.h"
-#include "runner/crash_report.h"
 
 namespace weir {
 namespace {

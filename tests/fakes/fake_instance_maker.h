@@ -1,6 +1,7 @@
 #ifndef WEIR_TESTS_FAKES_FAKE_INSTANCE_MAKER_H_
 #define WEIR_TESTS_FAKES_FAKE_INSTANCE_MAKER_H_
 
+#include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -56,6 +57,10 @@ class FakeInstanceMaker final : public InstanceMaker {
     made.abi_version = 1;
     made.handler = std::make_shared<FakeHandler>(record_, script_);
     made.health = [this] { return health_.Get(); };
+    made.isolation = std::count(spec.demoted_sha256.begin(),
+                                spec.demoted_sha256.end(), digest) > 0
+                         ? PluginStatus::Isolation::kChild
+                         : spec.options.isolation;
     if (in_child_) {
       made.isolation = PluginStatus::Isolation::kChild;
       made.pid = [] { return 4711; };

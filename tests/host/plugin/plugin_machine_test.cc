@@ -164,6 +164,69 @@ TEST_F(PluginMachineTest, AsksForRedeliveryIfItsSettingsDo) {
   EXPECT_TRUE(machine_->status().redeliver_once);
 }
 
+TEST_F(PluginMachineTest, RunsInAChildTheCodeThatTookTheHostDown) {
+  spec_.options.isolation = PluginStatus::Isolation::kInProcess;
+  DesiredState desired;
+  desired.Demote({.sha256 = "aa", .reason = "SIGSEGV in message 7"});
+  Make(desired);
+  EXPECT_EQ(machine_->status().isolation, PluginStatus::Isolation::kChild);
+  EXPECT_EQ(machine_->status().demotion, "SIGSEGV in message 7");
+  EXPECT_THAT(machine_->status().conditions, Contains(Condition::kDemoted));
+
+  maker_.PutFile("bb");
+  ASSERT_TRUE(Do(Kind::kUpgrade).ok());
+  EXPECT_EQ(machine_->status().isolation, PluginStatus::Isolation::kInProcess)
+      << "other code has done nothing yet";
+  EXPECT_EQ(machine_->status().demotion, "");
+  EXPECT_THAT(machine_->status().conditions,
+              Not(Contains(Condition::kDemoted)));
+
+  ASSERT_TRUE(Do(Kind::kRollback).ok());
+  EXPECT_EQ(machine_->status().isolation, PluginStatus::Isolation::kChild)
+      << "the code of before is as it was";
+  EXPECT_THAT(machine_->status().conditions, Contains(Condition::kDemoted));
+}
+
+TEST_F(PluginMachineTest, SaysNothingOfADemotionThatChangesNothing) {
+  spec_.options.isolation = PluginStatus::Isolation::kChild;
+  DesiredState desired;
+  desired.Demote({.sha256 = "aa", .reason = "SIGSEGV in message 7"});
+  Make(desired);
+  EXPECT_EQ(machine_->status().demotion, "");
+  EXPECT_THAT(machine_->status().conditions,
+              Not(Contains(Condition::kDemoted)));
+}
+
+TEST_F(PluginMachineTest, EndsADemotionAtARelease) {
+  spec_.options.isolation = PluginStatus::Isolation::kInProcess;
+  DesiredState desired;
+  desired.Demote({.sha256 = "aa", .reason = "SIGSEGV in message 7"});
+  Make(desired);
+  const uint64_t generation = machine_->status().generation;
+  ASSERT_TRUE(Do(Kind::kRelease).ok());
+  EXPECT_THAT(kept_.demotions, IsEmpty()) << "also at the next start";
+  EXPECT_EQ(state(), State::kRunning);
+  EXPECT_EQ(machine_->status().generation, generation) << "it is left alone";
+  EXPECT_EQ(machine_->status().isolation, PluginStatus::Isolation::kChild);
+  EXPECT_FALSE(Do(Kind::kRelease).ok()) << "there is nothing left to end";
+  ASSERT_TRUE(Do(Kind::kReload).ok());
+  EXPECT_EQ(machine_->status().isolation, PluginStatus::Isolation::kInProcess);
+  EXPECT_THAT(machine_->status().conditions,
+              Not(Contains(Condition::kDemoted)));
+}
+
+TEST_F(PluginMachineTest, AReleaseFromQuarantineLeavesTheDemotion) {
+  spec_.options.isolation = PluginStatus::Isolation::kInProcess;
+  DesiredState desired;
+  desired.Demote({.sha256 = "aa", .reason = "SIGSEGV in message 7"});
+  Make(desired);
+  ASSERT_TRUE(Do(Kind::kQuarantine).ok());
+  ASSERT_TRUE(Do(Kind::kRelease).ok());
+  ASSERT_TRUE(Do(Kind::kLoad).ok());
+  EXPECT_EQ(machine_->status().isolation, PluginStatus::Isolation::kChild);
+  EXPECT_EQ(kept_.demotions.size(), 1u);
+}
+
 TEST_F(PluginMachineTest, KeepsTheMessageThatItDiedOf) {
   maker_.set_in_child(true);
   Make();

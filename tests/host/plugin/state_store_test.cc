@@ -40,7 +40,12 @@ DesiredState StateNumber(int64_t number) {
   state.desired = number % 2 == 0 ? DesiredState::Desired::kLoaded
                                   : DesiredState::Desired::kStopped;
   state.paused = number % 2 == 0;
-  state.demoted = number % 2 == 1;
+  state.demotions = {{.sha256 = absl::StrCat("y", number),
+                      .reason = "SIGSEGV",
+                      .time = absl::FromUnixNanos(number)},
+                     {.sha256 = absl::StrCat("x", number),
+                      .reason = "SIGABRT",
+                      .time = absl::FromUnixNanos(number + 1)}};
   state.pinned_module = absl::StrCat("counts_", number, ".so");
   state.pinned_sha256 = absl::StrCat("a", number);
   state.previous_sha256 = absl::StrCat("b", number);
@@ -233,7 +238,7 @@ TEST_F(StateStoreTest, RefusesADamagedFileAndLeavesItAsItIs) {
     EXPECT_THAT(store->Write("counts", StateNumber(1)), IsOk());
   }
   const std::string good = Bytes();
-  ASSERT_EQ(good.size(), 4 * 4096u);
+  ASSERT_EQ(good.size(), 5 * 4096u);
   struct Case {
     const char* why;
     std::string bytes;
@@ -241,7 +246,7 @@ TEST_F(StateStoreTest, RefusesADamagedFileAndLeavesItAsItIs) {
   for (const Case& c : std::vector<Case>{
            {"no database", std::string(10000, 'x')},
            {"cut within its header", good.substr(0, 99)},
-           {"its last page is missing", good.substr(0, 3 * 4096)},
+           {"its last page is missing", good.substr(0, 4 * 4096)},
            {"the page of the schema is overwritten",
             good.substr(0, 100) + std::string(3996, '\xff') +
                 good.substr(4096)},
@@ -249,7 +254,10 @@ TEST_F(StateStoreTest, RefusesADamagedFileAndLeavesItAsItIs) {
             good.substr(0, 2 * 4096) + std::string(4096, '\xff') +
                 good.substr(3 * 4096)},
            {"the page of the configurations is overwritten",
-            good.substr(0, 3 * 4096) + std::string(4096, '\xff')},
+            good.substr(0, 3 * 4096) + std::string(4096, '\xff') +
+                good.substr(4 * 4096)},
+           {"the page of the demotions is overwritten",
+            good.substr(0, 4 * 4096) + std::string(4096, '\xff')},
            {"a flag is neither yes nor no",
             [&] {
               std::string bytes = good;
@@ -274,10 +282,10 @@ TEST_F(StateStoreTest, RefusesADamagedFileAndLeavesItAsItIs) {
 
 TEST_F(StateStoreTest, RefusesWhatANewerWeirWrote) {
   Open();
-  Sql("UPDATE schema_version SET version = 3");
+  Sql("UPDATE schema_version SET version = 4");
   EXPECT_THAT(StateStore::Open(path_),
               StatusIs(absl::StatusCode::kFailedPrecondition,
-                       AllOf(HasSubstr("schema 3; this one knows 2"),
+                       AllOf(HasSubstr("schema 4; this one knows 3"),
                              HasSubstr("start the newer one"))));
 }
 

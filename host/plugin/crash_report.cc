@@ -1,6 +1,7 @@
-#include "runner/crash_report.h"
+#include "host/plugin/crash_report.h"
 
 #include <dlfcn.h>
+#include <errno.h>
 #include <execinfo.h>
 #include <link.h>
 #include <signal.h>
@@ -8,6 +9,7 @@
 #include <ucontext.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -18,7 +20,35 @@ namespace {
 // A page for us, the rest for the unwinder.
 constexpr size_t kStackBytes = 64 * 1024;
 
-ChildCrash* crash_words = nullptr;
+std::atomic<ChildCrash*> crash_words{nullptr};
+void (*before_report)() = nullptr;
+
+// Of one thread, and gone with it.
+class CrashStack {
+ public:
+  CrashStack()
+      : memory_(mmap(nullptr, kStackBytes, PROT_READ | PROT_WRITE,
+                     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)) {
+    if (memory_ == MAP_FAILED) return;
+    stack_t stack = {};
+    stack.ss_sp = memory_;
+    stack.ss_size = kStackBytes;
+    sigaltstack(&stack, nullptr);
+  }
+  ~CrashStack() {
+    if (memory_ == MAP_FAILED) return;
+    stack_t none = {};
+    none.ss_flags = SS_DISABLE;
+    sigaltstack(&none, nullptr);
+    munmap(memory_, kStackBytes);
+  }
+
+  CrashStack(const CrashStack&) = delete;
+  CrashStack& operator=(const CrashStack&) = delete;
+
+ private:
+  void* const memory_;
+};
 
 void* ProgramCounter(const void* context) {
   [[maybe_unused]] const auto* const machine =
@@ -43,7 +73,8 @@ void Describe(void* address, ChildCrash::Frame& frame) {
   const char* const path = found.dlfo_link_map->l_name;
   frame.offset -= found.dlfo_link_map->l_addr;
   // The program itself has no name.
-  const char* const name = path[0] == '\0' ? "weir-plugin-runner" : path;
+  const char* const name =
+      path[0] == '\0' ? program_invocation_short_name : path;
   const size_t length = std::strlen(name);
   const size_t room = sizeof(frame.module) - 1;
   std::memcpy(frame.module, name + length - std::min(length, room),
@@ -51,11 +82,17 @@ void Describe(void* address, ChildCrash::Frame& frame) {
 }
 
 void OnSignal(int signal, siginfo_t* info, void* context) {
-  ChildCrash& crash = *crash_words;
+  ChildCrash* const words = crash_words.load();
+  if (words == nullptr) {
+    raise(signal);
+    return;
+  }
+  ChildCrash& crash = *words;
   crash.signal = signal;
   crash.address =
       signal == SIGABRT ? 0 : reinterpret_cast<uintptr_t>(info->si_addr);
   crash.state.store(1, std::memory_order_release);
+  if (before_report != nullptr) before_report();
   void* stack[ChildCrash::kMaxFrames];
   const int depth = backtrace(stack, ChildCrash::kMaxFrames);
   // What is before the place of the crash is this handler.
@@ -75,8 +112,9 @@ void OnSignal(int signal, siginfo_t* info, void* context) {
 
 }  // namespace
 
-void ReportCrashesTo(ChildCrash& crash) {
-  crash_words = &crash;
+void ReportCrashesTo(ChildCrash& crash, void (*before)()) {
+  before_report = before;
+  crash_words.store(&crash);
   void* stack[1];
   backtrace(stack, 1);  // Loads the unwinder, which the handler must not.
   struct sigaction action = {};
@@ -88,14 +126,11 @@ void ReportCrashesTo(ChildCrash& crash) {
   }
 }
 
+void StopReportingCrashes() { crash_words.store(nullptr); }
+
 void UseCrashStack() {
-  void* const memory = mmap(nullptr, kStackBytes, PROT_READ | PROT_WRITE,
-                            MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (memory == MAP_FAILED) return;
-  stack_t stack = {};
-  stack.ss_sp = memory;
-  stack.ss_size = kStackBytes;
-  sigaltstack(&stack, nullptr);
+  thread_local const CrashStack stack;
+  (void)stack;
 }
 
 }  // namespace weir

@@ -1,5 +1,5 @@
-#ifndef WEIR_RUNNER_CRASH_REPORT_H_
-#define WEIR_RUNNER_CRASH_REPORT_H_
+#ifndef WEIR_HOST_PLUGIN_CRASH_REPORT_H_
+#define WEIR_HOST_PLUGIN_CRASH_REPORT_H_
 
 #include "host/plugin/child_channel.h"
 
@@ -9,7 +9,12 @@ namespace weir {
 // SIGABRT, first writes down where: the signal, the address and the frames, as
 // offsets in their modules. The process then dies of the same signal. Uses only
 // what a signal handler may. `crash` must last as long as the process.
-void ReportCrashesTo(ChildCrash& crash);
+// `before`, if it is there, is called in the handler once the signal is written
+// down, and before the frames are: to walk a broken stack may fail.
+void ReportCrashesTo(ChildCrash& crash, void (*before)() = nullptr);
+
+// The words may go; nothing is written down any more.
+void StopReportingCrashes();
 
 // Gives the calling thread a stack for that, so that it is also told of a stack
 // that ran over. Once for each thread.
@@ -17,4 +22,4 @@ void UseCrashStack();
 
 }  // namespace weir
 
-#endif  // WEIR_RUNNER_CRASH_REPORT_H_
+#endif  // WEIR_HOST_PLUGIN_CRASH_REPORT_H_
