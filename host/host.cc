@@ -336,6 +336,7 @@ class Host::Rooms {
     }
     subscriptions_.SaveMoved();
     broker_.Close();
+    if (dispatcher_.abandoned()) clean_ = false;
     return clean_;
   }
 

@@ -19,7 +19,8 @@ absl::Status NoSuchHandler(absl::string_view name) {
 Dispatcher::Dispatcher(const NameTable& types, NameTable& sources,
                        const SlabPool& pool, const Clock& clock,
                        DispatcherOptions options)
-    : context_{types, sources, pool, clock, options.max_queued_bytes},
+    : context_{types,     sources, pool, clock, options.max_queued_bytes,
+               abandoned_},
       slots_(std::make_shared<const SlotList>()) {}
 
 Dispatcher::~Dispatcher() {

@@ -1,6 +1,7 @@
 #ifndef WEIR_HOST_DISPATCH_DISPATCHER_H_
 #define WEIR_HOST_DISPATCH_DISPATCHER_H_
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -97,6 +98,10 @@ class Dispatcher final : public MessageSink,
 
   std::vector<SlotBooks> CollectBooks() override ABSL_LOCKS_EXCLUDED(mu_);
 
+  // Whether the thread of some handler was given up, and may still run its
+  // code. The process must then end without destroying what such code may use.
+  bool abandoned() const { return abandoned_.load(); }
+
  private:
   using SlotList = std::vector<std::shared_ptr<Slot>>;
   struct Entry {
@@ -117,6 +122,7 @@ class Dispatcher final : public MessageSink,
   void PublishLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Retire(const std::string& name) ABSL_LOCKS_EXCLUDED(mu_);
 
+  std::atomic<bool> abandoned_{false};
   const SlotContext context_;
 
   mutable Mutex mu_;

@@ -366,7 +366,10 @@ bool Instance::Abandon() {
 
 double Instance::CpuSeconds() const {
   MutexLock lock(&mu_);
-  return cpu_clock_.has_value() ? ReadCpuSeconds(*cpu_clock_) : 0;
+  if (!cpu_clock_.has_value()) return 0;
+  // The clock of a thread that was abandoned goes with the thread.
+  cpu_seconds_ = std::max(cpu_seconds_, ReadCpuSeconds(*cpu_clock_));
+  return cpu_seconds_;
 }
 
 }  // namespace weir

@@ -72,8 +72,12 @@ class Instance : public std::enable_shared_from_this<Instance> {
   // Writes its answers to the table of its place. For PassTurn.
   void TellAnswers();
 
-  // CPU time of its thread so far.
+  // CPU time of its thread so far; 0 once it has ended and its place counts it.
+  // Of an abandoned one also later.
   double CpuSeconds() const ABSL_LOCKS_EXCLUDED(mu_);
+
+  // It was given up with its thread, which may still run.
+  bool abandoned() const ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
   enum class Next { kGoOn, kGone, kAbandoned };
@@ -91,7 +95,6 @@ class Instance : public std::enable_shared_from_this<Instance> {
   HandlerQueue::RunEnd CallHandler(absl::Span<const Message* const> messages);
   void Record(const HandlerQueue::Run& run, size_t n, int64_t begin_ns);
   void FinishThread() ABSL_LOCKS_EXCLUDED(mu_);
-  bool abandoned() const ABSL_LOCKS_EXCLUDED(mu_);
 
   bool WaitForEnd(absl::Duration timeout) ABSL_LOCKS_EXCLUDED(mu_);
   bool Abandon() ABSL_LOCKS_EXCLUDED(mu_);
@@ -120,6 +123,7 @@ class Instance : public std::enable_shared_from_this<Instance> {
   bool worker_ended_ ABSL_GUARDED_BY(mu_) = false;
   bool abandoned_ ABSL_GUARDED_BY(mu_) = false;
   std::optional<clockid_t> cpu_clock_ ABSL_GUARDED_BY(mu_);  // While it runs.
+  mutable double cpu_seconds_ ABSL_GUARDED_BY(mu_) = 0;      // Last reading.
 };
 
 }  // namespace weir

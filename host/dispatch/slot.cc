@@ -83,7 +83,10 @@ absl::StatusOr<HandlerSlot::Prepared> Slot::Prepare(
                                              std::move(on_gone));
   const absl::StatusOr<int64_t> requested =
       instance->Start(options_.create_deadline);
-  if (!requested.ok()) return requested.status();
+  if (!requested.ok()) {
+    if (instance->abandoned()) context_.abandoned.store(true);
+    return requested.status();
+  }
   if (options_.capacity == 0 && *requested > options_.max_capacity) {
     LogWarning(place_->log_area, "queue capacity ", *requested,
                " clamped to the limit of ", options_.max_capacity);
@@ -159,8 +162,20 @@ void Slot::End(uint64_t instance) {
     if (found == instances_.end()) return;
     entry = std::move(found->second);
     instances_.erase(found);
+    leaving_.push_back(entry.instance);
   }
-  entry.instance->End();
+  Leave(entry.instance);
+}
+
+// Ends one that is in leaving_.
+void Slot::Leave(const std::shared_ptr<Instance>& instance) {
+  instance->End();
+  if (instance->abandoned()) {
+    context_.abandoned.store(true);
+    return;
+  }
+  MutexLock lock(&mu_);
+  std::erase(leaving_, instance);
 }
 
 void Slot::ResetStats() {
@@ -177,8 +192,11 @@ uint64_t Slot::Stop(absl::Duration drain) {
   {
     MutexLock lock(&mu_);
     instances.swap(instances_);
+    for (const auto& [id, entry] : instances) {
+      leaving_.push_back(entry.instance);
+    }
   }
-  for (auto& [id, entry] : instances) entry.instance->End();
+  for (auto& [id, entry] : instances) Leave(entry.instance);
   // What an abandoned instance left behind in its run.
   discarded += Discard();
   return discarded;
@@ -212,6 +230,12 @@ HandlerStats Slot::Stats() {
   for (const auto& [id, entry] : instances_) {
     stats.cpu_seconds += entry.instance->CpuSeconds();
   }
+  for (const auto& instance : leaving_) {
+    stats.cpu_seconds += instance->CpuSeconds();
+  }
+  // A thread that ended between the two readings is in neither.
+  cpu_seconds_ = std::max(cpu_seconds_, stats.cpu_seconds);
+  stats.cpu_seconds = cpu_seconds_;
   return stats;
 }
 

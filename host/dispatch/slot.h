@@ -40,6 +40,7 @@ struct SlotContext {
   const SlabPool& pool;
   const Clock& clock;
   size_t max_queued_bytes;
+  std::atomic<bool>& abandoned;  // Set once an instance is.
 };
 
 // One handler's place in the host: its queue, its answers, its books, and the
@@ -104,6 +105,8 @@ class Slot final : public HandlerSlot {
   };
 
   uint32_t CapacityFor(int64_t requested) const;
+  void Leave(const std::shared_ptr<Instance>& instance)
+      ABSL_LOCKS_EXCLUDED(mu_);
   std::shared_ptr<Instance> Find(uint64_t instance) const
       ABSL_LOCKS_EXCLUDED(mu_);
 
@@ -126,6 +129,9 @@ class Slot final : public HandlerSlot {
 
   mutable Mutex mu_;
   std::map<uint64_t, Entry> instances_ ABSL_GUARDED_BY(mu_);
+  // Being ended, or abandoned: their threads still take their time.
+  std::vector<std::shared_ptr<Instance>> leaving_ ABSL_GUARDED_BY(mu_);
+  double cpu_seconds_ ABSL_GUARDED_BY(mu_) = 0;  // Told before.
   uint64_t last_instance_ ABSL_GUARDED_BY(mu_) = 0;
   uint64_t turn_ ABSL_GUARDED_BY(mu_) = 0;  // Who has it; 0: nobody.
 };

@@ -207,6 +207,12 @@ void PluginMachine::Adopt(Running next, const std::string& actor) {
   cpu_seconds_ = made.cpu_seconds;
   rss_bytes_ = made.rss_bytes;
   health_ = made.health;
+  previous_cpu_seconds_ = nullptr;
+  previous_rss_bytes_ = nullptr;
+  if (previous_.has_value()) {
+    previous_cpu_seconds_ = previous_->made.cpu_seconds;
+    previous_rss_bytes_ = previous_->made.rss_bytes;
+  }
 }
 
 void PluginMachine::EndCurrent() {
@@ -230,10 +236,16 @@ void PluginMachine::EndCurrent() {
 }
 
 void PluginMachine::EndPrevious() {
-  if (previous_.has_value()) slot_->End(previous_->instance);
+  const bool ended = previous_.has_value();
+  if (ended) slot_->End(previous_->instance);
   previous_.reset();
   probation_end_ = absl::InfiniteFuture();
   MutexLock lock(&mu_);
+  if (ended) {
+    if (previous_cpu_seconds_) ended_cpu_seconds_ += previous_cpu_seconds_();
+    previous_cpu_seconds_ = nullptr;
+    previous_rss_bytes_ = nullptr;
+  }
   on_probation_ = false;
 }
 

@@ -225,6 +225,9 @@ class PluginMachine {
   std::function<double()> cpu_seconds_ ABSL_GUARDED_BY(mu_);
   std::function<uint64_t()> rss_bytes_ ABSL_GUARDED_BY(mu_);
   std::function<InstanceHealth::Report()> health_ ABSL_GUARDED_BY(mu_);
+  // The same of the one that waits for the end of the probation.
+  std::function<double()> previous_cpu_seconds_ ABSL_GUARDED_BY(mu_);
+  std::function<uint64_t()> previous_rss_bytes_ ABSL_GUARDED_BY(mu_);
   uint64_t crashes_ ABSL_GUARDED_BY(mu_) = 0;
   uint64_t hangs_ ABSL_GUARDED_BY(mu_) = 0;
   absl::Time reset_time_ ABSL_GUARDED_BY(mu_) = absl::InfinitePast();

@@ -75,8 +75,12 @@ PluginStats PluginMachine::stats() const {
     stats.generation = status_.generation;
     stats.child_cpu_seconds = ended_cpu_seconds_;
     if (cpu_seconds_) stats.child_cpu_seconds += cpu_seconds_();
+    if (previous_cpu_seconds_) {
+      stats.child_cpu_seconds += previous_cpu_seconds_();
+    }
     stats.handler.cpu_seconds += stats.child_cpu_seconds;
     if (rss_bytes_) stats.memory_bytes = rss_bytes_();
+    if (previous_rss_bytes_) stats.memory_bytes += previous_rss_bytes_();
     stats.restarts = status_.restart_count;
     stats.crashes = crashes_;
     stats.hangs = hangs_;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -64,6 +65,14 @@ class FakeInstanceMaker final : public InstanceMaker {
     if (in_child_) {
       made.isolation = PluginStatus::Isolation::kChild;
       made.pid = [] { return 4711; };
+      made.cpu_seconds = [this, generation] {
+        MutexLock lock(&mu_);
+        return usage_[generation].first;
+      };
+      made.rss_bytes = [this, generation] {
+        MutexLock lock(&mu_);
+        return usage_[generation].second;
+      };
       made.death = [this, generation]() -> std::optional<InstanceDeath> {
         MutexLock lock(&mu_);
         if (generation != dead_) return std::nullopt;
@@ -137,6 +146,12 @@ class FakeInstanceMaker final : public InstanceMaker {
     MutexLock lock(&mu_);
     dead_ = generation;
   }
+  // What the child of `generation` costs.
+  void set_child_usage(uint64_t generation, double cpu_seconds,
+                       uint64_t rss_bytes) {
+    MutexLock lock(&mu_);
+    usage_[generation] = {cpu_seconds, rss_bytes};
+  }
   // How it dies, instead of as it does.
   void set_death(InstanceDeath death) {
     MutexLock lock(&mu_);
@@ -163,6 +178,7 @@ class FakeInstanceMaker final : public InstanceMaker {
   bool in_child_ ABSL_GUARDED_BY(mu_) = false;
   uint64_t dead_ ABSL_GUARDED_BY(mu_) = 0;
   std::optional<InstanceDeath> death_ ABSL_GUARDED_BY(mu_);
+  std::map<uint64_t, std::pair<double, uint64_t>> usage_ ABSL_GUARDED_BY(mu_);
   uint16_t death_type_ ABSL_GUARDED_BY(mu_) = kTypeUpdate;
   std::vector<std::string> asked_ ABSL_GUARDED_BY(mu_);
   InstanceHealth health_;

@@ -227,6 +227,26 @@ TEST_F(PluginMachineTest, AReleaseFromQuarantineLeavesTheDemotion) {
   EXPECT_EQ(kept_.demotions.size(), 1u);
 }
 
+TEST_F(PluginMachineTest, CountsTheTimeOfAllOfItsChildren) {
+  maker_.set_in_child(true);
+  Make();
+  maker_.set_child_usage(1, 10, 100);
+  EXPECT_EQ(machine_->stats().child_cpu_seconds, 10);
+  EXPECT_EQ(machine_->stats().memory_bytes, 100u);
+  maker_.PutFile("bb");
+  ASSERT_TRUE(Do(Kind::kUpgrade).ok());
+  maker_.set_child_usage(2, 1, 7);
+  EXPECT_EQ(machine_->stats().child_cpu_seconds, 11)
+      << "the one that waits has had its time";
+  EXPECT_EQ(machine_->stats().memory_bytes, 107u);
+  clock_.Advance(spec_.options.probation_time);
+  machine_->Due();
+  EXPECT_EQ(machine_->stats().child_cpu_seconds, 11) << "and still has";
+  EXPECT_EQ(machine_->stats().memory_bytes, 7u);
+  Crash();
+  EXPECT_EQ(machine_->stats().child_cpu_seconds, 11);
+}
+
 TEST_F(PluginMachineTest, KeepsTheMessageThatItDiedOf) {
   maker_.set_in_child(true);
   Make();
