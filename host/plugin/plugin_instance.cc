@@ -173,7 +173,7 @@ void PluginInstance::HandleMessages(absl::Span<const weir_msg* const> views,
   const auto count = static_cast<uint32_t>(views.size());
   uint32_t at = 0;
   if (watch_.used()) {
-    for (; at < count; ++at) {
+    for (; at < count && !GivesUp(ledger); ++at) {
       const Call call(watch_, watch_.limits().soft_ns, watch_.limits().hard_ns);
       HandleOne(views[at], at, ledger);
     }

@@ -6,6 +6,7 @@
 #include <set>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/types/span.h"
@@ -225,8 +226,11 @@ TEST_F(InProcessHandlerTest, TellsAPluginThatAsksWhatIsLeftForEachMessage) {
 }
 
 TEST_F(InProcessHandlerTest, EndsTheInstanceAfterSoManyErrorsInARow) {
-  for (const bool batches : {false, true}) {
+  for (const auto& [batches, asks_for_time] :
+       {std::pair(false, false), std::pair(true, false),
+        std::pair(false, true)}) {
     script_ = {.errors_at = {2, 3, 5, 6, 7, 8, 9}, .batches = batches};
+    if (asks_for_time) script_.clock = &clock_;
     done_ = errors_ = 0;
     InProcessHandler handler = Handler("{}", 3);
     ASSERT_THAT(handler.Create(), IsOk());
