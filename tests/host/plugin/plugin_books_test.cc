@@ -84,9 +84,7 @@ class Plan {
     spec.options.soft_deadline = absl::Milliseconds(20);
     spec.options.hard_deadline = absl::Milliseconds(60);
     spec.options.drain_timeout = absl::Seconds(5);
-    spec.config_json = absl::StrCat(
-        "{\"path\": \"", plugins_.dir().state(), "/record\", \"how\": \"",
-        random_() % 2 == 0 ? "single" : "batch", "\"}");
+    spec.config_json = Config();
     blocks_ = policy == QueuePolicy::kBlock;
     plugins_.Load({spec});
   }
@@ -106,12 +104,19 @@ class Plan {
  private:
   Books books() { return plugins_.Stats(kId).handler.books; }
 
+  // By one message at a time or by batches of them.
+  std::string Config() {
+    return absl::StrCat("{\"path\": \"", plugins_.dir().state(),
+                        "/record\", \"how\": \"",
+                        random_() % 2 == 0 ? "single" : "batch", "\"}");
+  }
+
   std::string Story() const {
     return absl::StrCat("; after: ", absl::StrJoin(done_, " "));
   }
 
   std::string Step() {
-    switch (random_() % 14) {
+    switch (random_() % 15) {
       case 0:
         return Do("pause", Kind::kPause);
       case 1:
@@ -139,6 +144,8 @@ class Plan {
       case 11:
         if (random_() % 4 != 0) return "rest";
         return Signal("hang", SIGSTOP);
+      case 12:
+        return Configure();
       default:
         return Send();
     }
@@ -163,7 +170,27 @@ class Plan {
   bool Running() { return plugins_.Status(kId).state == State::kRunning; }
 
   std::string Do(const char* word, Kind kind) {
-    PluginOperation operation = {.kind = kind, .name = kName};
+    return Do(word, {.kind = kind, .name = kName});
+  }
+
+  // Another configuration, back to that of the files, or one that it refuses.
+  std::string Configure() {
+    PluginOperation operation = {.kind = Kind::kConfigure, .name = kName};
+    switch (random_() % 4) {
+      case 0:
+        // It does not come up with that, now or when it is next loaded.
+        operation.config_json = "{}";
+        return Do("misconfigure", operation);
+      case 1:
+        operation.config_reset = true;
+        return Do("configure", operation);
+      default:
+        operation.config_json = Config();
+        return Do("configure", operation);
+    }
+  }
+
+  std::string Do(const char* word, PluginOperation operation) {
     operation.force = random_() % 2 == 0;
     operation.probation_time = absl::Milliseconds(random_() % 100);
     const absl::StatusCode code = plugins_.Do(operation);
@@ -184,6 +211,8 @@ class Plan {
       Do("release", Kind::kRelease);
     }
     Do("resume", Kind::kResume);
+    Do("put-right",
+       {.kind = Kind::kConfigure, .name = kName, .config_reset = true});
     Do("load", Kind::kLoad);
     Signal("continue", SIGCONT);
     const bool rests = plugins_.Await([this] {
@@ -264,7 +293,7 @@ TEST_P(PluginBooksTest, BalanceAfterEachStepAndAgreeWithThePlugin) {
   }
   for (const char* word :
        {"pause", "resume", "reload", "upgrade", "unload", "load", "quarantine",
-        "release", "kill", "crash", "hang"}) {
+        "release", "kill", "crash", "hang", "configure"}) {
     EXPECT_GT(all[word], 0) << word << ": or this has shown nothing";
   }
   std::cout << sent << " messages;";
