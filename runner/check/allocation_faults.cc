@@ -35,6 +35,7 @@ void* Calloc(size_t n, size_t size) {
 
 void* Realloc(void* old, size_t size) {
   // With no size it frees, and that never fails.
+  // NOLINTNEXTLINE(clang-analyzer-optin.portability.UnixAPI): as we are asked.
   return size != 0 && Fails() ? nullptr : realloc(old, size);
 }
 
@@ -77,6 +78,12 @@ bool IsAddress(uint64_t type) {
 #endif
 }
 
+// What lies at an address that the loader has told.
+template <typename T>
+T* At(uintptr_t address) {
+  return reinterpret_cast<T*>(address);  // NOLINT(performance-no-int-to-ptr)
+}
+
 // What the dynamic section of a loaded object says.
 struct Dynamic {
   const Elf64_Sym* symbols = nullptr;
@@ -94,19 +101,19 @@ Dynamic ReadDynamic(const Elf64_Dyn* entry) {
     const auto value = static_cast<uintptr_t>(entry->d_un.d_ptr);
     switch (entry->d_tag) {
       case DT_SYMTAB:
-        dynamic.symbols = reinterpret_cast<const Elf64_Sym*>(value);
+        dynamic.symbols = At<const Elf64_Sym>(value);
         break;
       case DT_STRTAB:
-        dynamic.names = reinterpret_cast<const char*>(value);
+        dynamic.names = At<const char>(value);
         break;
       case DT_JMPREL:
-        dynamic.calls = reinterpret_cast<const Elf64_Rela*>(value);
+        dynamic.calls = At<const Elf64_Rela>(value);
         break;
       case DT_PLTRELSZ:
         dynamic.calls_bytes = value;
         break;
       case DT_RELA:
-        dynamic.others = reinterpret_cast<const Elf64_Rela*>(value);
+        dynamic.others = At<const Elf64_Rela>(value);
         break;
       case DT_RELASZ:
         dynamic.others_bytes = value;
@@ -121,9 +128,9 @@ Dynamic ReadDynamic(const Elf64_Dyn* entry) {
 // The words are read-only after relocation; so they stay writable.
 bool Write(uintptr_t at, void* hook) {
   const auto page_size = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
-  void* const page = reinterpret_cast<void*>(at & ~(page_size - 1));
+  void* const page = At<void>(at & ~(page_size - 1));
   if (mprotect(page, page_size, PROT_READ | PROT_WRITE) != 0) return false;
-  std::memcpy(reinterpret_cast<void*>(at), &hook, sizeof(hook));
+  std::memcpy(At<void>(at), &hook, sizeof(hook));
   return true;
 }
 
@@ -152,8 +159,8 @@ int Visit(dl_phdr_info* info, size_t, void* to) {
   if (IsLeftAlone(info->dlpi_name)) return 0;
   for (size_t i = 0; i < info->dlpi_phnum; ++i) {
     if (info->dlpi_phdr[i].p_type != PT_DYNAMIC) continue;
-    const Dynamic dynamic = ReadDynamic(reinterpret_cast<const Elf64_Dyn*>(
-        info->dlpi_addr + info->dlpi_phdr[i].p_vaddr));
+    const Dynamic dynamic = ReadDynamic(
+        At<const Elf64_Dyn>(info->dlpi_addr + info->dlpi_phdr[i].p_vaddr));
     if (dynamic.symbols == nullptr || dynamic.names == nullptr) return 0;
     *static_cast<int*>(to) +=
         Replace(info->dlpi_addr, dynamic, dynamic.calls, dynamic.calls_bytes) +

@@ -214,7 +214,8 @@ std::string WithDefaults(const ModuleCopy& module,
       ConfigSchema::Parse(probe->config_schema);
   if (!schema.ok()) return options.config;
   ConfigSchema::Checked checked = schema->Check(options.config);
-  return checked.faults.empty() ? std::move(checked.json) : options.config;
+  if (!checked.faults.empty()) return options.config;
+  return std::move(checked.json);
 }
 
 int Refuse(const absl::Status& status) {
