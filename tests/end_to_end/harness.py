@@ -32,6 +32,13 @@ def runfile(path):
     return os.path.abspath(path)
 
 
+def sanitized(path):
+    """Whether a program was built with a sanitizer of addresses or threads, which
+    keeps freed memory."""
+    data = pathlib.Path(runfile(path)).read_bytes()
+    return b"__asan_init" in data or b"__tsan_init" in data
+
+
 def shared_data(name):
     """A recording that is not part of the project, or None with a printed reason."""
     root = os.environ.get("WEIR_SHARED_DATA", "")

@@ -13,9 +13,9 @@ EVENT_BYTES = 2000
 BATCH = 400
 
 # What is published is more than sockets hold: their buffers are some MiB.
-EXTRA = f"""
+EXTRA = """
 broker: {{publish_enabled: true, retention_bytes: 64MiB}}
-limits: {{write_stall_timeout: 2s, publish_limit_per_second: 10000000}}
+limits: {{write_stall_timeout: {stall}, publish_limit_per_second: 10000000}}
 logging: {{stats_interval: 0s}}
 """
 
@@ -41,10 +41,10 @@ def seqs_of(message):
 
 class SlowClientsTest(harness.EndToEnd):
 
-    def setUp(self):
-        super().setUp()
-        self.host = self.start_host(self.write_config([], EXTRA))
-        self.published = 0
+    def start_with(self, stall):
+        """Starts the host with this write_stall_timeout."""
+        self.host = self.start_host(
+            self.write_config([], EXTRA.format(stall=stall)))
 
     def publish(self, n):
         """Publishes `n` events of about 2 kB, of the type test.bulk."""
@@ -58,7 +58,6 @@ class SlowClientsTest(harness.EndToEnd):
             self.assertEqual(call.grpc_status, 0, call.grpc_message)
             call.close()
             n -= count
-            self.published += count
 
     def call(self, method, request, address=None, **kwargs):
         call = Call(address or self.host.unix, method, request, **kwargs)
@@ -104,6 +103,7 @@ class SlowClientsTest(harness.EndToEnd):
         return int(self.stats(self.host)["process"]["rss_bytes"])
 
     def test_who_does_not_read_loses_its_place_and_nobody_else_anything(self):
+        self.start_with("2s")
         healthy = self.watch(self.host.address, "--type", "test.marker")
         self.publish(8000)
         for name in ("no-window", "window", "tcp", "unix"):
@@ -132,7 +132,8 @@ class SlowClientsTest(harness.EndToEnd):
             harness.until(lambda n=name: self.state(n) == "STATE_IDLE",
                           f"the lease of {name} is released")
         # Whatever they did not read was not kept for them: it would be 64 MB.
-        self.assertLess(self.rss() - before, 40 << 20)
+        if not harness.sanitized("host/weir-host"):
+            self.assertLess(self.rss() - before, 40 << 20)
 
         # Who reads after all is told that it may come back.
         for name in ("no-window", "window"):
@@ -149,12 +150,13 @@ class SlowClientsTest(harness.EndToEnd):
         healthy.stop(signal.SIGINT)
 
     def test_who_reads_one_message_at_a_time_is_served_for_ever(self):
-        self.publish(40)
+        self.start_with("6s")
+        self.publish(60)
         # Room for one message of three events, and not for two.
         slow = self.call(SUBSCRIBE, subscribe("slow", 3), window=7000)
         seen = []
         # In all much longer than the timeout, but never as long at once.
-        for _ in range(8):
+        for _ in range(14):
             harness.until(
                 lambda: self.streams()["slow"].get("write_blocked", "0") >=
                 "0.5", "a write waits")
@@ -168,6 +170,7 @@ class SlowClientsTest(harness.EndToEnd):
 
     def test_who_was_stopped_goes_on_where_it_was(self):
         """SIGSTOP for a process, and a network that goes away silently."""
+        self.start_with("2s")
         name = self.subscription("stopped")
         consumer = self.start([
             harness.runfile("cli/weir"), "--server", self.host.address,
