@@ -515,8 +515,10 @@ int64_t Stream::HeldUntilNs(int64_t now_ns) const {
 int64_t Stream::HeartbeatAfter(int64_t now_ns) const {
   const int64_t interval_ns =
       absl::ToInt64Nanoseconds(*setup_.options.heartbeat_interval);
+  const int64_t step_ns = interval_ns / kHeartbeatSpread;
   const auto part = static_cast<int64_t>(setup_.link->number() % 8);
-  return now_ns + interval_ns - interval_ns / kHeartbeatSpread * part;
+  const int64_t at_ns = now_ns + interval_ns - step_ns * part;
+  return at_ns - at_ns % step_ns;
 }
 
 std::string Stream::IdOf(uint64_t seq) const {

@@ -79,7 +79,8 @@ struct StreamSetup {
 class Stream final : public EventStream {
  public:
   // Heartbeats of streams that fell silent together come up to 1/8 early, each
-  // by its own part, or a thousand would be sent at once.
+  // by its own part, or a thousand would be sent at once; and at multiples of
+  // 1/64, or all streams would be looked at for each of a thousand.
   static constexpr int kHeartbeatSpread = 64;
 
   Stream(const StreamEnvironment& environment, StreamSetup setup);
