@@ -13,31 +13,29 @@ StreamReactor* StreamReactor::Start(grpc::CallbackServerContext* context,
                                     const Open& open,
                                     std::string server_version) {
   auto* const reactor = new StreamReactor(context, std::move(server_version));
-  auto stream = open([reactor] { reactor->OnReady(); });
-  if (!stream.ok()) {
-    reactor->FinishOnce(stream.status());
-    return reactor;
+  auto stream = open([reactor] { reactor->pump_.OnReady(); });
+  if (stream.ok()) {
+    reactor->pump_.Attach(*std::move(stream));
+  } else {
+    reactor->pump_.Finish(stream.status());
   }
-  {
-    MutexLock lock(&reactor->mu_);
-    reactor->stream_ = *std::move(stream);
-  }
-  reactor->Pump();
   return reactor;
 }
 
-void StreamReactor::OnReady() {
-  absl::Status end;
+void StreamReactor::Write(const StreamItem& item) {
   {
     MutexLock lock(&mu_);
-    if (writing_ && !finished_ && stream_ != nullptr) {
-      end = stream_->forced_end();
-    }
+    buffer_ = ToResponse(item, server_version_);
+    bytes_ = buffer_.Length();
   }
-  if (end.ok()) {
-    Pump();
-    return;
-  }
+  StartWrite(&buffer_);
+}
+
+void StreamReactor::Finish(const absl::Status& status) {
+  grpc::ServerWriteReactor<grpc::ByteBuffer>::Finish(ToGrpc(status));
+}
+
+void StreamReactor::BreakOff(const absl::Status& end) {
   // Finish would wait behind the write. This overtakes it, and if the client
   // does read again, says why and with a code that tells it to come back; as
   // TryCancel would not. The details of an error do not fit in here.
@@ -46,62 +44,26 @@ void StreamReactor::OnReady() {
                                std::string(end.message()).c_str(), nullptr);
 }
 
-void StreamReactor::Pump() {
-  StreamItem item;
-  {
-    MutexLock lock(&mu_);
-    if (writing_ || finished_ || stream_ == nullptr) return;
-    if (!stream_->Next(&item)) return;
-    if (item.kind != StreamItem::Kind::kEnd) {
-      buffer_ = ToResponse(item, server_version_);
-      writing_ = true;
-    }
-  }
-  // Outside of the lock: gRPC writes to the socket from here.
-  if (item.kind == StreamItem::Kind::kEnd) {
-    FinishOnce(item.end);
-  } else {
-    StartWrite(&buffer_);
-  }
-}
-
 void StreamReactor::OnWriteDone(bool ok) {
   if (!ok) {
-    FinishOnce(absl::CancelledError("the client is gone"));
+    pump_.Finish(absl::CancelledError("the client is gone"));
     return;
   }
-  {
-    // Cleared before the log is looked at again, so that no event that arrives
-    // in between is left lying.
-    MutexLock lock(&mu_);
-    writing_ = false;
-    if (stream_ != nullptr) stream_->OnWritten(buffer_.Length());
-  }
-  Pump();
-}
-
-void StreamReactor::FinishOnce(const absl::Status& status) {
+  uint64_t bytes = 0;
   {
     MutexLock lock(&mu_);
-    if (finished_) return;
-    finished_ = true;
+    bytes = bytes_;
   }
-  Finish(ToGrpc(status));
-}
-
-std::unique_ptr<EventStream> StreamReactor::TakeStream() {
-  MutexLock lock(&mu_);
-  return std::move(stream_);
+  pump_.OnWritten(bytes);
 }
 
 void StreamReactor::OnCancel() {
-  // Dies here, outside of the lock: that waits for a `ready` that is running.
-  TakeStream().reset();
-  FinishOnce(absl::CancelledError("cancelled by the client"));
+  pump_.Detach();
+  pump_.Finish(absl::CancelledError("cancelled by the client"));
 }
 
 void StreamReactor::OnDone() {
-  TakeStream().reset();
+  pump_.Detach();
   delete this;
 }
 
