@@ -10,6 +10,7 @@ namespace {
 // A file of ours, with the system's right behind it.
 struct File {
   sqlite3_file base;
+  const char* path;  // Null for one without a name. SQLite keeps it.
   sqlite3_file* system() { return reinterpret_cast<sqlite3_file*>(this + 1); }
 };
 
@@ -21,6 +22,15 @@ sqlite3_vfs* SystemVfs() {
 sqlite3_file* SystemFile(sqlite3_file* file) {
   return reinterpret_cast<File*>(file)->system();
 }
+
+// Who is to be told of what is done to `f`; null for nobody.
+VfsWatcher* WatcherOf(sqlite3_file* f) {
+  return reinterpret_cast<File*>(f)->path == nullptr
+             ? nullptr
+             : FailingVfs::Get().watcher();
+}
+
+const char* PathOf(sqlite3_file* f) { return reinterpret_cast<File*>(f)->path; }
 
 int Close(sqlite3_file* f) {
   sqlite3_file* const system = SystemFile(f);
@@ -38,15 +48,31 @@ int Write(sqlite3_file* f, const void* from, int n, sqlite3_int64 at) {
     return code;
   }
   sqlite3_file* const system = SystemFile(f);
-  return system->pMethods->xWrite(system, from, n, at);
+  const int code = system->pMethods->xWrite(system, from, n, at);
+  VfsWatcher* const watcher = WatcherOf(f);
+  if (code == SQLITE_OK && watcher != nullptr) {
+    watcher->OnWritten(PathOf(f),
+                       {static_cast<const char*>(from), static_cast<size_t>(n)},
+                       static_cast<uint64_t>(at));
+  }
+  return code;
 }
 int Truncate(sqlite3_file* f, sqlite3_int64 size) {
   sqlite3_file* const system = SystemFile(f);
-  return system->pMethods->xTruncate(system, size);
+  const int code = system->pMethods->xTruncate(system, size);
+  VfsWatcher* const watcher = WatcherOf(f);
+  if (code == SQLITE_OK && watcher != nullptr) {
+    watcher->OnTruncated(PathOf(f), static_cast<uint64_t>(size));
+  }
+  return code;
 }
 int Sync(sqlite3_file* f, int flags) {
   if (const int code = FailingVfs::Get().OnWrite(); code != SQLITE_OK) {
     return code;
+  }
+  if (VfsWatcher* const watcher = WatcherOf(f); watcher != nullptr) {
+    watcher->OnSynced(PathOf(f));
+    return SQLITE_OK;
   }
   sqlite3_file* const system = SystemFile(f);
   return system->pMethods->xSync(system, flags);
@@ -124,7 +150,19 @@ int Open(sqlite3_vfs*, const char* name, sqlite3_file* f, int flags,
   f->pMethods = nullptr;
   const int code =
       SystemVfs()->xOpen(SystemVfs(), name, SystemFile(f), flags, out_flags);
-  if (code == SQLITE_OK) f->pMethods = &kMethods;
+  if (code != SQLITE_OK) return code;
+  f->pMethods = &kMethods;
+  reinterpret_cast<File*>(f)->path = name;
+  if (VfsWatcher* const watcher = WatcherOf(f); watcher != nullptr) {
+    watcher->OnOpened(name);
+  }
+  return code;
+}
+
+int Delete(sqlite3_vfs*, const char* name, int sync_directory) {
+  const int code = SystemVfs()->xDelete(SystemVfs(), name, sync_directory);
+  VfsWatcher* const watcher = FailingVfs::Get().watcher();
+  if (code == SQLITE_OK && watcher != nullptr) watcher->OnDeleted(name);
   return code;
 }
 
@@ -136,16 +174,18 @@ FailingVfs& FailingVfs::Get() {
 }
 
 FailingVfs::FailingVfs() {
-  // All but opening is the system's own.
+  // All but these two is the system's own.
   static sqlite3_vfs vfs = *SystemVfs();
   vfs.zName = kName;
   vfs.szOsFile += static_cast<int>(sizeof(File));
   vfs.pNext = nullptr;
   vfs.xOpen = Open;
+  vfs.xDelete = Delete;
   if (sqlite3_vfs_register(&vfs, 0) != SQLITE_OK) std::abort();
 }
 
 int FailingVfs::OnWrite() {
+  if (on_write_) on_write_();
   const Fault fault = fault_.load();
   if (fault != Fault::kDiskFull && fault != Fault::kWriteError) {
     return SQLITE_OK;
