@@ -137,6 +137,12 @@ void Broker::Tick() {
   }
 }
 
+bool Broker::TickIfDue() {
+  if (alarm_.at_ns() > clock_.MonotonicNs()) return false;
+  if (alarm_.Wait(clock_)) Tick();
+  return true;
+}
+
 void Broker::EndIfStalled(StreamLink& link, int64_t now_ns) {
   const StreamProgress progress = link.progress();
   if (progress.write_since_ns == 0) return;

@@ -82,6 +82,10 @@ class Broker final : public EventSink, public EventLog, public EventPublisher {
   // those whose reader is stuck, and forgets what is too old.
   void Tick() ABSL_LOCKS_EXCLUDED(mu_);
 
+  // Calls Tick if the thread would do so now, without its backstop: what this
+  // misses would be found a second later only. For tests without the thread.
+  bool TickIfDue() ABSL_LOCKS_EXCLUDED(mu_);
+
   // Waits until what was published is visible, and tells all readers that the
   // host stops: each stream says a notice
   // (SERVER_DRAINING) and ends with Unavailable / SERVER_DRAINING; Open does

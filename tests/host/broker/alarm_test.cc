@@ -1,7 +1,9 @@
 #include "host/broker/alarm.h"
 
+#include <atomic>
 #include <thread>
 
+#include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -38,6 +40,19 @@ TEST_F(AlarmTest, NewsRingOnceIfTheyAreAwaited) {
   EXPECT_TRUE(alarm_.Wait(clock_));
   alarm_.News();
   EXPECT_EQ(alarm_.at_ns(), Alarm::kNever) << "that was one ring";
+}
+
+TEST_F(AlarmTest, RingsForTheBackstopThoughNothingWasSet) {
+  std::atomic<bool> rang{false};
+  std::thread waiter([&] { rang = alarm_.Wait(clock_); });
+  const absl::Time deadline = absl::Now() + absl::Seconds(60);
+  while (!rang && absl::Now() < deadline) {
+    clock_.Advance(absl::Nanoseconds(Alarm::kBackstopNs));
+    std::this_thread::yield();
+  }
+  EXPECT_TRUE(rang);
+  alarm_.Stop();
+  waiter.join();
 }
 
 TEST_F(AlarmTest, StopEndsTheWait) {

@@ -20,6 +20,7 @@
 #include "host/status/error_info.h"
 #include "host/sync/mutex.h"
 #include "host/sync/system_clock.h"
+#include "tests/fakes/fake_clock.h"
 #include "tests/fakes/fake_event_codec.h"
 #include "tests/host/broker/broker_fixture.h"
 #include "tests/support/status_matchers.h"
@@ -295,6 +296,34 @@ TEST(BrokerThreadsTest, ManyPublishAndManyReadWhileOthersComeAndGo) {
   come_and_go.join();
   broker.Close();
   for (auto& reader : readers) reader->Close();
+}
+
+TEST(BrokerThreadsTest, LooksAfterAReaderThatIsStuckThoughNothingRings) {
+  FakeClock clock;
+  clock.Advance(absl::Hours(1));
+  const FakeEventCodec codec;
+  Broker broker({}, kEpoch, codec, clock);
+  broker.Start();
+  Mutex mu;
+  CondVar changed;
+  bool called = false;
+  const auto stream = broker.Open({}, [&] {
+    MutexLock lock(&mu);
+    called = true;
+    changed.NotifyAll();
+  });
+  ASSERT_THAT(stream, IsOk());
+  StreamItem item;
+  ASSERT_TRUE((*stream)->Next(&item));  // And never says that it is written.
+  {
+    MutexLock lock(&mu);
+    for (int i = 0; i < 300 && !called; ++i) {
+      clock.Advance(absl::Seconds(1));
+      changed.WaitFor(&mu, absl::Milliseconds(100));
+    }
+    EXPECT_TRUE(called);
+  }
+  EXPECT_EQ((*stream)->forced_end().code(), absl::StatusCode::kUnavailable);
 }
 
 }  // namespace

@@ -189,6 +189,40 @@ TEST_F(JournaledLogTest, ShowsAnEventWhenItIsCommitted) {
   EXPECT_EQ(broker_->Info().durable_id, "7k2mq9xv-3");
 }
 
+TEST_F(JournaledLogTest, ShowsNothingWhileItIsBeingWritten) {
+  Publish(2);
+  Append(3);
+  int writes = 0;
+  FailingVfs::Get().SetOnWrite([&] {
+    ++writes;
+    EXPECT_EQ(broker_->Info().latest_id, "7k2mq9xv-2");
+    EXPECT_EQ(broker_->Info().durable_id, "7k2mq9xv-2");
+  });
+  log_->Step();
+  FailingVfs::Get().SetOnWrite(nullptr);
+  EXPECT_GT(writes, 0);
+  EXPECT_EQ(broker_->Info().latest_id, "7k2mq9xv-5");
+}
+
+TEST_F(JournaledLogTest, ShowsWhatIsAloneInItsChunk) {
+  Publish(4);
+  EXPECT_EQ(broker_->Info().latest_id, "7k2mq9xv-4");
+  Publish(1);
+  EXPECT_EQ(broker_->Info().latest_id, "7k2mq9xv-5");
+}
+
+TEST_F(JournaledLogTest, ForgetsNothingOldBeforeItIsCommitted) {
+  for (const int n : {1, 4, 5}) {
+    Append(n);
+    clock_.Advance(absl::Minutes(11));
+    log_->EvictOld();
+    const uint64_t before = log_->durable();
+    log_->Step();
+    EXPECT_EQ(log_->durable(), before + static_cast<uint64_t>(n));
+    EXPECT_THAT(ReadAll(After(before)).seqs, SizeIs(n));
+  }
+}
+
 TEST_F(JournaledLogTest, ForgetsNothingThatWasSeenWhenItIsKilled) {
   Publish(30);
   Append(5);  // Nobody has seen these.

@@ -133,6 +133,40 @@ TEST_F(StreamContractTest, S4AHeartbeatMovesPastWhatWasFilteredOut) {
   EXPECT_EQ(items[0].lag_events, 0);
 }
 
+TEST_F(StreamContractTest, S4AHeartbeatIsNotAheadOfWhatIsHeldBack) {
+  // The seventh beats an eighth of a second early, before its hold ends.
+  StreamOptions options;
+  options.batch.max_delay = absl::Seconds(1);
+  options.heartbeat_interval = absl::Seconds(1);
+  std::vector<std::unique_ptr<EventStream>> others;
+  for (int i = 0; i < 6; ++i) others.push_back(Open());
+  const auto stream = Open(options);
+  Drain(*stream);
+  Publish(1);
+  ASSERT_THAT(SeqsIn(Drain(*stream)), ElementsAre(1));
+  Publish(2);
+  clock_.Advance(absl::Milliseconds(900));
+  const auto items = Drain(*stream);
+
+  ASSERT_THAT(KindsOf(items), ElementsAre(kHeartbeat));
+  EXPECT_EQ(items[0].cursor, Id(1)) << "2 and 3 were not sent";
+  EXPECT_EQ(items[0].latest_id, Id(3));
+  EXPECT_EQ(items[0].lag_events, 2);
+  EXPECT_THAT(SeqsIn(Drain(*Open(After(items[0].cursor)))), ElementsAre(2, 3));
+}
+
+TEST_F(StreamContractTest, S4CaughtUpIsNotAheadOfWhatCameMeanwhile) {
+  Publish(3);
+  StreamOptions options = From(kEarliest);
+  options.stop_at_latest = true;
+  const auto stream = Open(options);
+  Publish(2);
+  const auto items = Drain(*stream);
+
+  ASSERT_THAT(KindsOf(items), ElementsAre(kHello, kEvents, kCaughtUp, kEnd));
+  EXPECT_EQ(items[2].cursor, Id(3)) << "4 and 5 were not sent";
+}
+
 TEST_F(StreamContractTest, S5CaughtUpIsSaidAtTheHeadAndAgainAfterAFall) {
   Publish(3);
   const auto stream = Open(From(kEarliest));

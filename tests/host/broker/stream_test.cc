@@ -217,6 +217,23 @@ TEST_F(StreamTest, BeatsAfterSilenceOnly) {
   EXPECT_THAT(KindsOf(Drain(*stream)), ElementsAre(kHeartbeat));
 }
 
+TEST_F(StreamTest, BeatsInTimeThoughTheBrokerWasBusyWithOthers) {
+  StreamOptions slow;
+  slow.heartbeat_interval = absl::Seconds(10);
+  StreamOptions quick;
+  quick.heartbeat_interval = absl::Seconds(2);
+  const auto a = Open(slow);
+  const auto b = Open(quick);
+  Drain(*a);
+  Drain(*b);
+  clock_.Advance(absl::Seconds(2));
+  EXPECT_TRUE(broker_.TickIfDue());
+  EXPECT_EQ(calls_, 1) << "b beats";
+  clock_.Advance(absl::Seconds(8));
+  EXPECT_TRUE(broker_.TickIfDue()) << "and a, which nobody has asked meanwhile";
+  EXPECT_EQ(calls_, 2);
+}
+
 TEST_F(StreamTest, HeartbeatIntervalsAreClamped) {
   struct Case {
     absl::Duration asked, want;
