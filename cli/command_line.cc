@@ -20,6 +20,7 @@
 #include "cli/follow.h"
 #include "cli/info_command.h"
 #include "cli/plugin_check_command.h"
+#include "cli/plugin_fuzz_command.h"
 #include "cli/plugin_new_command.h"
 #include "cli/plugin_options.h"
 #include "cli/plugins_command.h"
@@ -167,6 +168,7 @@ struct Arguments {
   std::string payload_file;
   PoisonTrial trial;
   PluginCheckArguments plugin_check;
+  PluginFuzzArguments plugin_fuzz;
   std::string name;
   std::string reason;
 };
@@ -424,6 +426,57 @@ class Parser {
                     "Where to make the folder; default here")
         ->type_name("DIR");
     AddPluginCheck(group);
+    AddPluginFuzz(group);
+  }
+
+  void AddPluginFuzz(CLI::App* group) {
+    PluginFuzzArguments& fuzz = arguments_.plugin_fuzz;
+    CLI::App* app =
+        Add(group, "fuzz", "Give a plugin messages that no source has sent",
+            [this, &fuzz] { return RunPluginFuzz(fuzz, session_); });
+    app->add_option("file", fuzz.file, "The plugin, x.so")
+        ->required()
+        ->type_name("FILE");
+    app->add_option("--config", fuzz.config,
+                    "Its configuration: a file with one JSON object")
+        ->type_name("FILE");
+    app->add_option("--from", fuzz.from,
+                    "Messages to begin with: a recording; default some of each "
+                    "type")
+        ->type_name("FILE");
+    app->add_option("--seed", fuzz.seed,
+                    "The same seed tries the same inputs; default by chance")
+        ->type_name("N");
+    app->add_option("--runs", fuzz.runs, "End after so many inputs")
+        ->check(CLI::Range(uint64_t{1}, uint64_t{1'000'000'000'000}))
+        ->type_name("N");
+    app->add_option("--seconds", fuzz.seconds,
+                    "End after so long; default 60, or no limit with --runs")
+        ->check(CLI::Range(int64_t{1}, int64_t{604'800}))
+        ->type_name("N");
+    AddTimeout(app, &fuzz.timeout, "Of one input; default 1s");
+    app->add_option("--out", fuzz.out,
+                    "Where what it finds is written; default here")
+        ->type_name("DIR");
+  }
+
+  static void AddTimeout(CLI::App* app, absl::Duration* timeout,
+                         const char* help) {
+    app->add_option_function<std::string>(
+           "--timeout",
+           [timeout](const std::string& text) {
+             if (!absl::ParseDuration(text, timeout) ||
+                 *timeout < absl::Milliseconds(1) ||
+                 *timeout > absl::Hours(1)) {
+               throw CLI::ValidationError(
+                   "--timeout",
+                   absl::StrCat("\"", text,
+                                "\" is no duration from 1ms to 1h, such as "
+                                "500ms or 30s"));
+             }
+           },
+           help)
+        ->type_name("DURATION");
   }
 
   void AddPluginCheck(CLI::App* group) {
@@ -455,21 +508,7 @@ class Parser {
     app->add_option("--in-process", check.in_process,
                     "Run this one check without a child, under a debugger")
         ->type_name("ID");
-    app->add_option_function<std::string>(
-           "--timeout",
-           [&check](const std::string& text) {
-             if (!absl::ParseDuration(text, &check.timeout) ||
-                 check.timeout < absl::Milliseconds(1) ||
-                 check.timeout > absl::Hours(1)) {
-               throw CLI::ValidationError(
-                   "--timeout",
-                   absl::StrCat("\"", text,
-                                "\" is no duration from 1ms to 1h, such as "
-                                "500ms or 30s"));
-             }
-           },
-           "Of each check; default 15s")
-        ->type_name("DURATION");
+    AddTimeout(app, &check.timeout, "Of each check; default 15s");
   }
 
   void AddSources() {

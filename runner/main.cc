@@ -5,17 +5,29 @@
 //   weir-plugin-runner --probe MODULE  loads it and says what it is;
 //                      --probe-fenced  within the fence of profile strict
 //   weir-plugin-runner --check ...     checks it; see check/check_main.h
+//   weir-plugin-runner --fuzz ...      tries it; see fuzz/fuzz_main.h
 #include <cstdio>
 #include <string>
 
 #include "runner/check/check_main.h"
 #include "runner/check/run_one.h"
+#include "runner/fuzz/fuzz_child.h"
+#include "runner/fuzz/fuzz_main.h"
 #include "runner/probe.h"
 #include "runner/run_child.h"
 
 int main(int argc, char** argv) {
   if (argc > 1 && argv[1] == std::string("--check")) {
     return weir::CheckMain({argv + 2, argv + argc});
+  }
+  if (argc > 1 && argv[1] == std::string("--fuzz")) {
+    return weir::FuzzMain({argv + 2, argv + argc});
+  }
+  if (argc > 2 && argv[1] == std::string("--fuzz-some")) {
+    weir::FuzzRange range;
+    if (weir::FromWords({argv + 3, argv + argc}, &range)) {
+      return weir::RunFuzzChild(range, argv[2]);
+    }
   }
   if (argc == 4 && argv[1] == std::string("--check-one")) {
     return weir::RunOneCheck(argv[2], argv[3]);

@@ -23,6 +23,12 @@ struct CheckBoard {
   // What the plugin was asked for last: "handle_message of an UPDATE ...".
   char doing[256];
 
+  // Of many inputs, the number of the one in hand; and, in ms, how long that
+  // has taken when the child gave up on it, 0 if it did not.
+  uint64_t input;
+  uint32_t hung;
+  uint32_t threw;  // The verdict is of an exception that got out.
+
   // Where the messages lie, for what a crash at an address there means: all of
   // them, and what may be read of the one in hand.
   uint64_t messages_begin, messages_end;

@@ -6,14 +6,11 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <cstdio>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <memory>
 #include <utility>
 
@@ -23,11 +20,9 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "absl/strings/strip.h"
-#include "host/plugin/config_schema.h"
 #include "host/plugin/elf_check.h"
-#include "host/plugin/event_check.h"
-#include "host/plugin/probe_module.h"
 #include "host/status/json_text.h"
+#include "runner/check/check_config.h"
 #include "runner/check/recorded_samples.h"
 #include "runner/check/run_all.h"
 #include "runner/check/run_one.h"
@@ -39,9 +34,6 @@ constexpr int kClean = 0;
 constexpr int kFindings = 1;
 constexpr int kUsage = 2;
 constexpr int kInterrupted = 130;
-
-// As the host gives it to a child at most.
-constexpr size_t kMaxConfigBytes = 1 << 20;
 
 using Regex = std::unique_ptr<regex_t, void (*)(regex_t*)>;
 
@@ -75,27 +67,11 @@ bool Matches(const std::vector<Regex>& regexes, absl::string_view id) {
   });
 }
 
-absl::StatusOr<std::string> ReadConfig(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::string text{std::istreambuf_iterator<char>(file), {}};
-  if (!file) {
-    return absl::NotFoundError(absl::StrCat(path, ": cannot be read"));
-  }
-  const size_t begin = text.find_first_not_of(" \t\r\n");
-  if (text.size() > kMaxConfigBytes || begin == std::string::npos ||
-      text[begin] != '{' || !IsJson(text)) {
-    return absl::InvalidArgumentError(absl::StrCat(
-        path, ": a configuration is one JSON object of at most ",
-        kMaxConfigBytes, " bytes; give what is under `config` in NAME.yaml"));
-  }
-  return text;
-}
-
 absl::Status TakeOption(absl::string_view word, Arguments& arguments) {
   if (absl::ConsumePrefix(&word, "--name=")) {
     arguments.options.name = std::string(word);
   } else if (absl::ConsumePrefix(&word, "--config=")) {
-    absl::StatusOr<std::string> config = ReadConfig(std::string(word));
+    absl::StatusOr<std::string> config = ReadCheckConfig(std::string(word));
     if (!config.ok()) return config.status();
     arguments.options.config = *std::move(config);
   } else if (absl::ConsumePrefix(&word, "--replay=")) {
@@ -200,24 +176,6 @@ weir_note ReadNote(const ModuleCopy& module) {
   return note;
 }
 
-// With the defaults of the plugin's schema, as the host fills them in; as it is
-// if the plugin does not say, or if it breaks the schema: that is found later.
-std::string WithDefaults(const ModuleCopy& module,
-                         const CheckRunOptions& options) {
-  if (!module.file.ok()) return options.config;
-  const absl::StatusOr<ModuleProbe> probe =
-      ProbeModule(options.runner,
-                  absl::StrCat("/proc/", getpid(), "/fd/", module.file.get()),
-                  options.timeout);
-  if (!probe.ok()) return options.config;
-  const absl::StatusOr<ConfigSchema> schema =
-      ConfigSchema::Parse(probe->config_schema);
-  if (!schema.ok()) return options.config;
-  ConfigSchema::Checked checked = schema->Check(options.config);
-  if (!checked.faults.empty()) return options.config;
-  return std::move(checked.json);
-}
-
 int Refuse(const absl::Status& status) {
   std::fprintf(stderr, "%s\n", std::string(status.message()).c_str());
   return kUsage;
@@ -255,7 +213,6 @@ int CheckMain(const std::vector<std::string>& words) {
     return (arguments->include.empty() || Matches(arguments->include, id)) &&
            !Matches(arguments->exclude, id);
   };
-  arguments->options.config = WithDefaults(*module, arguments->options);
   std::array<int, 4> counts = {};
   bool loadable = true;
   const absl::Status run = RunChecks(

@@ -230,8 +230,7 @@ std::string WritePoison(const Sample& sample, const PoisonStory& story) {
                                      ? kCheckTypes[sample.type]
                                      : absl::string_view("X-UNKNOWN");
   return absl::StrCat(
-      "{\"pluginSha256\": ", ToJsonString(story.sha256),
-      ", \"source\": \"sources/fuzz\", \"messageSequence\": \"", story.sequence,
+      "{\"source\": \"sources/fuzz\", \"messageSequence\": \"", story.sequence,
       "\", \"messageType\": ", ToJsonString(type),
       ", \"cause\": ", ToJsonString(story.cause), ", \"frames\": [",
       story.where.empty() ? "" : ToJsonString(story.where),

@@ -29,7 +29,6 @@ absl::StatusOr<std::vector<Sample>> ReadSamples(const std::string& path,
 struct PoisonStory {
   std::string cause;      // "SIGSEGV"
   std::string where;      // "x.so+0x1234"; empty: not known.
-  std::string sha256;     // Of the plugin.
   uint64_t sequence = 1;  // Of the message.
 };
 

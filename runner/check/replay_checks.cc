@@ -35,6 +35,7 @@ Verdict Messages(Subject& subject) {
     }
   }
   if (!subject.crossed().empty()) {
+    subject.board().threw = 1;
     return Fail(absl::StrCat(subject.crossed(), "; catch it"));
   }
   const std::string text =

@@ -16,7 +16,7 @@ namespace weir {
 struct CheckRunOptions {
   std::string runner;         // This program: the children are of it.
   std::string name;           // What the plugin is called in what is said.
-  std::string config = "{}";  // The plugin's.
+  std::string config = "{}";  // The plugin's, without its defaults.
   // A file of messages for replay.messages, which is not run without.
   std::string replay;
   absl::Duration timeout = absl::Seconds(15);  // Of each check.
