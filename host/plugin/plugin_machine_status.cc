@@ -53,8 +53,9 @@ void PluginMachine::AddConditions(const HandlerStats& stats,
   }
   // These say something of the code, not of how it does.
   MutexLock lock(&mu_);
-  if (!status.demotion.empty())
+  if (!status.demotion.empty()) {
     status.conditions.push_back(Condition::kDemoted);
+  }
   if (!why_pinned_.empty()) {
     status.conditions.push_back(Condition::kPinnedLibrary);
   }

@@ -263,7 +263,7 @@ void CrowdReader::OnEnd(const grpc::Status& status) {
   ended_.NotifyAll();
 }
 
-void CrowdReader::FaultLocked(std::string text) {
+void CrowdReader::FaultLocked(const std::string& text) {
   if (faults_.size() < kMostFaults) {
     faults_.push_back(absl::StrCat(name_, ", ", type_, ": ", text));
   }

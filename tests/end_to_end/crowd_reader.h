@@ -73,7 +73,7 @@ class CrowdReader {
   void OnEvent(absl::string_view bytes, int64_t now_ns)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void OnEnd(const grpc::Status& status) ABSL_LOCKS_EXCLUDED(mu_);
-  void FaultLocked(std::string text) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void FaultLocked(const std::string& text) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   const std::string type_, name_;
   std::unique_ptr<Stream> stream_;  // Of whoever attaches and detaches.

@@ -185,14 +185,18 @@ class PluginCheckTest(harness.EndToEnd):
                          "[1-9][0-9]* of [0-9]+ allocations failed")
 
     def test_tells_each_misbehaviour_from_the_others(self):
+        # The code of a thread that is left is unmapped under it: it dies of that
+        # if it is still about to end.
+        by_chance = {"leave-thread": {"unload.fresh"}}
         for does, (fails, warns) in MISBEHAVIOUR.items():
             with self.subTest(does):
                 found, _ = self.check(
                     self.fixture("misbehaves"), *NOT_TIMED,
                     config=json.dumps({"does": does}),
                     code=1 if fails else 0)
-                self.assertEqual(self.with_level(found, "fail"), set(fails),
-                                 self.told(found))
+                self.assertEqual(
+                    self.with_level(found, "fail") - by_chance.get(does, set()),
+                    set(fails), self.told(found))
                 self.assertEqual(self.with_level(found, "warn"), set(warns),
                                  self.told(found))
         self.assertEqual(processes_called("weir-left-over"), [])
