@@ -193,10 +193,12 @@ TEST_F(StateStoreTest, TakesTextAsItIs) {
               IsOkAndHolds(UnorderedElementsAre(Pair("counts", state))));
 }
 
-// The writer tells the number of each state that is kept, until it is killed.
-[[noreturn]] void WriteUntilKilled(const std::string& path, int tell) {
+// The writer tells the number of each state that is kept, from `first` on,
+// until it is killed.
+[[noreturn]] void WriteUntilKilled(const std::string& path, int64_t first,
+                                   int tell) {
   const auto store = StateStore::Open(path);
-  for (int64_t number = 1; store.ok(); ++number) {
+  for (int64_t number = first; store.ok(); ++number) {
     if (!(*store)->Write("counts", StateNumber(number)).ok()) break;
     if (write(tell, &number, sizeof number) != sizeof number) break;
   }
@@ -211,7 +213,9 @@ TEST_F(StateStoreTest, AKilledWriterLosesNothingThatItWasToldIsKept) {
     ASSERT_GE(writer, 0);
     if (writer == 0) {
       close(ends[0]);
-      WriteUntilKilled(path_, ends[1]);
+      // Numbers of revisions grow for ever, so each round goes on far behind
+      // where the one before can have come.
+      WriteUntilKilled(path_, 1 + round * int64_t{1'000'000}, ends[1]);
     }
     close(ends[1]);
     int64_t kept = 0;
