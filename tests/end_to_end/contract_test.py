@@ -18,7 +18,7 @@ import re
 import errors_test
 import harness
 import http2_client
-from http2_client import field, fields_of
+from protobuf_wire import field, fields_of
 
 CONFIG = """
 broker: {publish_enabled: true}

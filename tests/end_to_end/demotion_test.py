@@ -2,7 +2,6 @@
 runs in a child from then on."""
 
 import json
-import os
 import shutil
 import signal
 
@@ -35,24 +34,6 @@ DEADLY = {
 
 class DemotionTest(harness.EndToEnd):
 
-    def put(self, fixture, name, yaml=""):
-        folder = self.dir / "plugins"
-        folder.mkdir(exist_ok=True)
-        os.chmod(folder, 0o755)
-        if yaml:
-            (folder / f"{name}.yaml").write_text(yaml)
-        new = folder / f".{name}.new"
-        shutil.copyfile(harness.runfile(fixture), new)
-        os.chmod(new, 0o644)
-        new.rename(folder / f"{name}.so")
-
-    def plugin(self, host, name):
-        for line in self.weir(host, "--json", "plugins", "list", unix=True):
-            plugin = json.loads(line)
-            if plugin["name"] == f"plugins/{name}":
-                return plugin
-        return {}
-
     def configure(self):
         """A configuration with a source that has not sent anything yet."""
         sim = self.start_sim("--rate", "0", "--messages", "3000",
@@ -72,7 +53,7 @@ class DemotionTest(harness.EndToEnd):
     def assert_demoted(self, host, fixture, cause):
         bad = harness.until(
             lambda: (lambda p: p.get("state") != "STATE_LOADING" and p)(
-                self.plugin(host, "bad")), "it is loaded")
+                self.listed_plugin(host, "bad")), "it is loaded")
         self.assertIn("CONDITION_DEMOTED", bad["conditions"])
         self.assertEqual(bad["settings"]["isolation"], "ISOLATION_CHILD")
         self.assertRegex(bad["demotion"],
@@ -125,9 +106,9 @@ class DemotionTest(harness.EndToEnd):
             "processed_ok", 0)) > SEQ, "it goes on")
         self.assertEqual(host.stop(), 0)
         host = self.start_host(config)
-        harness.until(lambda: self.plugin(host, "bad").get("state") ==
+        harness.until(lambda: self.listed_plugin(host, "bad").get("state") ==
                       "STATE_RUNNING", "it is loaded")
-        self.assertEqual(self.plugin(host, "bad")["settings"]["isolation"],
+        self.assertEqual(self.listed_plugin(host, "bad")["settings"]["isolation"],
                          "ISOLATION_IN_PROCESS")
 
     def test_a_demotion_lasts_until_there_is_other_code_or_a_release(self):
@@ -141,19 +122,19 @@ class DemotionTest(harness.EndToEnd):
         # It stays so over a restart, and is told once.
         self.assertEqual(host.stop(), 0)
         host = self.start_host(config)
-        harness.until(lambda: "CONDITION_DEMOTED" in self.plugin(
+        harness.until(lambda: "CONDITION_DEMOTED" in self.listed_plugin(
             host, "bad").get("conditions", []), "it still is")
         self.assertEqual(
             len(self.events(host, "--type", "weir.plugin.demoted")), 1)
 
         # An operator takes the word back; what runs is left alone.
         self.weir(host, "plugins", "release", "bad", unix=True)
-        self.assertIn("CONDITION_DEMOTED", self.plugin(host, "bad")["conditions"])
+        self.assertIn("CONDITION_DEMOTED", self.listed_plugin(host, "bad")["conditions"])
         # Other code has done nothing yet.
         self.put("tests/fixtures/ok_c.so", "bad")
         plugin = harness.until(
             lambda: (lambda p: p.get("settings", {}).get("isolation") ==
-                     "ISOLATION_IN_PROCESS" and p)(self.plugin(host, "bad")),
+                     "ISOLATION_IN_PROCESS" and p)(self.listed_plugin(host, "bad")),
             "the new code is in process")
         self.assertNotIn("CONDITION_DEMOTED", plugin["conditions"])
         self.assertEqual(plugin.get("demotion", ""), "")

@@ -8,6 +8,7 @@ import re
 import subprocess
 
 import harness
+from protobuf_wire import fields_of
 
 RIS = """
 id: ris-live
@@ -41,29 +42,6 @@ ELSEWHERE = {
     "POISON_MESSAGE_NOT_FOUND": "tests of poison messages",
     "POLICY_NEEDS_FLOW_CONTROL": "takes a source without flow control",
 }
-
-
-def fields_of(data):
-    """The fields of a serialized message: (number, value) in order."""
-    def varint(at):
-        value, shift = 0, 0
-        while True:
-            byte = data[at]
-            at += 1
-            value |= (byte & 0x7f) << shift
-            shift += 7
-            if byte < 0x80:
-                return value, at
-    at = 0
-    while at < len(data):
-        tag, at = varint(at)
-        if tag & 7 == 0:
-            value, at = varint(at)
-        else:
-            assert tag & 7 == 2, data
-            size, at = varint(at)
-            value, at = data[at:at + size], at + size
-        yield tag >> 3, value
 
 
 def decode(details):

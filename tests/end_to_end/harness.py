@@ -253,6 +253,26 @@ class EndToEnd(unittest.TestCase):
             settings.write_text(yaml)
             os.chmod(settings, 0o644)
 
+    def put(self, file, name, yaml=""):
+        """Puts a shared object into the plugin folder in one step, as mv does,
+        and before it its settings."""
+        folder = self.dir / "plugins"
+        folder.mkdir(exist_ok=True)
+        os.chmod(folder, 0o755)
+        if yaml:
+            self.write_yaml(name, yaml)
+        new = folder / f".{name}.new"
+        shutil.copyfile(runfile(file), new)
+        os.chmod(new, 0o644)
+        new.rename(folder / f"{name}.so")
+
+    def write_yaml(self, name, yaml):
+        """Puts settings into the plugin folder in one step."""
+        new = self.dir / "plugins" / f".{name}.yaml.new"
+        new.write_text(yaml)
+        os.chmod(new, 0o644)
+        new.rename(self.dir / "plugins" / f"{name}.yaml")
+
     def write_config(self, sources, extra=""):
         """Writes a configuration with these sources, a list of YAML texts."""
         (self.dir / "state").mkdir(exist_ok=True)
@@ -293,6 +313,14 @@ class EndToEnd(unittest.TestCase):
 
     def plugin_stats(self, host, name):
         for plugin in self.stats(host).get("plugins", []):
+            if plugin["name"] == f"plugins/{name}":
+                return plugin
+        return {}
+
+    def listed_plugin(self, host, name):
+        """The line of `weir plugins list`; {} if it has none."""
+        for line in self.weir(host, "--json", "plugins", "list", unix=True):
+            plugin = json.loads(line)
             if plugin["name"] == f"plugins/{name}":
                 return plugin
         return {}

@@ -7,7 +7,8 @@ import socket
 import struct
 
 import harness
-from http2_client import Call, field
+from http2_client import Call
+from protobuf_wire import field
 
 CONNECTIONS = 250  # Of each kind.
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"

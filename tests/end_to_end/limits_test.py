@@ -8,7 +8,8 @@ which this version does not do."""
 import json
 
 import harness
-from http2_client import HUGE_WINDOW, Call, field, fields_of
+from http2_client import HUGE_WINDOW, Call
+from protobuf_wire import field, fields_of
 
 CONFIG = """
 broker: {publish_enabled: true}

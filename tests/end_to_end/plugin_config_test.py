@@ -22,23 +22,6 @@ MESSAGES = 3000
 
 class PluginConfigTest(harness.EndToEnd):
 
-    def put(self, fixture, name, yaml=""):
-        folder = self.dir / "plugins"
-        folder.mkdir(exist_ok=True)
-        os.chmod(folder, 0o755)
-        if yaml:
-            self.write_yaml(name, yaml)
-        new = folder / f".{name}.new"
-        shutil.copyfile(harness.runfile(f"tests/fixtures/{fixture}.so"), new)
-        os.chmod(new, 0o644)
-        new.rename(folder / f"{name}.so")
-
-    def write_yaml(self, name, yaml):
-        new = self.dir / "plugins" / f".{name}.yaml.new"
-        new.write_text(yaml)
-        os.chmod(new, 0o644)
-        new.rename(self.dir / "plugins" / f"{name}.yaml")
-
     def run_host(self):
         sim = self.start_sim("--rate", "0", "--messages", str(MESSAGES),
                              "--at-end", "hold")
@@ -50,12 +33,9 @@ class PluginConfigTest(harness.EndToEnd):
 
     def await_plugin(self, host, name, **want):
         def look():
-            for line in self.weir(host, "--json", "plugins", "list"):
-                plugin = json.loads(line)
-                if plugin["name"] == f"plugins/{name}":
-                    found = all(plugin.get(k) == v for k, v in want.items())
-                    return found and plugin
-            return None
+            plugin = self.listed_plugin(host, name)
+            found = all(plugin.get(k) == v for k, v in want.items())
+            return found and plugin
         return harness.until(look, f"{name} has {want}")
 
     def configure(self, host, name, *args):
@@ -79,7 +59,7 @@ class PluginConfigTest(harness.EndToEnd):
     def test_a_live_change_reaches_the_instance_and_loses_no_message(self):
         for isolation in ("child", "in_process"):
             name = f"cfg_{isolation}"
-            self.put("takes_config", name,
+            self.put("tests/fixtures/takes_config.so", name,
                      f"settings: {{policy: block, isolation: {isolation}}}\n"
                      "config: {threshold: 20}\n")
         host = self.run_host()
@@ -107,7 +87,7 @@ class PluginConfigTest(harness.EndToEnd):
             2 * list(range(21, 31)))
 
     def test_all_faults_are_told_at_once_and_what_runs_goes_on(self):
-        self.put("takes_config", "cfg")
+        self.put("tests/fixtures/takes_config.so", "cfg")
         host = self.run_host()
         self.await_plugin(host, "cfg", state="STATE_RUNNING")
         said = self.refused(host, "plugins", "configure", "cfg", "--set",
@@ -138,7 +118,8 @@ class PluginConfigTest(harness.EndToEnd):
         self.assertEqual(self.plugin(host, "cfg")["config"]["threshold"], 10)
 
     def test_what_was_set_survives_a_killed_host_until_the_file_changes(self):
-        self.put("takes_config", "cfg", "config: {threshold: 20}\n")
+        self.put("tests/fixtures/takes_config.so", "cfg",
+                 "config: {threshold: 20}\n")
         host = self.run_host()
         self.await_plugin(host, "cfg", state="STATE_RUNNING")
         self.configure(host, "cfg", "--set", "threshold=30", "--set",
@@ -176,7 +157,8 @@ class PluginConfigTest(harness.EndToEnd):
         self.assertEqual(mode, 0o600)
 
     def test_a_plugin_that_dies_of_a_configuration_comes_back_as_it_was(self):
-        self.put("takes_config", "cfg", "config: {threshold: 20}\n")
+        self.put("tests/fixtures/takes_config.so", "cfg",
+                 "config: {threshold: 20}\n")
         host = self.run_host()
         self.await_plugin(host, "cfg", state="STATE_RUNNING")
         said = self.refused(host, "plugins", "configure", "cfg", "--set",
@@ -197,7 +179,8 @@ class PluginConfigTest(harness.EndToEnd):
         self.assertEqual(self.plugin(host, "cfg")["pid"], again["pid"])
 
     def test_a_rollback_brings_code_and_configuration_back(self):
-        self.put("takes_config", "cfg", "config: {threshold: 20}\n")
+        self.put("tests/fixtures/takes_config.so", "cfg",
+                 "config: {threshold: 20}\n")
         host = self.run_host()
         self.await_plugin(host, "cfg", state="STATE_RUNNING")
         self.configure(host, "cfg", "--set", "threshold=30")
@@ -222,7 +205,7 @@ class PluginConfigTest(harness.EndToEnd):
 
     def test_a_plugin_is_loaded_with_what_the_request_says(self):
         host = self.run_host()
-        self.put("takes_config", "cfg")
+        self.put("tests/fixtures/takes_config.so", "cfg")
         self.await_plugin(host, "cfg", state="STATE_RUNNING")
         self.weir(host, "plugins", "unload", "cfg", unix=True)
         self.assertIn("threshold: -1 is below the minimum 0", self.refused(
@@ -240,8 +223,8 @@ class PluginConfigTest(harness.EndToEnd):
         self.assertEqual(plugin["effective_capacity"], 8192)
 
     def test_a_broken_schema_makes_the_module_invalid(self):
-        self.put("broken_schema", "broken")
-        self.put("needs_self", "old")
+        self.put("tests/fixtures/broken_schema.so", "broken")
+        self.put("tests/fixtures/needs_self.so", "old")
         host = self.run_host()
         broken = self.await_plugin(host, "broken", state="STATE_INVALID")
         self.assertIn('config.schema: /properties/peers/type: "arrai" is none '

@@ -2,9 +2,7 @@
 and the other plugins run on."""
 
 import json
-import os
 import pathlib
-import shutil
 import signal
 import subprocess
 
@@ -25,30 +23,11 @@ WITH_RAW = 2 * MESSAGES
 
 class PluginLifeTest(harness.EndToEnd):
 
-    def put(self, fixture, name, yaml=""):
-        """Puts a fixture into the plugin folder in one step, as mv does."""
-        folder = self.dir / "plugins"
-        folder.mkdir(exist_ok=True)
-        os.chmod(folder, 0o755)
-        if yaml:
-            (folder / f"{name}.yaml").write_text(yaml)
-        new = folder / f".{name}.new"
-        shutil.copyfile(harness.runfile(fixture), new)
-        os.chmod(new, 0o644)
-        new.rename(folder / f"{name}.so")
-
-    def plugin(self, host, name):
-        for line in self.weir(host, "--json", "plugins", "list"):
-            plugin = json.loads(line)
-            if plugin["name"] == f"plugins/{name}":
-                return plugin
-        return {}
-
     def await_plugin(self, host, name, **want):
         return harness.until(
             lambda: (lambda p: all(p.get(k) == v for k, v in want.items())
-                     and p)(self.plugin(host, name)),
-            f"{name} has {want}: {self.plugin(host, name)}")
+                     and p)(self.listed_plugin(host, name)),
+            f"{name} has {want}: {self.listed_plugin(host, name)}")
 
     def run_host(self, *sim_args):
         sim = self.start_sim("--rate", "0", "--messages", str(MESSAGES),
@@ -95,14 +74,14 @@ class PluginLifeTest(harness.EndToEnd):
         self.assertEqual(details["message_sequence"], 1000)
         self.assertRegex(details["frames"][0], r"segv_on_seq|segv-on-seq")
         # What it died of is kept, also when the host is not stopped but killed.
-        harness.until(lambda: self.plugin(host, "segv-on-seq")
+        harness.until(lambda: self.listed_plugin(host, "segv-on-seq")
                       .get("poison_count") == 1, "the message is kept")
         # The other never noticed.
         counts = self.await_all(host, "counts", MESSAGES)
         self.assertEqual(int(counts["processed_ok"]), int(counts["enqueued"]))
         host.stop(signal.SIGKILL)
         host = self.start_host(self.dir / "weir.yaml")
-        self.assertEqual(self.plugin(host, "segv-on-seq")["poison_count"], 1)
+        self.assertEqual(self.listed_plugin(host, "segv-on-seq")["poison_count"], 1)
         poisons = self.weir(host, "--json", "plugins", "poison", "list",
                             "segv-on-seq", unix=True)
         self.assertEqual(len(poisons), 1)
@@ -122,14 +101,14 @@ class PluginLifeTest(harness.EndToEnd):
                          "ris_message")
         self.assertEqual(payload.stat().st_size, int(poison["payload_bytes"]))
         # The same code dies of it again, alone; other code does not.
-        before = self.plugin(host, "segv-on-seq")
+        before = self.listed_plugin(host, "segv-on-seq")
         again = self.replay(host, short)
         self.assertEqual(again["outcome"], "OUTCOME_CRASHED")
         self.assertEqual(again["detail"], "SIGSEGV")
         self.put("tests/fixtures/ok_c.so", "fixed")
         fixed = self.replay(host, short, "--module", "fixed.so")
         self.assertEqual(fixed["outcome"], "OUTCOME_OK")
-        after = self.plugin(host, "segv-on-seq")
+        after = self.listed_plugin(host, "segv-on-seq")
         self.assertEqual(after["pid"], before["pid"], "never the running one")
         self.assertEqual(after["poison_count"], 1)
 
@@ -154,7 +133,7 @@ class PluginLifeTest(harness.EndToEnd):
         host = self.run_host()
         self.await_plugin(host, "tells", state="STATE_QUARANTINED")
         self.assertIn("10 consecutive errors",
-                      self.plugin(host, "tells")["error"])
+                      self.listed_plugin(host, "tells")["error"])
         books = self.plugin_stats(host, "tells")
         self.assert_books_balance(books)
         # Three instances of ten errors each, to the message.
@@ -188,30 +167,30 @@ class PluginLifeTest(harness.EndToEnd):
 
     def test_a_file_dropped_in_runs_is_upgraded_and_stays_when_it_goes(self):
         host = self.run_host()
-        self.assertEqual(self.plugin(host, "fresh"), {})
+        self.assertEqual(self.listed_plugin(host, "fresh"), {})
         self.put("tests/fixtures/ok_c.so", "fresh")
         first = self.await_plugin(host, "fresh", state="STATE_RUNNING")
         self.assertGreater(first["pid"], 0)
         self.put("plugins/counts/counts.so", "fresh")
         second = harness.until(
             lambda: (lambda p: p.get("sha256") != first["sha256"] and p)(
-                self.plugin(host, "fresh")), "the new code runs")
+                self.listed_plugin(host, "fresh")), "the new code runs")
         self.assertEqual(second["previous_sha256"], first["sha256"])
         self.assertIn("CONDITION_ON_PROBATION", second["conditions"])
         # No plugin at all is refused, and what runs goes on.
         (self.dir / "plugins/fresh.so").write_text("half a plugi")
-        harness.until(lambda: "CONDITION_FILE_CHANGED" in self.plugin(
+        harness.until(lambda: "CONDITION_FILE_CHANGED" in self.listed_plugin(
             host, "fresh").get("conditions", []), "it is noticed")
-        self.assertEqual(self.plugin(host, "fresh")["sha256"],
+        self.assertEqual(self.listed_plugin(host, "fresh")["sha256"],
                          second["sha256"])
         rolled = self.weir(host, "plugins", "rollback", "fresh", unix=True)
         self.assertIn("running", rolled[0])
-        self.assertEqual(self.plugin(host, "fresh")["sha256"],
+        self.assertEqual(self.listed_plugin(host, "fresh")["sha256"],
                          first["sha256"])
         (self.dir / "plugins/fresh.so").unlink()
-        harness.until(lambda: "CONDITION_FILE_MISSING" in self.plugin(
+        harness.until(lambda: "CONDITION_FILE_MISSING" in self.listed_plugin(
             host, "fresh").get("conditions", []), "it is missed")
-        self.assertEqual(self.plugin(host, "fresh")["state"], "STATE_RUNNING")
+        self.assertEqual(self.listed_plugin(host, "fresh")["state"], "STATE_RUNNING")
 
     def test_what_an_operator_decided_survives_a_killed_host(self):
         self.install_plugin("counts")

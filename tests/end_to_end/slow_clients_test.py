@@ -7,7 +7,8 @@ import signal
 
 import harness
 import http2_client
-from http2_client import Call, field
+from http2_client import Call
+from protobuf_wire import field, fields_of
 
 EVENT_BYTES = 2000
 BATCH = 400
@@ -34,9 +35,9 @@ def subscribe(name, max_events=0):
 
 def seqs_of(message):
     """The numbers of the events of a SubscribeResponse."""
-    return [value for number, event in http2_client.fields_of(message)
+    return [value for number, event in fields_of(message)
             if number == 1
-            for part, value in http2_client.fields_of(event) if part == 2]
+            for part, value in fields_of(event) if part == 2]
 
 
 class SlowClientsTest(harness.EndToEnd):
