@@ -455,8 +455,10 @@ LogBounds JournaledLog::bounds() const {
     bounds.earliest = earliest_;
     bounds.earliest_time = earliest_time_;
     bounds.gone_time = gone_time_;
-  } else {
-    bounds.gone_time = std::max(bounds.gone_time, gone_time_);
+  } else if (bounds.gone_time == absl::InfinitePast()) {
+    // The ring has all that came since the start, however much of that
+    // retention took from the journal.
+    bounds.gone_time = std::min(gone_time_, journal_->contents().last_time);
   }
   return bounds;
 }

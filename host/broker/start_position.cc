@@ -70,23 +70,15 @@ absl::StatusOr<StartPoint> FindAfterId(absl::string_view text,
 }
 
 absl::StatusOr<StartPoint> FindTime(absl::Time time, GapPolicy policy,
-                                    const LogSource& log,
-                                    const LogBounds& bounds) {
-  const bool some_gone = time <= bounds.gone_time;
-  if (!some_gone) {
-    const std::optional<uint64_t> first = log.FirstAtOrAfter(time);
-    const uint64_t cursor = first.value_or(bounds.earliest) - 1;
-    StartPoint found;
-    found.cursor = cursor;
-    found.hello_cursor = FormatReplayId(log.epoch(), cursor);
-    if (!first.has_value()) found.find_time = time;
-    return found;
+                                    const LogSource& log) {
+  const std::optional<uint64_t> first = log.FirstAtOrAfter(time);
+  const uint64_t earliest = log.bounds().earliest;
+  absl::StatusOr<StartPoint> found =
+      StartFoundAt(time, first.value_or(earliest), policy, log);
+  if (found.ok() && !found->gap.has_value() && !first.has_value()) {
+    found->find_time = time;
   }
-  if (policy == GapPolicy::kFail) {
-    return PositionExpired(absl::FormatTime(time, absl::UTCTimeZone()),
-                           log.epoch(), bounds);
-  }
-  return AfterHole(log, bounds, policy, {});
+  return found;
 }
 
 }  // namespace
@@ -139,7 +131,7 @@ absl::StatusOr<StartPoint> FindStart(const StartPosition& start,
     case StartPosition::Kind::kAfterId:
       return FindAfterId(start.after_id, *after, policy, log, bounds);
     case StartPosition::Kind::kAtTime:
-      return FindTime(start.at_time, policy, log, bounds);
+      return FindTime(start.at_time, policy, log);
     case StartPosition::Kind::kEarliest:
       cursor = bounds.earliest - 1;
       break;
@@ -153,6 +145,26 @@ absl::StatusOr<StartPoint> FindStart(const StartPosition& start,
   }
   return StartPoint{cursor, FormatReplayId(log.epoch(), cursor), std::nullopt,
                     std::nullopt};
+}
+
+absl::StatusOr<StartPoint> StartFoundAt(absl::Time time, uint64_t first,
+                                        GapPolicy policy,
+                                        const LogSource& log) {
+  const LogBounds bounds = log.bounds();
+  if (time <= bounds.gone_time) {
+    if (policy != GapPolicy::kFail) return AfterHole(log, bounds, policy, {});
+    return PositionExpired(absl::FormatTime(time, absl::UTCTimeZone()),
+                           log.epoch(), bounds);
+  }
+  while (first > bounds.earliest) {
+    const std::optional<LogHole> hole = log.HoleAt(first - 1);
+    if (!hole.has_value()) break;
+    first = std::max(bounds.earliest, hole->first);
+  }
+  StartPoint found;
+  found.cursor = first - 1;
+  found.hello_cursor = FormatReplayId(log.epoch(), found.cursor);
+  return found;
 }
 
 absl::StatusOr<StartPoint> AwaitStart(const StartPosition& start,
@@ -170,10 +182,7 @@ absl::StatusOr<StartPoint> AwaitStart(const StartPosition& start,
                       .metadata = {{"detail", kWhy}},
                       .retry_delay = absl::Seconds(5)});
   }
-  found->find_time.reset();
-  found->cursor = *first - 1;
-  found->hello_cursor = FormatReplayId(log.epoch(), found->cursor);
-  return found;
+  return StartFoundAt(start.at_time, *first, policy, log);
 }
 
 }  // namespace weir

@@ -56,8 +56,17 @@ absl::StatusOr<StartPoint> FindStart(const StartPosition& start,
                                      const std::optional<ReplayId>& after,
                                      GapPolicy policy, const LogSource& log);
 
-// The same, with `find_time` found: blocks if a file has to be asked
-// (LogSource:: AwaitFirstAtOrAfter). A further error is Unavailable /
+// Where a stream begins that asked for `time`, which was found at `first`,
+// after some time perhaps: there, or before a hole that ends there, since what
+// was in it may have been later than `time`, too; elsewhere if something of
+// `time` or later is gone by now.
+//
+// Returns OutOfRange / REPLAY_POSITION_EXPIRED for the latter under kFail.
+absl::StatusOr<StartPoint> StartFoundAt(absl::Time time, uint64_t first,
+                                        GapPolicy policy, const LogSource& log);
+
+// The same as FindStart, with `find_time` found: blocks if a file has to be
+// asked (LogSource:: AwaitFirstAtOrAfter). A further error is Unavailable /
 // JOURNAL_UNAVAILABLE.
 absl::StatusOr<StartPoint> AwaitStart(const StartPosition& start,
                                       const std::optional<ReplayId>& after,

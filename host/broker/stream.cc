@@ -86,7 +86,11 @@ bool Stream::Say(int64_t now_ns, StreamItem* item) {
   const StreamLink::Command command = setup_.link->command();
   if (!command.end.ok()) return SayEnd(command.end, item);
   if (command.filter != nullptr) filter_ = command.filter;
-  if (start_time_.has_value() && !FindStartInFile()) return false;
+  if (start_time_.has_value()) {
+    absl::Status found = FindStartInFile();
+    if (!found.ok()) return SayEnd(std::move(found), item);
+    if (start_time_.has_value()) return false;
+  }
   if (!said_hello_) return SayHello(item);
   if (command.drain.has_value()) {
     return SayRest(now_ns, item) || SayDrain(*command.drain, item);
@@ -117,14 +121,18 @@ bool Stream::Say(int64_t now_ns, StreamItem* item) {
   return now_ns >= progress_.heartbeat_at_ns && SayHeartbeat(bounds, item);
 }
 
-bool Stream::FindStartInFile() {
+absl::Status Stream::FindStartInFile() {
   const std::optional<uint64_t> first = feed_->FindTime(*start_time_);
   progress_.reading = !first.has_value();
-  if (!first.has_value()) return false;
+  if (!first.has_value()) return absl::OkStatus();
+  absl::StatusOr<StartPoint> start = StartFoundAt(
+      *start_time_, *first, setup_.options.gap_policy, environment_.log);
+  if (!start.ok()) return start.status();
   start_time_.reset();
-  progress_.start = progress_.cursor = *first - 1;
-  start_id_ = IdOf(progress_.start);
-  return true;
+  progress_.start = progress_.cursor = start->cursor;
+  start_id_ = std::move(start->hello_cursor);
+  start_gap_ = std::move(start->gap);
+  return absl::OkStatus();
 }
 
 bool Stream::SayHello(StreamItem* item) {

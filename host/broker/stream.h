@@ -120,7 +120,7 @@ class Stream final : public EventStream {
   bool SayDegraded(StreamItem* item);
   bool SayStartGap(StreamItem* item);
   // Finds the start that only a file can tell. Returns false until it is known.
-  bool FindStartInFile();
+  absl::Status FindStartInFile();
   bool SayExpired(const LogBounds& bounds, StreamItem* item);
   bool SayHole(const LogHole& hole, const LogBounds& bounds, StreamItem* item);
   bool SayUnavailable(StreamItem* item);

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -15,6 +16,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "host/broker/broker.h"
+#include "host/broker/start_position.h"
 #include "host/control/event_stream.h"
 #include "host/control/stream_options.h"
 #include "host/pipeline/event.h"
@@ -348,6 +350,86 @@ TEST_F(JournaledLogTest, RetentionMovesTheBeginningAndSaysSo) {
   EXPECT_EQ(broker_->Journal()->pruned_events, 70u);
   Restart();
   EXPECT_EQ(broker_->Info().earliest_id, "7k2mq9xv-71");
+}
+
+TEST_F(JournaledLogTest, SaysSoIfATimeIsGoneBeforeItIsFound) {
+  options_.retention.events = 50;
+  Restart();
+  for (int i = 0; i < 50; ++i) {
+    clock_.Advance(absl::Seconds(1));
+    Publish(1);
+  }
+  StreamOptions options;
+  options.start.kind = StartPosition::Kind::kAtTime;
+  options.start.at_time = clock_.Now() - absl::Seconds(40);
+  const auto stream = Open(options);
+  options.gap_policy = GapPolicy::kFail;
+  const auto failing = Open(options);
+  const auto time = options.start.at_time;
+  // Only now the file is read, and event 10 is no longer in it.
+  Publish(30);
+  const Said said = Read(*stream);
+  ASSERT_THAT(said.gaps, SizeIs(1));
+  EXPECT_EQ(said.gaps[0].gap.reason, Reason::kRetention);
+  EXPECT_EQ(said.gaps[0].batch_index, 2u) << "right after the hello";
+  EXPECT_EQ(said.seqs, Range(31, 80));
+  const Said failed = Read(*failing);
+  ASSERT_THAT(failed.ends, SizeIs(1));
+  EXPECT_EQ(GetErrorInfo(failed.ends[0].end)->reason,
+            "REPLAY_POSITION_EXPIRED");
+  EXPECT_TRUE(failed.seqs.empty());
+
+  StartPosition start;
+  start.kind = StartPosition::Kind::kAtTime;
+  start.at_time = time;
+  const auto found = AwaitStart(start, std::nullopt, GapPolicy::kNotify, *log_);
+  ASSERT_THAT(found, IsOk());
+  EXPECT_EQ(found->cursor, 30u);
+  EXPECT_TRUE(found->gap.has_value());
+}
+
+TEST_F(JournaledLogTest, TellsOfTheHoleBeforeATime) {
+  Publish(40);
+  options_.journal.boot_id = "another boot";
+  Kill();
+  StreamOptions options;
+  options.start.kind = StartPosition::Kind::kAtTime;
+  options.start.at_time = clock_.Now() + absl::Seconds(1);
+  clock_.Advance(absl::Seconds(2));
+  for (const int n : {0, 3, 100}) {
+    SCOPED_TRACE(n);
+    Publish(n);
+    const Said said = ReadAll(options);
+    // What the machine forgot may have come after that time.
+    ASSERT_THAT(said.gaps, SizeIs(1));
+    EXPECT_EQ(said.gaps[0].gap.reason, Reason::kUncleanShutdown);
+    EXPECT_EQ(said.gaps[0].gap.after_id, "7k2mq9xv-40");
+    EXPECT_EQ(said.gaps[0].gap.missing, 9960u);
+  }
+  clock_.Advance(absl::Seconds(2));
+  Publish(1);
+  options.start.at_time = clock_.Now();
+  EXPECT_THAT(ReadAll(options).gaps, IsEmpty()) << "that hole is long ago";
+}
+
+TEST_F(JournaledLogTest, ATimeIsNotGoneAsLongAsTheRingHasIt) {
+  Publish(3);
+  clock_.Advance(absl::Seconds(1));
+  Publish(1);
+  const absl::Time time = clock_.Now();
+  options_.retention.age = absl::Seconds(10);
+  Restart();
+  clock_.Advance(absl::Seconds(1));
+  Publish(2);
+  clock_.Advance(absl::Seconds(20));
+  log_->Step();
+  EXPECT_EQ(broker_->Info().earliest_id, "7k2mq9xv-5") << "in the ring";
+  StreamOptions options;
+  options.start.kind = StartPosition::Kind::kAtTime;
+  options.start.at_time = time;
+  EXPECT_THAT(ReadAll(options).gaps, SizeIs(1)) << "4 is gone";
+  options.start.at_time = time + absl::Nanoseconds(1);
+  EXPECT_THAT(ReadAll(options).gaps, IsEmpty());
 }
 
 TEST_F(JournaledLogTest, AppendTimesDoNotGoBackAcrossARestart) {
