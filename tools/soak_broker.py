@@ -2,6 +2,7 @@
 
 import json
 import pathlib
+import random
 import signal
 import subprocess
 import time
@@ -20,6 +21,8 @@ CONNECTIONS = 10
 # What the herd has to catch up with: all of it is below the ring.
 BACKLOG = 200_000
 KILLS = 1000
+# Of each kind, in one run of the test: a minute.
+HISTORIES = 500
 
 
 class _Stage(crowd_test.CrowdTest):
@@ -117,5 +120,20 @@ def kill(_minutes, seed):
           f"--test_env=WEIR_KILL_SEED={seed}")
 
 
-STEPS = {"crowd": crowd, "herd": herd, "kill": kill}
+def model(minutes, _seed):
+    """Histories that nobody has played before, against the list of what
+    happened. What goes wrong is printed with the command that repeats it."""
+    seed = random.SystemRandom().randrange(1 << 40)
+    end = time.monotonic() + minutes * 60
+    while True:
+        print(f"model: {HISTORIES} histories from seed {seed} on", flush=True)
+        _test("//tests/host/broker:broker_model_test",
+              f"--test_env=WEIR_MODEL_SEED={seed}",
+              f"--test_env=WEIR_MODEL_SEEDS={HISTORIES}")
+        seed += HISTORIES
+        if time.monotonic() > end:
+            return
+
+
+STEPS = {"crowd": crowd, "herd": herd, "kill": kill, "model": model}
 TARGETS = ["//tests/end_to_end:crowd", "//runner:weir-plugin-runner"]

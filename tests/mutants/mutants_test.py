@@ -18,6 +18,11 @@ RULES = {
     "heartbeat cursor from visible instead of the scan position",
     "reuse ids after an unclean stop",
     "forget the gap count of filtered streams",
+    "take a position of another log for one of this",
+    "let append times go back with the clock",
+    "hide what the machine forgot",
+    "let retention take the young or keep the old",
+    "begin at a time behind what is gone",
 }
 
 

@@ -36,29 +36,50 @@ void UnsyncedDisk::ApplySome(const Change& change, std::mt19937_64& random,
     const uint64_t size =
         std::min(kSectorBytes - at % kSectorBytes, change.bytes.size() - done);
     if (random() % 2 == 0) {
-      Apply({false, at, change.bytes.substr(done, size)}, content);
+      Apply({0, false, at, change.bytes.substr(done, size)}, content);
     }
     done += size;
   }
 }
 
-void UnsyncedDisk::WriteImage(const std::string& directory, Loss loss,
-                              uint64_t seed) const {
+void UnsyncedDisk::WriteImage(const std::string& from, const std::string& to,
+                              Loss loss, uint64_t seed) const {
   std::mt19937_64 random(seed);
   MutexLock lock(&mu_);
+  uint64_t first = n_changes_;  // That is not synced.
   for (const auto& [path, file] : files_) {
+    if (!file.changes.empty()) {
+      first = std::min(first, file.changes.front().number);
+    }
+  }
+  const uint64_t moment = first + random() % (n_changes_ - first + 1);
+  for (const auto& [path, file] : files_) {
+    const std::filesystem::path name(path);
+    if (name.parent_path() != from) continue;
     std::string content = file.synced;
-    if (loss == Loss::kSome) {
-      for (const Change& change : file.changes) {
+    for (const Change& change : file.changes) {
+      if (loss == Loss::kSome) {
         ApplySome(change, random, &content);
+      } else if (loss == Loss::kNewest && change.number < moment) {
+        Apply(change, &content);
       }
     }
-    const std::string name =
-        directory + "/" + std::filesystem::path(path).filename().string();
-    std::ofstream out(name, std::ios::binary);
+    std::ofstream out(std::filesystem::path(to) / name.filename(),
+                      std::ios::binary);
     out.write(content.data(), static_cast<std::streamsize>(content.size()));
     if (!out.flush()) std::abort();
   }
+}
+
+void UnsyncedDisk::OnCopied(const std::string& from, const std::string& to) {
+  MutexLock lock(&mu_);
+  std::map<std::string, File> copies;
+  for (const auto& [path, file] : files_) {
+    const std::filesystem::path name(path);
+    if (name.parent_path() != from) continue;
+    copies[std::filesystem::path(to) / name.filename()] = file;
+  }
+  files_.merge(copies);
 }
 
 void UnsyncedDisk::OnOpened(const std::string& path) {
@@ -71,12 +92,12 @@ void UnsyncedDisk::OnOpened(const std::string& path) {
 void UnsyncedDisk::OnWritten(const std::string& path, absl::string_view bytes,
                              uint64_t at) {
   MutexLock lock(&mu_);
-  files_[path].changes.push_back({false, at, std::string(bytes)});
+  files_[path].changes.push_back({n_changes_++, false, at, std::string(bytes)});
 }
 
 void UnsyncedDisk::OnTruncated(const std::string& path, uint64_t size) {
   MutexLock lock(&mu_);
-  files_[path].changes.push_back({true, size, ""});
+  files_[path].changes.push_back({n_changes_++, true, size, ""});
 }
 
 void UnsyncedDisk::OnSynced(const std::string& path) {

@@ -24,11 +24,18 @@ class UnsyncedDisk final : public VfsWatcher {
   enum class Loss {
     kEverything,  // Nothing is kept that was not synced.
     kSome,        // Any sectors of it are kept, whatever their order was.
+    kNewest,      // It is kept in the order of the writes, up to some moment.
   };
 
-  // Writes the files, by the names that they have, into `directory`, which
-  // exists. They go on as they are.
-  void WriteImage(const std::string& directory, Loss loss, uint64_t seed) const
+  // Writes the files of the directory `from`, by the names that they have, into
+  // `to`, which exists. They go on as they are.
+  void WriteImage(const std::string& from, const std::string& to, Loss loss,
+                  uint64_t seed) const ABSL_LOCKS_EXCLUDED(mu_);
+
+  // The files of `from` have been copied to `to`. What was not synced of them
+  // is not synced of the copies either: so does a process that is killed leave
+  // its files to the next one.
+  void OnCopied(const std::string& from, const std::string& to)
       ABSL_LOCKS_EXCLUDED(mu_);
 
   void OnOpened(const std::string& path) override ABSL_LOCKS_EXCLUDED(mu_);
@@ -41,6 +48,7 @@ class UnsyncedDisk final : public VfsWatcher {
 
  private:
   struct Change {
+    uint64_t number = 0;  // In the order of all files' changes.
     bool truncates = false;
     uint64_t at = 0;  // Or the size.
     std::string bytes;
@@ -56,6 +64,7 @@ class UnsyncedDisk final : public VfsWatcher {
 
   mutable Mutex mu_;
   std::map<std::string, File> files_ ABSL_GUARDED_BY(mu_);
+  uint64_t n_changes_ ABSL_GUARDED_BY(mu_) = 0;
 };
 
 }  // namespace weir

@@ -7,6 +7,7 @@
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "absl/time/time.h"
 #include "host/status/error_info.h"
 #include "tests/fakes/fake_event_codec.h"
 
@@ -18,13 +19,17 @@ constexpr uint64_t kMaxLag = 60;
 
 }  // namespace
 
-ModelDriver::ModelDriver(uint64_t seed, Make make)
-    : random_(seed), make_(std::move(make)) {
-  clock_.Advance(absl::Hours(1));
+ModelDriver::ModelDriver(uint64_t seed, Make make, std::set<int> left_out)
+    : seed_(seed),
+      make_(std::move(make)),
+      left_out_(std::move(left_out)),
+      random_(seed) {
+  clock_.Advance(absl::Hours(1000));
 }
 
 ModelDriver::~ModelDriver() {
-  clients_.clear();  // Before the broker that they read from.
+  clients_.clear();  // Before the broker that they read from ...
+  broker_ = {};      // ... and that before its files.
 }
 
 std::string ModelDriver::Play(int operations) {
@@ -32,48 +37,10 @@ std::string ModelDriver::Play(int operations) {
   clients_.resize(1 + Draw(4));
   for (Client& client : clients_) Connect(client);
   for (int i = 0; i < operations && wrong_.empty(); ++i) {
-    Client& client = clients_[Draw(clients_.size())];
-    switch (Draw(20)) {
-      case 0:
-        if (broker_.reincarnate != nullptr) {
-          if (Draw(2) == 0) Reincarnate();
-        } else if (Draw(15) == 0) {
-          Restart();
-        }
-        break;
-      case 1:
-      case 2:
-        Disconnect(client);
-        break;
-      case 3:
-      case 4:
-      case 5:
-        clock_.Advance(absl::Milliseconds(Draw(40)));
-        broker_.tick();
-        break;
-      case 6:
-        clock_.Advance(absl::Seconds(Draw(90)));
-        broker_.tick();
-        break;
-      case 7:
-      case 8:
-      case 9:
-        Publish(1 + Draw(400));
-        break;
-      case 10:
-      case 11:
-        Publish(1 + Draw(5));
-        break;
-      case 12:
-      case 13:
-      case 14:
-        Read(client, 10000);
-        break;
-      default:
-        Read(client, 1 + Draw(3));
-    }
-    if (client.stream == nullptr && wrong_.empty()) Connect(client);
-    CheckBooks();
+    // Each has its own chances, so that leaving one out changes no other.
+    random_.seed(seed_ * 1'000'003 + static_cast<uint64_t>(i) + 1);
+    story_.emplace_back();
+    if (left_out_.count(i) == 0) Do(clients_[Draw(clients_.size())]);
   }
   for (Client& client : clients_) {
     if (wrong_.empty()) ReadAll(client);
@@ -81,58 +48,139 @@ std::string ModelDriver::Play(int operations) {
   return wrong_;
 }
 
+void ModelDriver::Do(Client& client) {
+  const uint64_t what = Draw(20);
+  switch (what) {
+    case 0:
+      if (Draw(broker_.reincarnate != nullptr ? 6 : 15) == 0) {
+        Restart();
+      } else if (broker_.reincarnate != nullptr && Draw(2) == 0) {
+        Reincarnate();
+      }
+      break;
+    case 1:
+    case 2:
+      Disconnect(client);
+      break;
+    case 3:
+    case 4:
+    case 5:
+      clock_.Advance(absl::Milliseconds(Draw(40)));
+      broker_.tick();
+      break;
+    case 6:
+      PassTime();
+      break;
+    case 7:
+    case 8:
+    case 9:
+      Publish(1 + Draw(400));
+      break;
+    case 10:
+    case 11:
+      Publish(1 + Draw(5));
+      break;
+    case 12:
+    case 13:
+    case 14:
+      Read(client, 10000);
+      break;
+    default:
+      Read(client, 1 + Draw(3));
+  }
+  if (client.stream == nullptr && wrong_.empty()) Connect(client);
+  CheckBooks();
+  CheckKept(what >= 3 && what <= 6);
+}
+
 void ModelDriver::Restart() {
+  if (!story_.empty()) story_.back() += "begin a new log; ";
   for (Client& client : clients_) Disconnect(client);
   broker_ = {};
   epoch_ = absl::StrCat("7k2mq9", 10 + life_++);
-  types_.clear();
   broker_ = make_(epoch_, clock_);
+  model_.Begin(broker_.keeps);
 }
 
 void ModelDriver::Reincarnate() {
   for (Client& client : clients_) Disconnect(client);
-  const auto ending = static_cast<Ending>(Draw(8) == 0 ? 2 : Draw(2));
+  const auto ending = static_cast<Ending>(Draw(4) == 0 ? 2 : Draw(2));
+  story_.back() += ending == Ending::kClean    ? "stop and start; "
+                   : ending == Ending::kKilled ? "kill and start; "
+                                               : "the machine goes down; ";
   // What is not committed is seen by nobody, neither now nor later; a clean end
   // commits it.
+  const uint64_t committed = model_.last();
   for (uint64_t n = Draw(6); n > 0; --n) {
     Event event;
     event.type = kTypes[Draw(std::size(kTypes))];
     event.source = "host";
-    if (ending == Ending::kClean) types_.push_back(event.type);
+    if (ending == Ending::kClean) model_.Append(event.type, clock_);
     broker_.publish(std::move(event));
   }
   // The new one first: the old one is part of what makes it.
   ModelledBroker next = broker_.reincarnate(ending);
   broker_ = std::move(next);
   const std::string id = broker_.log->Info().latest_id;
-  absl::string_view text = id;
   uint64_t latest = 0;
-  absl::ConsumePrefix(&text, absl::StrCat(epoch_, "-"));
-  if (!id.empty() && !absl::SimpleAtoi(text, &latest)) {
+  if (!id.empty() && !Parse(id, &latest)) {
     wrong_ = absl::StrCat("the log goes on with ", id);
+    return;
   }
-  if (latest < types_.size()) {
-    wrong_ = absl::StrCat(types_.size() - latest, " events are forgotten");
-  } else if (latest > types_.size() && ending != Ending::kMachineDown) {
-    wrong_ = absl::StrCat(latest - types_.size(), " numbers are skipped");
+  if (latest < model_.last()) {
+    wrong_ = absl::StrCat(model_.last() - latest, " numbers are forgotten");
+    return;
   }
-  if (latest > types_.size()) holes_[types_.size() + 1] = latest;
-  types_.resize(latest);
+  uint64_t kept = model_.last();
+  if (ending == Ending::kMachineDown) {
+    kept = broker_.found;
+    if (kept > committed || (broker_.waits_for_disk && kept < committed)) {
+      wrong_ = absl::StrCat(kept, " of ", committed, " events are on the disk");
+    }
+    events_lost_ += committed - std::min(kept, committed);
+  }
+  const bool may_skip =
+      ending == Ending::kMachineDown && !broker_.waits_for_disk;
+  if (latest > model_.last() && !may_skip) {
+    wrong_ = absl::StrCat(latest - model_.last(), " numbers are skipped");
+  }
+  model_.GoOn(kept, latest);
 }
 
 void ModelDriver::Publish(uint64_t n) {
+  story_.back() += absl::StrCat("publish ", n, "; ");
   for (uint64_t i = 0; i < n; ++i) {
+    if (Draw(4) == 0) clock_.Advance(absl::Microseconds(Draw(900)));
+    // So that what is committed together is not always of one age.
+    if (Draw(60) == 0) clock_.Advance(absl::Seconds(Draw(40)));
     Event event;
     event.type = kTypes[Draw(std::size(kTypes))];
     event.source = "host";
-    types_.push_back(event.type);
+    model_.Append(event.type, clock_);
     broker_.publish(std::move(event));
     if (broker_.commit && Draw(20) == 0) broker_.commit();
   }
   if (broker_.commit) broker_.commit();
 }
 
+void ModelDriver::PassTime() {
+  const absl::Duration by = absl::Seconds(Draw(90));
+  absl::Duration step;
+  if (Draw(3) == 0) {
+    step = absl::Seconds(static_cast<int64_t>(Draw(1200)) - 600);
+  }
+  story_.back() +=
+      absl::StrCat("wait ", absl::FormatDuration(by), ", set the clock by ",
+                   absl::FormatDuration(step), "; ");
+  clock_.Advance(by);
+  clock_.Set(step);
+  broker_.tick();
+}
+
 void ModelDriver::Connect(Client& client) {
+  if (story_.empty()) story_.emplace_back();
+  story_.back() +=
+      absl::StrCat("client ", &client - clients_.data(), " comes ");
   StreamOptions options;
   options.batch.max_events = 1 + Draw(100);
   options.batch.max_delay = absl::Milliseconds(Draw(20));
@@ -145,53 +193,85 @@ void ModelDriver::Connect(Client& client) {
   if (!client.wanted.empty()) {
     options.filters.emplace_back().types = {client.wanted};
   }
-  // The last position, or any earlier one: that is not in order, but allowed.
-  std::string from = client.position;
-  if (!client.seen.empty() && Draw(3) == 0) {
-    from = client.seen[Draw(client.seen.size())];
-  }
-  client.knows_at = true;
-  client.head_at_open = types_.size();
-  if (from.empty()) {
-    const bool earliest = Draw(2) == 0;
-    options.start.kind = earliest ? StartPosition::Kind::kEarliest
-                                  : StartPosition::Kind::kLatest;
-    client.at = earliest ? Earliest() - 1 : types_.size();
-  } else {
-    options.start.kind = StartPosition::Kind::kAfterId;
-    options.start.after_id = from;
-    absl::string_view seq = from;
-    client.knows_at = absl::ConsumePrefix(&seq, absl::StrCat(epoch_, "-")) &&
-                      absl::SimpleAtoi(seq, &client.at) &&
-                      client.at <= types_.size();
-  }
-  client.start = client.at;
+  client.head_at_open = model_.last();
+  client.hole_reason = StreamItem::GapReason::kEpochChanged;
   client.after_hole = options.gap_policy == GapPolicy::kNotifySkipToLatest
-                          ? types_.size()
+                          ? model_.last()
                           : Earliest() - 1;
+  const std::string refusal = ChooseStart(client, &options.start);
+  client.start = client.at;
   client.items = 0;
   options.client_name = absl::StrCat("c", ++connects_);
   client.options = options;
   auto stream = broker_.log->Open(options, [] {});
+  const std::string reason =
+      GetErrorInfo(stream.status()).value_or(ErrorInfo()).reason;
+  if (reason != (options.gap_policy == GapPolicy::kFail ? refusal : "") ||
+      (!stream.ok() && reason.empty())) {
+    Wrong(client, absl::StrCat("opened with ", stream.status().ToString(),
+                               " instead of ", refusal));
+  }
   if (stream.ok()) {
     client.stream = *std::move(stream);
     return;
-  }
-  const std::string reason =
-      GetErrorInfo(stream.status()).value_or(ErrorInfo()).reason;
-  const char* want =
-      !client.knows_at ? "REPLAY_EPOCH_MISMATCH" : "REPLAY_POSITION_EXPIRED";
-  if (options.gap_policy != GapPolicy::kFail || reason != want ||
-      (client.knows_at && client.at + 1 >= Earliest())) {
-    Wrong(client, absl::StrCat("refused: ", stream.status().ToString()));
   }
   client.position.clear();
   client.seen.clear();
 }
 
+std::string ModelDriver::ChooseStart(Client& client, StartPosition* start) {
+  using Kind = StartPosition::Kind;
+  client.knows_at = true;
+  // The last position, or any earlier one: that is not in order, but allowed.
+  std::string from = client.position;
+  if (!client.seen.empty() && Draw(3) == 0) {
+    from = client.seen[Draw(client.seen.size())];
+  }
+  const uint64_t earliest = Earliest();
+  const bool elsewhere = broker_.tells_time && Draw(8) == 0;
+  if (elsewhere && model_.last() > 0 && Draw(2) == 0) {
+    start->kind = Kind::kAtTime;
+    // That of an event, or about.
+    start->at_time =
+        std::max(model_.TimeOf(1 + Draw(model_.last())), absl::UnixEpoch()) +
+        absl::Nanoseconds(static_cast<int64_t>(Draw(3)) - 1);
+    story_.back() += "from a time; ";
+    client.knows_at =
+        earliest == 1 || model_.TimeOf(earliest - 1) < start->at_time;
+    client.at = model_.PositionAt(start->at_time, earliest);
+    if (client.knows_at) return "";
+    client.hole_reason = StreamItem::GapReason::kRetention;
+    return "REPLAY_POSITION_EXPIRED";
+  }
+  if (elsewhere) {
+    start->kind = Kind::kTail;
+    start->tail = static_cast<uint32_t>(Draw(1000));
+    story_.back() += absl::StrCat("with a tail of ", start->tail, "; ");
+    client.at = std::max(
+        earliest - 1,
+        model_.last() - std::min<uint64_t>(model_.last(), start->tail));
+    return "";
+  }
+  if (from.empty()) {
+    const bool all = Draw(2) == 0;
+    start->kind = all ? Kind::kEarliest : Kind::kLatest;
+    story_.back() += all ? "from the earliest; " : "from the latest; ";
+    client.at = all ? earliest - 1 : model_.last();
+    return "";
+  }
+  start->kind = Kind::kAfterId;
+  start->after_id = from;
+  story_.back() += absl::StrCat("after ", from, "; ");
+  client.knows_at = Parse(from, &client.at) && client.at <= model_.last();
+  if (!client.knows_at) return "REPLAY_EPOCH_MISMATCH";
+  return client.at + 1 < earliest ? "REPLAY_POSITION_EXPIRED" : "";
+}
+
 void ModelDriver::Disconnect(Client& client) { client.stream = nullptr; }
 
 void ModelDriver::Read(Client& client, uint64_t at_most) {
+  story_.back() += absl::StrCat("client ", &client - clients_.data(),
+                                " reads up to ", at_most, "; ");
   StreamItem item;
   for (uint64_t i = 0; i < at_most && client.stream != nullptr; ++i) {
     if (!wrong_.empty()) return;
@@ -208,15 +288,16 @@ void ModelDriver::Read(Client& client, uint64_t at_most) {
 // At the end nothing may be left out: whoever reads long enough is at the head.
 void ModelDriver::ReadAll(Client& client) {
   if (client.stream == nullptr) Connect(client);
-  for (int i = 0; i < 3 && client.stream != nullptr; ++i) {
+  // What it has to say may be held, or have left the ring meanwhile.
+  for (int i = 0; i < 6 && client.stream != nullptr; ++i) {
     Read(client, 100000);
     clock_.Advance(absl::Minutes(1));
     broker_.tick();
   }
   if (client.stream == nullptr || !wrong_.empty()) return;
-  if (FirstWanted(client, client.at, types_.size()) != 0) {
+  if (model_.First(client.wanted, client.at, model_.last()) != 0) {
     Wrong(client, absl::StrCat("has nothing to say at ", client.at, " of ",
-                               types_.size()));
+                               model_.last()));
   }
 }
 
@@ -233,6 +314,7 @@ void ModelDriver::Check(Client& client, const StreamItem& item) {
   if ((item.kind == Kind::kHello) != (client.items == 1)) {
     Wrong(client, "hello is not the first item, or not the only one");
   }
+  if (client.items == 1) CheckStart(client, item);
   if (item.kind == Kind::kEvents) CheckEvents(client, item);
   if (item.kind == Kind::kGap) CheckGap(client, item);
   CheckCursor(client, item);
@@ -242,18 +324,44 @@ void ModelDriver::Check(Client& client, const StreamItem& item) {
   }
 }
 
+void ModelDriver::CheckStart(Client& client, const StreamItem& item) {
+  uint64_t cursor = 0;
+  if (client.options.start.kind != StartPosition::Kind::kAtTime ||
+      !client.knows_at || !Parse(item.cursor, &cursor) || cursor == client.at) {
+    return;
+  }
+  // A time may only be found now, and what was there may be gone by now.
+  const uint64_t earliest = Earliest();
+  const bool skips =
+      client.options.gap_policy == GapPolicy::kNotifySkipToLatest;
+  if (earliest == 1 ||
+      model_.TimeOf(earliest - 1) < client.options.start.at_time ||
+      cursor != (skips ? model_.last() : earliest - 1)) {
+    Wrong(client,
+          absl::StrCat("begins after ", cursor, " instead of ", client.at));
+  }
+  client.knows_at = false;
+  client.after_hole = client.start = cursor;
+  client.hole_reason = StreamItem::GapReason::kRetention;
+}
+
 void ModelDriver::CheckEvents(Client& client, const StreamItem& item) {
   if (!client.knows_at) Wrong(client, "events before the gap");
   uint64_t n = 0;
   for (const SharedBytes& piece : item.pieces) {
     for (const auto& line : FakeEventCodec::Parse(piece.bytes)) {
-      const uint64_t want = FirstWanted(client, client.at, types_.size());
+      const uint64_t want =
+          model_.First(client.wanted, client.at, model_.last());
       if (line.seq != want) {
         Wrong(client, absl::StrCat("event ", line.seq, " instead of ", want,
                                    " after ", client.at));
         return;
       }
       CheckNoHole(client, client.at, line.seq);
+      if (broker_.tells_time &&
+          line.append_unix_ns != absl::ToUnixNanos(model_.TimeOf(want))) {
+        Wrong(client, absl::StrCat("event ", want, " says the wrong time"));
+      }
       client.at = line.seq;
       client.seen.push_back(line.id);
       ++n;
@@ -270,11 +378,11 @@ void ModelDriver::CheckGap(Client& client, const StreamItem& item) {
   ++gaps_seen_;
   const bool skips =
       client.options.gap_policy == GapPolicy::kNotifySkipToLatest;
-  const uint64_t head = types_.size();
-  if (!client.knows_at) {  // The position was of another life of the log.
+  const uint64_t head = model_.last();
+  if (!client.knows_at) {  // Of another life of the log, or from before it.
     client.knows_at = true;
     client.at = client.start = client.after_hole;
-    if (item.gap.reason != Reason::kEpochChanged || item.gap.missing != 0 ||
+    if (item.gap.reason != client.hole_reason || item.gap.missing != 0 ||
         item.cursor != absl::StrCat(epoch_, "-", client.at)) {
       Wrong(client, absl::StrCat("a new log begins after ", item.cursor));
     }
@@ -282,10 +390,8 @@ void ModelDriver::CheckGap(Client& client, const StreamItem& item) {
   }
   // What was filtered out before the hole may be behind us without a word.
   uint64_t after = 0;
-  absl::string_view after_id = item.gap.after_id;
-  if (!absl::ConsumePrefix(&after_id, absl::StrCat(epoch_, "-")) ||
-      !absl::SimpleAtoi(after_id, &after) || after < client.at ||
-      FirstWanted(client, client.at, after) != 0) {
+  if (!Parse(item.gap.after_id, &after) || after < client.at || after > head ||
+      model_.First(client.wanted, client.at, after) != 0) {
     Wrong(client, absl::StrCat("a gap after ", item.gap.after_id,
                                " instead of ", client.at));
     return;
@@ -305,22 +411,23 @@ void ModelDriver::CheckGap(Client& client, const StreamItem& item) {
       Wrong(client, absl::StrCat("skipped ", item.gap.missing));
     }
   } else if (item.gap.reason == Reason::kUncleanShutdown) {
-    // Exactly the hole, or from it to the head.
-    const auto hole = holes_.find(after + 1);
-    const uint64_t end = hole == holes_.end() ? after : hole->second;
-    if (end == after || to != (skips ? head : end)) {
+    // Exactly the hole, or what is left of it for a client that has seen what
+    // the machine forgot; or from it to the head.
+    const uint64_t end = after == head ? after : model_.HoleEnd(after + 1);
+    if (model_.FirstInHole(after, end) != after + 1 ||
+        to != (skips ? head : end)) {
       Wrong(client, absl::StrCat("a hole up to ", to, " instead of ", end));
     }
   } else {
     Wrong(client, "a gap for no reason");
   }
-  client.at = to;
+  client.at = std::min(to, head);
 }
 
 void ModelDriver::CheckEnd(Client& client, const StreamItem& item) {
   if (item.end.ok()) {
     if (!client.options.stop_at_latest ||
-        FirstWanted(client, client.at, client.head_at_open) != 0) {
+        model_.First(client.wanted, client.at, client.head_at_open) != 0) {
       Wrong(client,
             absl::StrCat("ended at ", client.at, " before the newest event, ",
                          client.head_at_open));
@@ -331,7 +438,7 @@ void ModelDriver::CheckEnd(Client& client, const StreamItem& item) {
       GetErrorInfo(item.end).value_or(ErrorInfo()).reason;
   const bool slow = reason == "SLOW_CONSUMER" &&
                     client.options.lag_policy == LagPolicy::kDisconnect &&
-                    types_.size() - client.at > kMaxLag;
+                    model_.last() - client.at > kMaxLag;
   const bool gone = reason == "REPLAY_POSITION_EXPIRED" &&
                     client.options.gap_policy == GapPolicy::kFail;
   const bool stuck = reason == "WRITE_STALLED";
@@ -344,15 +451,13 @@ void ModelDriver::CheckEnd(Client& client, const StreamItem& item) {
 
 void ModelDriver::CheckCursor(Client& client, const StreamItem& item) {
   if (!client.knows_at) return;  // Still the position of another log.
-  absl::string_view text = item.cursor;
   uint64_t seq = 0;
-  if (!absl::ConsumePrefix(&text, absl::StrCat(epoch_, "-")) ||
-      !absl::SimpleAtoi(text, &seq) || seq < client.at || seq > types_.size()) {
+  if (!Parse(item.cursor, &seq) || seq < client.at || seq > model_.last()) {
     Wrong(client, absl::StrCat("cursor ", item.cursor, " after ", client.at));
     return;
   }
   CheckNoHole(client, client.at, seq);
-  const uint64_t left_out = FirstWanted(client, client.at, seq);
+  const uint64_t left_out = model_.First(client.wanted, client.at, seq);
   if (left_out != 0) {
     Wrong(client, absl::StrCat("cursor ", seq, " is ahead of ", left_out));
   }
@@ -360,10 +465,9 @@ void ModelDriver::CheckCursor(Client& client, const StreamItem& item) {
 }
 
 void ModelDriver::CheckNoHole(Client& client, uint64_t after, uint64_t until) {
-  for (uint64_t seq = after + 1; seq <= until; ++seq) {
-    if (!types_[seq - 1].empty()) continue;
+  const uint64_t seq = model_.FirstInHole(after, until);
+  if (seq != 0) {
     Wrong(client, absl::StrCat("was not told of the hole at ", seq));
-    return;
   }
 }
 
@@ -371,15 +475,13 @@ void ModelDriver::CheckBooks() {
   for (const SubscriberStats& stats : broker_.log->Subscribers()) {
     const uint64_t sum =
         stats.delivered_events + stats.filtered_events + stats.missed_events;
-    absl::string_view text = stats.cursor;
     uint64_t cursor = 0;
-    absl::ConsumePrefix(&text, absl::StrCat(epoch_, "-"));
-    if (!absl::SimpleAtoi(text, &cursor) || sum > cursor) {
+    if (!Parse(stats.cursor, &cursor) || sum > cursor) {
       wrong_ = absl::StrCat(stats.stream_id, ": more is counted than there is");
     }
     // What was counted, from where it began, is where it is.
     for (const Client& client : clients_) {
-      if (client.stream != nullptr && client.knows_at &&
+      if (client.stream != nullptr && client.knows_at && client.items > 0 &&
           client.options.client_name == stats.client &&
           client.start + sum != cursor) {
         Wrong(client, absl::StrCat(client.start, " + ", sum, " counted is not ",
@@ -389,32 +491,53 @@ void ModelDriver::CheckBooks() {
   }
 }
 
-bool ModelDriver::Wants(const Client& client, uint64_t seq) const {
-  const std::string& type = types_[seq - 1];
-  return !type.empty() && (client.wanted.empty() || type == client.wanted);
+void ModelDriver::CheckKept(bool had_time) {
+  model_.Look(clock_);
+  if (!wrong_.empty() || !broker_.tells_time) return;
+  wrong_ = model_.CheckEarliest(Earliest(), had_time, clock_);
 }
 
-// The first event in (after, until] that `client` wants; 0 if there is none.
-uint64_t ModelDriver::FirstWanted(const Client& client, uint64_t after,
-                                  uint64_t until) const {
-  for (uint64_t seq = after + 1; seq <= until; ++seq) {
-    if (Wants(client, seq)) return seq;
-  }
-  return 0;
+bool ModelDriver::Parse(const std::string& id, uint64_t* seq) const {
+  absl::string_view text = id;
+  return absl::ConsumePrefix(&text, absl::StrCat(epoch_, "-")) &&
+         absl::SimpleAtoi(text, seq);
 }
 
 uint64_t ModelDriver::Earliest() const {
-  const std::string id = broker_.log->Info().earliest_id;
-  absl::string_view text = id;
   uint64_t seq = 0;
-  absl::ConsumePrefix(&text, absl::StrCat(epoch_, "-"));
-  return absl::SimpleAtoi(text, &seq) ? seq : types_.size() + 1;
+  return Parse(broker_.log->Info().earliest_id, &seq) ? seq : model_.last() + 1;
 }
 
 void ModelDriver::Wrong(const Client& client, const std::string& what) {
   if (!wrong_.empty()) return;
   wrong_ = absl::StrCat("client ", &client - clients_.data(), " (filter '",
                         client.wanted, "'): ", what);
+}
+
+std::string Shrink(uint64_t seed, const ModelDriver::Make& make,
+                   int operations) {
+  std::set<int> left_out;
+  const auto play = [&](const std::set<int>& without, std::string* story) {
+    ModelDriver driver(seed, make, without);
+    std::string wrong = driver.Play(operations);
+    if (wrong.empty()) return wrong;
+    operations = std::min(operations, static_cast<int>(driver.story().size()));
+    if (story != nullptr) {
+      for (const std::string& line : driver.story()) {
+        if (!line.empty()) absl::StrAppend(story, "\n", line);
+      }
+    }
+    return wrong;
+  };
+  if (play(left_out, nullptr).empty()) return "";
+  for (int i = operations - 1; i >= 0; --i) {
+    std::set<int> without = left_out;
+    without.insert(i);
+    if (!play(without, nullptr).empty()) left_out = std::move(without);
+  }
+  std::string story;
+  const std::string wrong = play(left_out, &story);
+  return wrong + story;
 }
 
 }  // namespace weir

@@ -3,18 +3,18 @@
 
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <memory>
 #include <random>
+#include <set>
 #include <string>
 #include <vector>
 
-#include "absl/time/time.h"
 #include "host/control/event_log.h"
 #include "host/control/event_stream.h"
 #include "host/control/stream_options.h"
 #include "host/pipeline/event.h"
-#include "tests/fakes/fake_clock.h"
+#include "tests/fakes/stepping_clock.h"
+#include "tests/host/broker/log_model.h"
 
 namespace weir {
 
@@ -25,7 +25,11 @@ enum class Ending { kClean, kKilled, kMachineDown };
 struct ModelledBroker {
   std::unique_ptr<EventLog> log;
   std::function<void(Event)> publish;
+  // Does all that is due, retention included.
   std::function<void()> tick;
+  LogModel::Keeps keeps;
+  // Whether streams begin at a time or with a tail, and events have one.
+  bool tells_time = true;
 
   // Of a log that goes on after a restart; null of one that begins anew.
   // Has what was published committed, so that it is visible and stays so.
@@ -34,6 +38,11 @@ struct ModelledBroker {
   std::function<bool()> read;
   // Ends this broker so, and returns the next one with its log.
   std::function<ModelledBroker(Ending)> reincarnate;
+  // The newest position that was on the disk when this broker began, found
+  // there without asking a broker.
+  uint64_t found = 0;
+  // Nothing that was committed goes with the machine.
+  bool waits_for_disk = false;
 };
 
 // Plays one random history against a broker and compares what each client saw
@@ -41,24 +50,29 @@ struct ModelledBroker {
 // gap that covers exactly what is missing.
 //
 // Operations: bursts of events, reads of one item or of all, disconnects in the
-// middle of a batch, coming back with any cursor or event ID seen before and
-// perhaps another filter, time that passes (linger, heartbeats, eviction), and
-// restarts, which begin a new log, or go on with the old one: after a clean
-// end, a kill, or with the machine.
+// middle of a batch, coming back with any cursor or event ID seen before, or at
+// a time, and perhaps another filter, time that passes (linger, heartbeats,
+// eviction, retention), a time of day that is set forth or back, and restarts,
+// which begin a new log, or go on with the old one: after a clean end, a kill,
+// or with the machine, which may have forgotten the newest events.
 class ModelDriver {
  public:
   using Make = std::function<ModelledBroker(const std::string& epoch,
-                                            const FakeClock& clock)>;
+                                            const SteppingClock& clock)>;
 
-  ModelDriver(uint64_t seed, Make make);
+  // `left_out` are numbers of operations that are not done.
+  ModelDriver(uint64_t seed, Make make, std::set<int> left_out = {});
   ~ModelDriver();
 
   // Plays the history of `seed`. Returns the first thing that was wrong; empty
   // if nothing was.
   std::string Play(int operations);
 
+  // What was done, a line for each operation.
+  const std::vector<std::string>& story() const { return story_; }
   uint64_t events_seen() const { return events_seen_; }
   uint64_t gaps_seen() const { return gaps_seen_; }
+  uint64_t events_lost() const { return events_lost_; }
 
  private:
   struct Client {
@@ -70,21 +84,28 @@ class ModelDriver {
     uint64_t at = 0;                // Everything at or before is accounted for.
     uint64_t start = 0;
     uint64_t after_hole = 0;  // Where a gap of unknown size must lead to.
+    StreamItem::GapReason hole_reason = StreamItem::GapReason::kRetention;
     uint64_t head_at_open = 0;
     uint64_t items = 0;
     bool knows_at = false;  // False until a gap of unknown size is told.
   };
 
   uint64_t Draw(uint64_t below) { return random_() % below; }
+  void Do(Client& client);
   void Restart();
   void Reincarnate();
   void Publish(uint64_t n);
+  void PassTime();
   void Connect(Client& client);
+  // Chooses where `client` begins. Returns why that must be refused, if the
+  // stream is to fail at a gap; empty if it must not.
+  std::string ChooseStart(Client& client, StartPosition* start);
   void Disconnect(Client& client);
   void Read(Client& client, uint64_t at_most);
   void ReadAll(Client& client);
 
   void Check(Client& client, const StreamItem& item);
+  void CheckStart(Client& client, const StreamItem& item);
   void CheckEvents(Client& client, const StreamItem& item);
   void CheckGap(Client& client, const StreamItem& item);
   void CheckEnd(Client& client, const StreamItem& item);
@@ -92,27 +113,34 @@ class ModelDriver {
   // Nobody gets from `after` to `until` past a hole without being told.
   void CheckNoHole(Client& client, uint64_t after, uint64_t until);
   void CheckBooks();
-  bool Wants(const Client& client, uint64_t seq) const;
-  uint64_t FirstWanted(const Client& client, uint64_t after,
-                       uint64_t until) const;
+  void CheckKept(bool had_time);
+  // The position that `id` names; false if it is none of this log.
+  bool Parse(const std::string& id, uint64_t* seq) const;
   uint64_t Earliest() const;
   void Wrong(const Client& client, const std::string& what);
 
-  std::mt19937_64 random_;
+  const uint64_t seed_;
   const Make make_;
-  FakeClock clock_;
+  const std::set<int> left_out_;
+  std::mt19937_64 random_;
+  SteppingClock clock_;
   int life_ = 0;
   int connects_ = 0;
   std::string epoch_;
   ModelledBroker broker_;
-  std::vector<std::string> types_;      // The oracle: type of event seq - 1;
-                                        // empty = in a hole.
-  std::map<uint64_t, uint64_t> holes_;  // First to last.
+  LogModel model_;
   std::vector<Client> clients_;
+  std::vector<std::string> story_;
   std::string wrong_;
   uint64_t events_seen_ = 0;
   uint64_t gaps_seen_ = 0;
+  uint64_t events_lost_ = 0;
 };
+
+// Plays the history of `seed`, and leaves out of one that goes wrong what it
+// goes wrong without. Returns what is wrong and what is left of the story.
+std::string Shrink(uint64_t seed, const ModelDriver::Make& make,
+                   int operations);
 
 }  // namespace weir
 

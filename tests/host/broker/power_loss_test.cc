@@ -142,6 +142,8 @@ class History {
     FailingVfs::Get().Watch(&disk);
     ASSERT_NO_FATAL_FAILURE(Open());
     Check();
+    const std::string directory =
+        std::filesystem::path(options_.journal.path).parent_path();
     const std::string image = absl::StrCat(dir_.path(), "/", boots_);
     std::filesystem::create_directory(image);
     const uint64_t writes_left = 1 + Draw(large_events_ ? 3000 : 150);
@@ -152,7 +154,7 @@ class History {
       cut = true;
       shown_ = std::max(shown_, SeqOf(broker_->Info().latest_id));
       safe_ = std::max(safe_, SeqOf(broker_->Info().durable_id));
-      disk.WriteImage(image,
+      disk.WriteImage(directory, image,
                       Draw(2) == 0 ? UnsyncedDisk::Loss::kEverything
                                    : UnsyncedDisk::Loss::kSome,
                       Draw(1000));
