@@ -1,0 +1,501 @@
+#include "lib/frames/writer.h"
+
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
+#include "lib/frames/frame_header.h"
+
+namespace weir::frames {
+namespace {
+
+using client::MutexLock;
+
+constexpr size_t kReadBytes = 64 << 10;
+
+int ToMilliseconds(absl::Duration timeout) {
+  return static_cast<int>(std::clamp<int64_t>(
+      absl::ToInt64Milliseconds(absl::Ceil(timeout, absl::Milliseconds(1))), 0,
+      3'600'000));
+}
+
+ParserOptions RepliesOf(const WriterOptions& options) {
+  ParserOptions parser;
+  parser.max_message_size = options.max_message_size;
+  return parser;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Writer>> Writer::Open(WriterOptions options) {
+  return Begin(std::move(options), Socket());
+}
+
+absl::StatusOr<std::unique_ptr<Writer>> Writer::Dial(WriterOptions options) {
+  absl::StatusOr<Socket> socket =
+      frames::Dial(options.address, options.connect_timeout, /*wake=*/-1);
+  if (!socket.ok()) return socket.status();
+  return Begin(std::move(options), std::move(*socket));
+}
+
+absl::StatusOr<std::unique_ptr<Writer>> Writer::Begin(WriterOptions options,
+                                                      Socket socket) {
+  if (options.backoff.initial <= absl::ZeroDuration() ||
+      options.backoff.maximum < options.backoff.initial) {
+    return absl::InvalidArgumentError(
+        "backoff: initial must be above zero and no longer than maximum");
+  }
+  Socket wake(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
+  if (!wake.open()) {
+    return absl::UnavailableError(absl::StrCat("eventfd: ", ErrorText(errno)));
+  }
+  std::unique_ptr<Writer> writer(
+      new Writer(std::move(options), std::move(wake)));
+  MutexLock lock(&writer->mu_);
+  if (socket.open()) writer->Connected(std::move(socket));
+  writer->thread_ = std::thread([self = writer.get()] { self->Run(); });
+  return writer;
+}
+
+Writer::Writer(WriterOptions options, Socket wake)
+    : options_(std::move(options)),
+      max_(OrDefault(options_.max_message_size)),
+      header_size_(HeaderSize(options_.max_message_size)),
+      wake_(std::move(wake)),
+      backoff_(options_.backoff, random_),
+      space_(kReadBytes),
+      queue_(header_size_) {}
+
+Writer::~Writer() { Close(absl::ZeroDuration()).IgnoreError(); }
+
+absl::StatusOr<size_t> Writer::Write(absl::string_view message) {
+  const size_t whole = header_size_ + message.size();
+  MutexLock lock(&mu_);
+  if (absl::Status status = Admit(message); !status.ok()) return status;
+  const bool patient = options_.write_patience > absl::ZeroDuration();
+  if (state_ != State::kConnected && !patient) return NotConnected();
+
+  SendQueue::Fate fate;
+  queue_.AppendWaiting(message, &fate);
+  if (!sending_) {
+    sending_ = true;
+    while (fate == SendQueue::Fate::kWaiting && state_ == State::kConnected &&
+           !full_ && !broken_) {
+      SendOnce();
+    }
+    sending_ = false;
+    // Who wants to end the connection, or to send, waits for that.
+    if (broken_ || !queue_.empty()) WakeThread();
+    changed_.NotifyAll();
+  }
+  absl::Time end = absl::InfiniteFuture();
+  while (fate == SendQueue::Fate::kWaiting) {
+    if (state_ == State::kConnected) {
+      end = absl::InfiniteFuture();
+      changed_.Wait(&mu_);
+      continue;
+    }
+    if (end == absl::InfiniteFuture()) {
+      end = absl::Now() + options_.write_patience;
+    }
+    const absl::Duration left = end - absl::Now();
+    if (left <= absl::ZeroDuration() && !sending_) {
+      queue_.Withdraw(&fate);
+      changed_.NotifyAll();
+      return NotConnected();
+    }
+    changed_.WaitFor(&mu_,
+                     std::clamp(left, absl::Milliseconds(1), absl::Hours(1)));
+  }
+  if (fate == SendQueue::Fate::kFailed) return NotConnected();
+  return whole;
+}
+
+absl::StatusOr<size_t> Writer::Post(absl::string_view message) {
+  MutexLock lock(&mu_);
+  if (absl::Status status = Admit(message); !status.ok()) return status;
+  queue_.Append(message);
+  if (asleep_ && !full_) WakeThread();
+  return header_size_ + message.size();
+}
+
+absl::Status Writer::Flush(absl::Duration timeout) {
+  const absl::Time end = absl::Now() + timeout;
+  MutexLock lock(&mu_);
+  while (!queue_.empty()) {
+    const absl::Duration left = end - absl::Now();
+    if (left <= absl::ZeroDuration()) {
+      return absl::DeadlineExceededError(absl::StrCat(
+          options_.address, ": ", queue_.frames(),
+          " messages are unsent after ", absl::FormatDuration(timeout)));
+    }
+    changed_.WaitFor(&mu_, std::min(left, absl::Hours(1)));
+  }
+  return state_ == State::kGaveUp ? NotConnected() : absl::OkStatus();
+}
+
+absl::Status Writer::Reopen() {
+  MutexLock lock(&mu_);
+  if (closing_) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(options_.address, ": the writer is closed"));
+  }
+  reopen_ = true;
+  attempts_ = 0;
+  if (state_ == State::kGaveUp) state_ = State::kDisconnected;
+  WakeThread();
+  return absl::OkStatus();
+}
+
+absl::Status Writer::Close(absl::Duration drain) {
+  const absl::Time end = absl::Now() + drain;
+  {
+    MutexLock lock(&mu_);
+    closing_ = true;
+    changed_.NotifyAll();
+  }
+  if (drain > absl::ZeroDuration()) Flush(drain).IgnoreError();
+  std::thread thread;
+  {
+    MutexLock lock(&mu_);
+    if (!stopping_) goodbye_until_ = end;
+    stopping_ = true;
+    WakeThread();
+    thread.swap(thread_);
+  }
+  if (thread.joinable()) thread.join();
+  MutexLock lock(&mu_);
+  // The thread may be another Close's to join.
+  while (state_ != State::kClosed) changed_.Wait(&mu_);
+  if (stats_.errored_messages + stats_.errored_dropped == 0) {
+    return absl::OkStatus();
+  }
+  return absl::DeadlineExceededError(
+      absl::StrCat(options_.address, ": ", stats_.errored_messages,
+                   " messages were not sent; TakeErrored has them"));
+}
+
+std::vector<std::string> Writer::TakeErrored() {
+  MutexLock lock(&mu_);
+  std::vector<std::string> taken(std::make_move_iterator(errored_.begin()),
+                                 std::make_move_iterator(errored_.end()));
+  errored_.clear();
+  errored_bytes_ = 0;
+  stats_.errored_messages = 0;
+  return taken;
+}
+
+Writer::Stats Writer::GetStats() const {
+  MutexLock lock(&mu_);
+  Stats stats = stats_;
+  stats.connected = state_ == State::kConnected && !broken_;
+  stats.gave_up = state_ == State::kGaveUp;
+  stats.frames_sent = queue_.frames_sent();
+  stats.unsent_frames = queue_.frames();
+  stats.unsent_bytes = queue_.bytes();
+  return stats;
+}
+
+void Writer::Run() {
+  while (true) {
+    bool connected = false;
+    {
+      MutexLock lock(&mu_);
+      if (stopping_) break;
+      connected = state_ == State::kConnected;
+    }
+    if (connected) {
+      ServeOnce();
+    } else {
+      ConnectOnce();
+    }
+  }
+  int fd = -1;
+  absl::Time until;
+  {
+    MutexLock lock(&mu_);
+    while (sending_) changed_.Wait(&mu_);
+    if (state_ == State::kConnected && !broken_ && queue_.empty()) {
+      fd = socket_.fd();
+    }
+    until = goodbye_until_;
+  }
+  if (fd >= 0) SayGoodbye(fd, until);
+  MutexLock lock(&mu_);
+  Disconnect();
+  KeepErrored();
+  state_ = State::kClosed;
+  changed_.NotifyAll();
+}
+
+void Writer::ConnectOnce() {
+  absl::Duration wait;
+  bool gave_up = false;
+  {
+    MutexLock lock(&mu_);
+    gave_up = state_ == State::kGaveUp;
+    if (gave_up) {
+      wait = absl::InfiniteDuration();
+    } else if (!std::exchange(reopen_, false) &&
+               (attempts_ > 0 || stats_.breaks > 0)) {
+      wait = backoff_.Next(absl::ZeroDuration());
+    }
+    asleep_ = false;  // Messages need not wake it: they could not go out.
+    uint64_t count = 0;
+    [[maybe_unused]] const ssize_t got =
+        read(wake_.fd(), &count, sizeof(count));
+    if (stopping_ || reopen_) return;
+  }
+  pollfd woken = {wake_.fd(), POLLIN, 0};
+  if (wait > absl::ZeroDuration() &&
+      (poll(&woken, 1, ToMilliseconds(wait)) != 0 || gave_up)) {
+    return;
+  }
+  absl::StatusOr<Socket> socket =
+      frames::Dial(options_.address, options_.connect_timeout, wake_.fd());
+  if (absl::IsCancelled(socket.status())) return;
+  MutexLock lock(&mu_);
+  if (socket.ok()) {
+    Connected(std::move(*socket));
+    return;
+  }
+  ++attempts_;
+  ++stats_.connect_failures;
+  stats_.last_error = std::string(socket.status().message());
+  if (options_.log) options_.log(stats_.last_error);
+  if (options_.max_attempts > 0 && attempts_ >= options_.max_attempts) {
+    GiveUp();
+  }
+  changed_.NotifyAll();
+}
+
+void Writer::Connected(Socket socket) {
+  socket_ = std::move(socket);
+  state_ = State::kConnected;
+  full_ = broken_ = false;
+  attempts_ = 0;
+  ++stats_.connects;
+  connected_at_ = absl::Now();
+  sent_on_this_ = false;
+  parser_ = std::make_unique<FrameParser>(RepliesOf(options_));
+  changed_.NotifyAll();
+}
+
+void Writer::ServeOnce() {
+  int fd = -1;
+  short events = POLLIN | POLLRDHUP;
+  {
+    MutexLock lock(&mu_);
+    if (reopen_) broken_ = true;  // Not by the peer.
+    if (!sending_ && !broken_ && !full_ && !queue_.empty()) {
+      sending_ = true;
+      SendOnce();
+      sending_ = false;
+      changed_.NotifyAll();
+    }
+    if (broken_) {
+      while (sending_) changed_.Wait(&mu_);
+      Disconnect();
+      return;
+    }
+    if (stopping_) return;
+    if (!sending_ && !full_ && !queue_.empty()) return;  // Once more.
+    if (full_) events |= POLLOUT;
+    asleep_ = true;
+    fd = socket_.fd();
+  }
+  pollfd waits[] = {{fd, events, 0}, {wake_.fd(), POLLIN, 0}};
+  poll(waits, 2, -1);
+  bool read_it = false;
+  {
+    MutexLock lock(&mu_);
+    asleep_ = false;
+    if ((waits[1].revents & POLLIN) != 0) {
+      uint64_t count = 0;
+      [[maybe_unused]] const ssize_t got =
+          read(wake_.fd(), &count, sizeof(count));
+    }
+    if ((waits[0].revents & POLLOUT) != 0) full_ = false;
+    read_it = (waits[0].revents & ~POLLOUT) != 0;
+  }
+  if (read_it) ReadReplies(fd);
+}
+
+void Writer::ReadReplies(int fd) {
+  const ssize_t got =
+      recv(fd, space_.data(), space_.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+  if (got <= 0) {
+    const int error = errno;
+    if (got < 0 && (error == EAGAIN || error == EINTR)) return;
+    MutexLock lock(&mu_);
+    Break(got == 0 ? std::string("the peer closed the connection")
+                   : ErrorText(error));
+    return;
+  }
+  if (!options_.on_message) return;
+  replies_.Clear();
+  const CloseReason fault = parser_->Feed(
+      absl::string_view(space_.data(), static_cast<size_t>(got)), &replies_);
+  for (const absl::string_view message : replies_.frames) {
+    options_.on_message(message);
+  }
+  MutexLock lock(&mu_);
+  stats_.received += replies_.frames.size();
+  if (fault != CloseReason::kNone) {
+    Break(absl::StrCat("what the peer sends makes no sense: ", Name(fault)));
+  }
+}
+
+void Writer::SayGoodbye(int fd, absl::Time end) {
+  shutdown(fd, SHUT_WR);
+  while (true) {
+    const absl::Duration left = end - absl::Now();
+    if (left <= absl::ZeroDuration()) return;
+    pollfd wait = {fd, POLLIN, 0};
+    if (poll(&wait, 1, ToMilliseconds(left)) <= 0) continue;
+    ReadReplies(fd);
+    MutexLock lock(&mu_);
+    if (broken_) return;
+  }
+}
+
+absl::Status Writer::Admit(absl::string_view message) {
+  if (message.size() > max_) {
+    return absl::InvalidArgumentError(absl::StrCat(
+        options_.address, ": ", message.size(),
+        " bytes are more than the longest message, ", max_,
+        "; nothing was sent; raise max_message_size at both ends"));
+  }
+  const size_t whole = header_size_ + message.size();
+  while (true) {
+    if (closing_) {
+      return absl::FailedPreconditionError(
+          absl::StrCat(options_.address, ": the writer is closed"));
+    }
+    if (state_ == State::kGaveUp) return NotConnected();
+    // One that is longer than the limit alone may go.
+    if (queue_.empty() || queue_.bytes() + whole <= options_.max_unsent_bytes) {
+      return absl::OkStatus();
+    }
+    if (!options_.wait_for_room) {
+      return absl::ResourceExhaustedError(absl::StrCat(
+          options_.address, ": ", queue_.bytes(),
+          " bytes are unsent and at "
+          "most ",
+          options_.max_unsent_bytes,
+          " may be; the message was not taken; send less, or raise "
+          "max_unsent_bytes"));
+    }
+    changed_.Wait(&mu_);
+  }
+}
+
+void Writer::SendOnce() {
+  const int fd = socket_.fd();
+  std::vector<iovec>& parts = queue_.Gather();
+  mu_.Unlock();
+  // A peer that has closed still lets the kernel take a first message, which
+  // then is lost.
+  char byte;
+  const ssize_t peeked = recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+  const int peek_error = errno;
+  ssize_t sent = -1;
+  int error = 0;
+  if (peeked != 0) {
+    msghdr message = {};
+    message.msg_iov = parts.data();
+    message.msg_iovlen = parts.size();
+    sent = sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    error = errno;
+  }
+  mu_.Lock();
+  ++stats_.send_calls;
+  if (peeked == 0) {
+    Break("the peer closed the connection");
+  } else if (peeked < 0 && peek_error != EAGAIN && peek_error != EINTR) {
+    Break(ErrorText(peek_error));
+  } else if (sent < 0 && (error == EAGAIN || error == EINTR)) {
+    full_ = error == EAGAIN;
+  } else if (sent < 0) {
+    Break(ErrorText(error));
+  }
+  if (sent < 0) return;
+  stats_.bytes_sent += static_cast<uint64_t>(sent);
+  sent_on_this_ = true;
+  const bool had_room = queue_.bytes() < options_.max_unsent_bytes;
+  if (queue_.Sent(static_cast<size_t>(sent)) || queue_.empty() || !had_room ||
+      options_.wait_for_room) {
+    changed_.NotifyAll();
+  }
+}
+
+void Writer::Break(absl::string_view why) {
+  if (broken_ || state_ != State::kConnected) return;
+  broken_ = true;
+  if (!stopping_) {
+    ++stats_.breaks;
+    stats_.last_error = absl::StrCat("\"", options_.address, "\": ", why);
+    if (options_.log) options_.log(stats_.last_error);
+  }
+  WakeThread();
+  changed_.NotifyAll();
+}
+
+void Writer::Disconnect() {
+  if (state_ == State::kConnected) {
+    state_ = State::kDisconnected;
+    if (sent_on_this_ ||
+        absl::Now() - connected_at_ > options_.backoff.maximum) {
+      backoff_.Reset();
+    }
+  }
+  socket_.Close();
+  broken_ = full_ = false;
+  queue_.Rewind(/*keep_waiting=*/options_.write_patience >
+                    absl::ZeroDuration() &&
+                !stopping_);
+  changed_.NotifyAll();
+}
+
+void Writer::GiveUp() {
+  state_ = State::kGaveUp;
+  stats_.last_error = absl::StrCat(stats_.last_error, "; gave up after ",
+                                   attempts_, " attempts");
+  if (options_.log) options_.log(stats_.last_error);
+  KeepErrored();
+}
+
+void Writer::KeepErrored() {
+  for (std::string& payload : queue_.TakeAll()) {
+    errored_bytes_ += payload.size();
+    errored_.push_back(std::move(payload));
+  }
+  while (errored_bytes_ > options_.max_errored_bytes) {
+    errored_bytes_ -= errored_.front().size();
+    errored_.pop_front();
+    ++stats_.errored_dropped;
+  }
+  stats_.errored_messages = errored_.size();
+}
+
+absl::Status Writer::NotConnected() const {
+  return absl::UnavailableError(
+      stats_.last_error.empty()
+          ? absl::StrCat("\"", options_.address, "\": not connected yet")
+          : stats_.last_error);
+}
+
+void Writer::WakeThread() {
+  asleep_ = false;
+  const uint64_t one = 1;
+  [[maybe_unused]] const ssize_t written = write(wake_.fd(), &one, sizeof(one));
+}
+
+}  // namespace weir::frames

@@ -1,0 +1,99 @@
+// One end of lib/frames as a program, for a test in another language.
+//
+//   frames-peer listen MAX         prints its address; then each message that
+//                                  comes, in hexadecimal, and sends it back;
+//                                  ends with its input, and prints why
+//                                  connections were closed
+//   frames-peer write ADDRESS MAX  sends each line of its input, which is
+//                                  hexadecimal, and prints what Write returned;
+//                                  prints each reply
+#include <cstdint>
+#include <iostream>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/strings/escaping.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+#include "lib/client/mutex.h"
+#include "lib/frames/listener.h"
+#include "lib/frames/writer.h"
+
+namespace weir::frames {
+namespace {
+
+class Output {
+ public:
+  void Line(absl::string_view line) {
+    client::MutexLock lock(&mu_);
+    std::cout << line << std::endl;
+  }
+
+ private:
+  client::Mutex mu_;
+};
+
+int Listen(uint32_t max) {
+  Output out;
+  std::unique_ptr<Listener> listener;
+  ListenerOptions options;
+  options.peers.addresses = {"127.0.0.1:0"};
+  options.peers.parser.max_message_size = max;
+  auto opened = Listener::Open(
+      std::move(options), [&](const Peer& from, absl::string_view message) {
+        out.Line(absl::StrCat("message ", absl::BytesToHexString(message)));
+        return listener->Send(from.id, message).status();
+      });
+  if (!opened.ok()) return 1;
+  listener = std::move(*opened);
+  if (!listener->Start().ok()) return 1;
+  out.Line(listener->Addresses()[0]);
+  std::string line;
+  while (std::getline(std::cin, line)) {
+  }
+  if (!listener->Close(absl::Seconds(30)).ok()) return 1;
+  for (const auto& [reason, count] :
+       listener->GetStats().totals.ClosedByReason()) {
+    out.Line(absl::StrCat("closed ", reason, " ", count));
+  }
+  return 0;
+}
+
+int Write(const std::string& address, uint32_t max) {
+  Output out;
+  WriterOptions options;
+  options.address = address;
+  options.max_message_size = max;
+  options.on_message = [&](absl::string_view message) {
+    out.Line(absl::StrCat("reply ", absl::BytesToHexString(message)));
+  };
+  auto writer = Writer::Dial(std::move(options));
+  if (!writer.ok()) {
+    std::cerr << writer.status() << std::endl;
+    return 1;
+  }
+  std::string line;
+  while (std::getline(std::cin, line)) {
+    const absl::StatusOr<size_t> written =
+        (*writer)->Write(absl::HexStringToBytes(line));
+    out.Line(written.ok() ? absl::StrCat("wrote ", *written)
+                          : absl::StrCat("error ", written.status().message()));
+  }
+  return (*writer)->Close(absl::Seconds(30)).ok() ? 0 : 1;
+}
+
+}  // namespace
+}  // namespace weir::frames
+
+int main(int argc, char** argv) {
+  uint32_t max = 0;
+  const std::string mode = argc > 1 ? argv[1] : "";
+  if (argc < 3 || !absl::SimpleAtoi(argv[argc - 1], &max)) return 2;
+  if (mode == "listen" && argc == 3) return weir::frames::Listen(max);
+  if (mode == "write" && argc == 4) return weir::frames::Write(argv[2], max);
+  return 2;
+}
