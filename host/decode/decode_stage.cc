@@ -48,8 +48,8 @@ Receipt DecodeStage::Wrap(Receipt receipt) {
   completions_->handed_out.fetch_add(1, std::memory_order_relaxed);
   return Receipt([receipt = std::move(receipt),
                   completions = completions_](Outcome outcome) mutable {
-    auto& count = outcome == Outcome::kAllProcessed ? completions->completed
-                                                    : completions->incomplete;
+    auto& count = outcome == Outcome::kSomeLost ? completions->incomplete
+                                                : completions->completed;
     count.fetch_add(1, std::memory_order_release);
     receipt.Complete(outcome);
   });

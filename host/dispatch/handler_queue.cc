@@ -290,7 +290,7 @@ void HandlerQueue::Decide(Hand& hand, uint16_t type, bool wanted) {
     room = !unwanted.empty() && blocked_producers_ > 0;
   }
   if (room) room_.NotifyAll();
-  LetGo(unwanted);
+  LetGoUnwanted(unwanted);
 }
 
 // Looks at what waits by the answers that there are now.
@@ -341,6 +341,7 @@ std::optional<HandlerQueue::Settled> HandlerQueue::Settle(Hand& hand,
         break;
       case RunEnd::kThrew:
         if (open == 0) break;
+        MarkFailed(*hand.messages_[hand.begin_ + progress.done]);
         ++books_.processed_error;
         ++settled.finished;
         break;
@@ -434,7 +435,7 @@ bool HandlerQueue::PassTurn(Hand* next, absl::Duration timeout,
   pushed_.NotifyAll();
   turn_changed_.NotifyAll();
   if (!unwanted.empty()) room_.NotifyAll();
-  LetGo(unwanted);
+  LetGoUnwanted(unwanted);
   return true;
 }
 

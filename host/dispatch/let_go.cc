@@ -24,6 +24,10 @@ void LetGoEach(absl::Span<const Message* const> messages,
 }  // namespace
 
 void LetGo(absl::Span<const Message* const> messages) {
+  LetGoEach(messages, [](MessageBatch& batch) { batch.MarkHandled(); });
+}
+
+void LetGoUnwanted(absl::Span<const Message* const> messages) {
   LetGoEach(messages, [](MessageBatch&) {});
 }
 

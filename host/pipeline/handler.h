@@ -49,7 +49,8 @@ class Handler {
   // Handles `messages` in order, each exactly once. `done` counts those that
   // are finished, stored with release after each, so that the books are exact
   // in the middle of a batch. `errors` counts those among them that the handler
-  // refused or threw at; store it before `done`. Both are 0 at the call.
+  // refused or threw at, of whose batches it says MarkFailed; store it before
+  // `done`. Both are 0 at the call.
   virtual RunOutcome HandleMessages(absl::Span<const Message* const> messages,
                                     std::atomic<uint32_t>& done,
                                     std::atomic<uint32_t>& errors) = 0;

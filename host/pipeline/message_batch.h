@@ -18,7 +18,7 @@ namespace weir {
 //
 // A batch counts its holders: one for each message in each queue, and one for
 // each MessageBatchRef. When the last one lets go, the receipt is completed,
-// with kSomeLost if anybody said so, and the memory goes back to its pool.
+// with the worst that anybody said of it, and the memory goes back to its pool.
 // Holding and letting go is counted per run of messages, not per message, so
 // that it costs one atomic operation per queue and batch.
 //
@@ -43,6 +43,11 @@ class MessageBatch {
   // it, before it lets go.
   void MarkLost() { lost_.store(true, std::memory_order_relaxed); }
 
+  // Says that a handler got one of the messages, and that it failed. Only a
+  // holder may call them, before it lets go.
+  void MarkHandled() { handled_.store(true, std::memory_order_relaxed); }
+  void MarkFailed() { failed_.store(true, std::memory_order_relaxed); }
+
   // Says that the memory must stay for ever, because a handler that hangs and
   // was abandoned may still read it. The receipt is completed all the same.
   // Only a holder may call it, before it lets go in the handler's place.
@@ -54,8 +59,18 @@ class MessageBatch {
   MessageBatch() = default;
   ~MessageBatch() = default;
 
+  Outcome outcome() const {
+    if (lost_.load(std::memory_order_relaxed)) return Outcome::kSomeLost;
+    if (failed_.load(std::memory_order_relaxed)) return Outcome::kSomeFailed;
+    return size_ > 0 && !handled_.load(std::memory_order_relaxed)
+               ? Outcome::kUnwanted
+               : Outcome::kAllProcessed;
+  }
+
   std::atomic<uint32_t> holders_{1};
+  std::atomic<bool> handled_{false};
   std::atomic<bool> lost_{false};
+  std::atomic<bool> failed_{false};
   std::atomic<bool> keep_memory_{false};
   const Message* first_ = nullptr;
   Message* last_ = nullptr;
@@ -63,6 +78,12 @@ class MessageBatch {
   std::vector<Slab*> slabs_;
   Receipt receipt_;
 };
+
+// Says of a message's batch that a handler failed. A message that is tried
+// alone has none.
+inline void MarkFailed(const Message& message) {
+  if (message.batch != nullptr) message.batch->MarkFailed();
+}
 
 // Holds a batch, for as long as it lives.
 class MessageBatchRef {

@@ -10,6 +10,8 @@ namespace weir {
 // What became of a batch once nobody holds it any more.
 enum class Outcome {
   kAllProcessed,  // Every handler that wanted a message was given it.
+  kSomeFailed,    // The same, and one of them said that it failed.
+  kUnwanted,      // There is no handler that wants any of the messages.
   kSomeLost,      // A message was dropped, discarded or lost in a crash.
 };
 
@@ -45,6 +47,9 @@ class Receipt {
   }
 
   ~Receipt() { Complete(Outcome::kSomeLost); }
+
+  // Whether anybody is told, and was not yet.
+  explicit operator bool() const { return done_ != nullptr; }
 
   // Tells the source, the first time; after that it does nothing.
   void Complete(Outcome outcome) {

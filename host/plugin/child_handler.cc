@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "host/pipeline/message_batch.h"
 #include "host/pipeline/message_copy.h"
 #include "host/plugin/child_lending.h"
 #include "host/plugin/key_value_store.h"
@@ -337,8 +338,10 @@ RunOutcome ChildHandler::HandleMessages(
                  .count = static_cast<uint32_t>(LendMessages(
                      messages.subspan(at), max_run_, arena_, **channel_)),
                  .done = &done,
-                 .errors = &errors};
+                 .errors = &errors,
+                 .messages = messages.subspan(at)};
     if (lent.count == 0) {  // Larger than all the room there is.
+      MarkFailed(*messages[at]);
       errors.fetch_add(1, std::memory_order_release);
       done.store(static_cast<uint32_t>(++at), std::memory_order_release);
       continue;
@@ -445,6 +448,7 @@ void ChildHandler::Look(Lent& lent) {
     const auto& entry = channel.failed[lent.head];
     const bool error = entry.load(std::memory_order_relaxed) != 0;
     failed += error ? 1 : 0;
+    if (error) MarkFailed(*lent.messages[lent.head]);
     streak_ = error ? streak_ + 1 : 0;
   }
   if (failed > 0) lent.errors->fetch_add(failed, std::memory_order_release);

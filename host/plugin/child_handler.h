@@ -145,6 +145,7 @@ class ChildHandler final : public Handler, private ChildListener {
     uint32_t head = 0;  // The last good one that was seen.
     std::atomic<uint32_t>* done = nullptr;
     std::atomic<uint32_t>* errors = nullptr;
+    absl::Span<const Message* const> messages;  // From the first lent on.
   };
 
   // ChildListener, on the supervisor's thread.

@@ -1,7 +1,9 @@
 #include "host/plugin/in_process_handler.h"
 
+#include <functional>
 #include <utility>
 
+#include "host/pipeline/message_batch.h"
 #include "host/plugin/crash_report.h"
 
 namespace weir {
@@ -57,9 +59,13 @@ RunOutcome InProcessHandler::HandleMessages(
     views_.front() = &first_;
   }
   const InPluginCode code(tag_, messages, &done);
-  instance_.HandleMessages(
-      views_,
-      {.done = done, .max_streak = max_consecutive_errors_, .errors = &errors});
+  const std::function<void(uint32_t)> on_error = [messages](uint32_t index) {
+    MarkFailed(*messages[index]);
+  };
+  instance_.HandleMessages(views_, {.done = done,
+                                    .max_streak = max_consecutive_errors_,
+                                    .errors = &errors,
+                                    .on_error = &on_error});
   if (max_consecutive_errors_ == 0 ||
       instance_.error_streak() < max_consecutive_errors_) {
     return {};

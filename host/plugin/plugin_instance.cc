@@ -224,6 +224,7 @@ void PluginInstance::Finish(const RunLedger& ledger, uint32_t index, bool ok) {
   if (!ok && ledger.errors != nullptr) {
     ledger.errors->fetch_add(1, std::memory_order_release);
   }
+  if (!ok && ledger.on_error != nullptr) (*ledger.on_error)(index);
   if (!ok && ledger.failed != nullptr) {
     ledger.failed[index].store(1, std::memory_order_release);
   }

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -40,6 +41,8 @@ struct RunLedger {
   // For each message, 1 if it failed. A count instead would be one too high
   // after a crash between it and `done`.
   std::atomic<uint8_t>* failed = nullptr;
+  // Called with the number of each that failed, from 0, before it is done.
+  const std::function<void(uint32_t)>* on_error = nullptr;
 };
 
 // A plugin's code and one instance of it, called as weir/plugin_abi.h says. No

@@ -196,6 +196,7 @@ TEST_F(DecodeStageTest, CompletesABatchWhenItsMessagesAreLetGo) {
   EXPECT_THAT(outcomes, IsEmpty());
   EXPECT_EQ(stage->Read().open_batches, 2);
 
+  sink_.batches[0]->MarkHandled();
   sink_.batches[1]->MarkLost();
   sink_.batches.clear();
   EXPECT_THAT(outcomes,

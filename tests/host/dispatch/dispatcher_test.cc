@@ -408,7 +408,7 @@ TEST_F(DispatcherTest, CompletesAReceiptAtOnceIfNobodyWantsTheBatch) {
   dispatcher_.Dispatch(writer_.Updates(3, receipt()));
   Add({.name = "h"}, {.wants = {"STATE"}});
   dispatcher_.Dispatch(writer_.Updates(3, receipt()));
-  EXPECT_THAT(outcomes, Each(Eq(Outcome::kAllProcessed)));
+  EXPECT_THAT(outcomes, Each(Eq(Outcome::kUnwanted)));
   EXPECT_THAT(outcomes, SizeIs(2));
 }
 

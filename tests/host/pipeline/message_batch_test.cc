@@ -34,18 +34,28 @@ TEST_F(MessageBatchTest, CompletesItsReceiptWhenTheLastHolderLetsGo) {
   MessageBatch* const held = batch.get();
   held->Hold(5);
   { const MessageBatchRef gone = std::move(batch); }
+  held->MarkHandled();
   held->LetGo(3);
   EXPECT_THAT(outcomes_, IsEmpty());
   held->LetGo(2);
   EXPECT_THAT(outcomes_, ElementsAre(Outcome::kAllProcessed));
 }
 
-TEST_F(MessageBatchTest, SaysLostIfAnyHolderSaidSo) {
-  {
+TEST_F(MessageBatchTest, SaysTheWorstThatAnyHolderSaid) {
+  const auto let_go = [this](bool handled, bool failed, bool lost) {
     const MessageBatchRef batch = MakeBatch();
-    batch->MarkLost();
-  }
-  EXPECT_THAT(outcomes_, ElementsAre(Outcome::kSomeLost));
+    if (handled) batch->MarkHandled();
+    if (failed) batch->MarkFailed();
+    if (lost) batch->MarkLost();
+  };
+  let_go(false, false, false);
+  let_go(true, false, false);
+  let_go(true, true, false);
+  let_go(true, true, true);
+  let_go(false, false, true);
+  EXPECT_THAT(outcomes_, ElementsAre(Outcome::kUnwanted, Outcome::kAllProcessed,
+                                     Outcome::kSomeFailed, Outcome::kSomeLost,
+                                     Outcome::kSomeLost));
 }
 
 TEST_F(MessageBatchTest, IsHeldByOneRefHoweverOftenThatIsMoved) {
@@ -56,7 +66,7 @@ TEST_F(MessageBatchTest, IsHeldByOneRefHoweverOftenThatIsMoved) {
   EXPECT_TRUE(a);
   EXPECT_THAT(outcomes_, IsEmpty());
   a = MessageBatchRef();
-  EXPECT_THAT(outcomes_, ElementsAre(Outcome::kAllProcessed));
+  EXPECT_THAT(outcomes_, ElementsAre(Outcome::kUnwanted));
 }
 
 TEST_F(MessageBatchTest, CompletesButKeepsItsMemoryIfToldTo) {
@@ -66,7 +76,7 @@ TEST_F(MessageBatchTest, CompletesButKeepsItsMemoryIfToldTo) {
     kept = batch->first();
     batch->KeepMemory();
   }
-  EXPECT_THAT(outcomes_, ElementsAre(Outcome::kAllProcessed));
+  EXPECT_THAT(outcomes_, ElementsAre(Outcome::kUnwanted));
   EXPECT_EQ(kept->view.seq, 1u);
   EXPECT_EQ(kept->next->payload(), "{}");
 }
