@@ -12,6 +12,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "lib/steward/cbor_reader.h"
+#include "lib/steward/refusal.h"
 #include "lib/steward/visit_fields.h"
 
 namespace weir::steward {
@@ -222,11 +223,13 @@ absl::StatusOr<DecodedMessage> DecodeMessage(absl::string_view bytes) {
   }
   if (!error.ok()) return error;
   if (array.is_null) return start.Fail("message", "null in place of an array");
-  return start.Fail(
-      "message",
-      absl::StrCat("an array of ", *array.length,
-                   " elements: not 23 (S1, C1), 24 (C2), 25 (S0, "
-                   "C3) or 27 (C4) as steward and ctrl write them,"));
+  return Refuse(
+      start.Fail(
+          "message",
+          absl::StrCat("an array of ", *array.length,
+                       " elements: not 23 (S1, C1), 24 (C2), 25 (S0, "
+                       "C3) or 27 (C4) as steward and ctrl write them,")),
+      Refusal::kLayout);
 }
 
 }  // namespace weir::steward

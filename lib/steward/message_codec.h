@@ -31,9 +31,10 @@ std::string EncodeMessage(const Message& message, Layout layout);
 // CborReader::kMaxElements in all lists, which cost 32 times their bytes.
 //
 // Returns InvalidArgument with the field, what was found in place of what, and
-// at which byte; nothing in it is worth another try. Cure: the sender's, or, if
-// the length of the array is unknown, a newer weir. Memory and time are at most
-// proportional to the bytes.
+// at which byte, and of an unknown length the reason Refusal::kLayout; nothing
+// in it is worth another try. Cure: the sender's, or, if the length of the
+// array is unknown, a newer weir. Memory and time are at most proportional to
+// the bytes.
 absl::StatusOr<DecodedMessage> DecodeMessage(absl::string_view bytes);
 
 }  // namespace weir::steward

@@ -35,6 +35,26 @@ struct PayloadHeaders {
   std::optional<absl::string_view> cmp;
 };
 
+// What lies in a message that came, out of its compression: CBOR, or JSON,
+// which begins with "{". Shared with `bytes` if nothing was packed, and then as
+// long valid; else in `*unpacked`.
+//
+// Errors as of DecodePayload.
+absl::StatusOr<absl::string_view> UnpackPayload(const PayloadHeaders& headers,
+                                                absl::string_view bytes,
+                                                size_t max_bytes,
+                                                std::string* unpacked);
+
+// The same for bytes of which only they themselves are there, from a recording
+// or a source that reads no headers. CBOR, zstd, gzip, JSON and gob begin
+// differently, so nothing is taken for another.
+absl::StatusOr<absl::string_view> UnpackBare(absl::string_view bytes,
+                                             size_t max_bytes,
+                                             std::string* unpacked);
+
+// Reads what one of these returned. Errors as of DecodePayload.
+absl::StatusOr<DecodedMessage> DecodeUnpacked(absl::string_view unpacked);
+
 // Reads what a node of any profile published.
 //
 // With `serial: cbor`, `cmp` says how the CBOR is packed: `z`, `g`, else not.
@@ -43,8 +63,8 @@ struct PayloadHeaders {
 //
 // Returns ResourceExhausted if more than `max_bytes` are in it,
 // InvalidArgument with what is wrong at which byte or field, and Unimplemented
-// for gob. Cures: for gob, start the peer with `-serialization cbor`; else the
-// sender's.
+// for gob, each with its reason of refusal.h. Cures: for gob, start the peer
+// with `-serialization cbor`; else the sender's.
 absl::StatusOr<DecodedMessage> DecodePayload(const PayloadHeaders& headers,
                                              absl::string_view bytes,
                                              size_t max_bytes);

@@ -1,6 +1,8 @@
 #ifndef WEIR_LIB_STEWARD_PROFILE_H_
 #define WEIR_LIB_STEWARD_PROFILE_H_
 
+#include <optional>
+
 #include "absl/strings/string_view.h"
 #include "lib/steward/layout.h"
 
@@ -36,6 +38,16 @@ constexpr Layout LayoutOf(Profile profile) {
 
 constexpr absl::string_view ProfileName(Profile profile) {
   return profile == Profile::kC1 ? "C1" : LayoutName(LayoutOf(profile));
+}
+
+// The profile of that name; absent if there is none. Upper case, as
+// ProfileName.
+constexpr std::optional<Profile> FindProfile(absl::string_view name) {
+  for (const Profile profile : {Profile::kS0, Profile::kS1, Profile::kC1,
+                                Profile::kC2, Profile::kC3, Profile::kC4}) {
+    if (ProfileName(profile) == name) return profile;
+  }
+  return std::nullopt;
 }
 
 }  // namespace weir::steward
