@@ -1,414 +1,54 @@
 #include "host/source/nats_source.h"
 
-#include <nats.h>
-
-#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <limits>
 #include <utility>
 
-#include "absl/base/thread_annotations.h"
-#include "absl/strings/match.h"
-#include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
-#include "host/source/source_error.h"
-#include "host/sync/mutex.h"
-
 namespace weir {
-namespace {
-
-// How long the server may take to say that it knows the subscriptions.
-constexpr int64_t kFlushTimeoutMs = 5000;
-
-std::string WithoutCredentials(const std::string& url) {
-  const size_t scheme = url.find("://");
-  const size_t at = url.rfind('@');
-  if (at == std::string::npos) return url;
-  const size_t start = scheme == std::string::npos ? 0 : scheme + 3;
-  return at < start ? url
-                    : absl::StrCat(url.substr(0, start), url.substr(at + 1));
-}
-
-std::string Endpoint(const std::vector<std::string>& servers) {
-  return absl::StrJoin(servers, ",",
-                       [](std::string* out, const std::string& url) {
-                         absl::StrAppend(out, WithoutCredentials(url));
-                       });
-}
-
-absl::Status ToError(natsStatus code, absl::string_view text) {
-  using Code = absl::StatusCode;
-  switch (code) {
-    case NATS_CONNECTION_AUTH_FAILED:
-    case NATS_NOT_PERMITTED:
-      return MakeSourceError(
-          Code::kPermissionDenied, SourceError::kAuth,
-          absl::StrCat(text,
-                       "; check the user, the credentials_file and what "
-                       "the server permits"));
-    case NATS_SSL_ERROR:
-    case NATS_SECURE_CONNECTION_WANTED:
-    case NATS_SECURE_CONNECTION_REQUIRED:
-      return MakeSourceError(Code::kUnavailable, SourceError::kTls, text);
-    case NATS_INVALID_SUBJECT:
-    case NATS_INVALID_QUEUE_NAME:
-    case NATS_INVALID_ARG:
-    case NATS_ADDRESS_MISSING:
-      return MakeSourceError(
-          Code::kInvalidArgument, SourceError::kProtocol,
-          absl::StrCat(text, "; check servers, subjects and queue_group"));
-    default:
-      return MakeSourceError(Code::kUnavailable, SourceError::kConnect, text);
-  }
-}
-
-// Sets the options of a connection, all but the callbacks.
-absl::Status Configure(const NatsOptions& wanted, natsOptions* options) {
-  std::vector<const char*> servers;
-  for (const std::string& server : wanted.servers) {
-    servers.push_back(server.c_str());
-  }
-  const auto failed = [](natsStatus code, absl::string_view what,
-                         absl::string_view kind) {
-    return MakeSourceError(
-        absl::StatusCode::kFailedPrecondition, kind,
-        absl::StrCat(what, ": ", natsStatus_GetText(code), "; check it"));
-  };
-  if (const natsStatus code = natsOptions_SetServers(
-          options, servers.data(), static_cast<int>(servers.size()));
-      code != NATS_OK) {
-    return failed(code, "servers", SourceError::kConnect);
-  }
-  natsOptions_SetName(options, "weir");
-  natsOptions_SetNoRandomize(options, true);
-  natsOptions_SetTimeout(options,
-                         absl::ToInt64Milliseconds(wanted.connect_timeout));
-  // The streamer connects again, with its back-off and its statistics.
-  natsOptions_SetAllowReconnect(options, false);
-  // One thread delivers for all subscriptions, so that the order stays.
-  natsOptions_UseGlobalMessageDelivery(options, true);
-  natsOptions_SetMaxPendingMsgs(options,
-                                static_cast<int>(wanted.pending_limit));
-  if (!wanted.credentials_file.empty()) {
-    if (const natsStatus code = natsOptions_SetUserCredentialsFromFiles(
-            options, wanted.credentials_file.c_str(), nullptr);
-        code != NATS_OK) {
-      return failed(code, "credentials_file", SourceError::kAuth);
-    }
-  }
-  if (!wanted.ca_file.empty()) {
-    if (const natsStatus code = natsOptions_LoadCATrustedCertificates(
-            options, wanted.ca_file.c_str());
-        code != NATS_OK) {
-      return failed(code, "ca_file", SourceError::kTls);
-    }
-    natsOptions_SetSecure(options, true);
-  }
-  if (!wanted.cert_file.empty()) {
-    if (const natsStatus code = natsOptions_LoadCertificatesChain(
-            options, wanted.cert_file.c_str(), wanted.key_file.c_str());
-        code != NATS_OK) {
-      return failed(code, "cert_file, key_file", SourceError::kTls);
-    }
-    natsOptions_SetSecure(options, true);
-  }
-  if (absl::StartsWith(wanted.servers[0], "tls://")) {
-    natsOptions_SetSecure(options, true);
-  }
-  if (wanted.insecure_skip_verify) {
-    natsOptions_SkipServerVerification(options, true);
-  }
-  return absl::OkStatus();
-}
-
-}  // namespace
-
-// cnats calls the On... from threads of its own: OnMessage from the one that
-// delivers for all sources of the process, the others from its thread for
-// callbacks.
-class NatsSource::Inbox {
- public:
-  Inbox(size_t pending_limit, size_t max_payload_bytes)
-      : pending_limit_(pending_limit), max_payload_bytes_(max_payload_bytes) {}
-
-  static void OnMessage(natsConnection*, natsSubscription*, natsMsg* message,
-                        void* self) {
-    static_cast<Inbox*>(self)->Put(message);
-  }
-  static void OnError(natsConnection* connection, natsSubscription*,
-                      natsStatus code, void* self) {
-    // What it drops as a slow consumer is counted by the subscription.
-    if (code == NATS_SLOW_CONSUMER) return;
-    static_cast<Inbox*>(self)->End(code, connection);
-  }
-  static void OnClosed(natsConnection* connection, void* self) {
-    auto* inbox = static_cast<Inbox*>(self);
-    inbox->End(NATS_CONNECTION_CLOSED, connection);
-    inbox->Leave();
-  }
-  static void OnComplete(void* self) { static_cast<Inbox*>(self)->Leave(); }
-
-  // A connection or subscription that calls Leave as the last it does.
-  void Enter() ABSL_LOCKS_EXCLUDED(mu_) {
-    MutexLock lock(&mu_);
-    ++callers_;
-  }
-  void Leave() ABSL_LOCKS_EXCLUDED(mu_) {
-    MutexLock lock(&mu_);
-    --callers_;
-    changed_.NotifyAll();
-  }
-  // Waits until none of them is left, and forgets what they brought.
-  void WaitForCallers() ABSL_LOCKS_EXCLUDED(mu_) {
-    MutexLock lock(&mu_);
-    while (callers_ > 0) changed_.Wait(&mu_);
-    Destroy(&arrived_);
-    Destroy(&taken_);
-    next_ = 0;
-    end_ = absl::OkStatus();
-  }
-
-  // Gives out the oldest messages, about Source::kBatchBytes of them, and ends
-  // the life of those that it gave out before.
-  absl::Status Take(FrameBatch* batch) ABSL_LOCKS_EXCLUDED(mu_) {
-    std::vector<natsMsg*> done;
-    {
-      MutexLock lock(&mu_);
-      if (next_ == taken_.size()) {
-        done.swap(taken_);
-        next_ = 0;
-      }
-    }
-    // Without the lock, for which those that come would wait.
-    Destroy(&done);
-    MutexLock lock(&mu_);
-    if (taken_.empty()) {
-      while (arrived_.empty() && end_.ok() && !interrupted_) {
-        changed_.Wait(&mu_);
-      }
-      // What came before the end is read before it.
-      if (arrived_.empty() && !interrupted_) return end_;
-      taken_.swap(arrived_);
-    }
-    if (interrupted_) return absl::CancelledError("interrupted");
-    for (size_t bytes = 0; next_ < taken_.size() && bytes < kBatchBytes;
-         ++next_) {
-      natsMsg* message = taken_[next_];
-      batch->frames.emplace_back(
-          natsMsg_GetData(message),
-          static_cast<size_t>(natsMsg_GetDataLength(message)));
-      batch->subjects.emplace_back(natsMsg_GetSubject(message));
-      bytes += batch->frames.back().size();
-    }
-    return absl::OkStatus();
-  }
-
-  void SetInterrupted(bool interrupted) ABSL_LOCKS_EXCLUDED(mu_) {
-    MutexLock lock(&mu_);
-    interrupted_ = interrupted;
-    changed_.NotifyAll();
-  }
-  bool interrupted() ABSL_LOCKS_EXCLUDED(mu_) {
-    MutexLock lock(&mu_);
-    return interrupted_;
-  }
-  absl::Status end() ABSL_LOCKS_EXCLUDED(mu_) {
-    MutexLock lock(&mu_);
-    return end_;
-  }
-
-  // Of all connections.
-  uint64_t dropped() ABSL_LOCKS_EXCLUDED(mu_) {
-    MutexLock lock(&mu_);
-    return dropped_;
-  }
-  uint64_t too_long() ABSL_LOCKS_EXCLUDED(mu_) {
-    MutexLock lock(&mu_);
-    return too_long_;
-  }
-
- private:
-  void Put(natsMsg* message) ABSL_LOCKS_EXCLUDED(mu_) {
-    const auto size = static_cast<size_t>(natsMsg_GetDataLength(message));
-    {
-      MutexLock lock(&mu_);
-      const size_t waiting = arrived_.size() + taken_.size() - next_;
-      if (size > max_payload_bytes_) {
-        ++too_long_;
-      } else if (waiting >= pending_limit_) {
-        ++dropped_;
-      } else {
-        arrived_.push_back(message);
-        if (arrived_.size() == 1) changed_.NotifyAll();
-        return;
-      }
-    }
-    natsMsg_Destroy(message);
-  }
-
-  void End(natsStatus code, natsConnection* connection)
-      ABSL_LOCKS_EXCLUDED(mu_) {
-    const char* text = nullptr;
-    natsConnection_GetLastError(connection, &text);
-    const std::string reason = absl::StrCat(
-        "NATS: ",
-        text != nullptr && *text != '\0' ? text : natsStatus_GetText(code));
-    MutexLock lock(&mu_);
-    // The first reason is the cause of the others.
-    if (!end_.ok()) return;
-    end_ = code == NATS_CONNECTION_CLOSED
-               ? MakeSourceError(absl::StatusCode::kUnavailable,
-                                 SourceError::kEndOfStream, reason)
-               : ToError(code, reason);
-    changed_.NotifyAll();
-  }
-
-  static void Destroy(std::vector<natsMsg*>* messages) {
-    for (natsMsg* message : *messages) natsMsg_Destroy(message);
-    messages->clear();
-  }
-
-  const size_t pending_limit_;
-  const size_t max_payload_bytes_;
-  Mutex mu_;
-  CondVar changed_;
-  std::vector<natsMsg*> arrived_ ABSL_GUARDED_BY(mu_);
-  // Up to `next_` they are the reader's, until it comes again.
-  std::vector<natsMsg*> taken_ ABSL_GUARDED_BY(mu_);
-  size_t next_ ABSL_GUARDED_BY(mu_) = 0;
-  absl::Status end_ ABSL_GUARDED_BY(mu_);
-  bool interrupted_ ABSL_GUARDED_BY(mu_) = false;
-  size_t callers_ ABSL_GUARDED_BY(mu_) = 0;
-  uint64_t dropped_ ABSL_GUARDED_BY(mu_) = 0;
-  uint64_t too_long_ ABSL_GUARDED_BY(mu_) = 0;
-};
-
-struct NatsSource::Handles {
-  // What cnats itself dropped of all subscriptions that there were.
-  uint64_t Dropped() ABSL_LOCKS_EXCLUDED(mu) {
-    MutexLock lock(&mu);
-    uint64_t dropped = dropped_before;
-    for (natsSubscription* subscription : subscriptions) {
-      int64_t count = 0;
-      natsSubscription_GetDropped(subscription, &count);
-      dropped += static_cast<uint64_t>(count);
-    }
-    return dropped;
-  }
-
-  natsConnection* connection = nullptr;  // The reader's alone.
-  Mutex mu;
-  std::vector<natsSubscription*> subscriptions ABSL_GUARDED_BY(mu);
-  uint64_t dropped_before ABSL_GUARDED_BY(mu) = 0;
-};
 
 NatsSource::NatsSource(NatsOptions options, const Clock& clock)
     : options_(std::move(options)),
       clock_(clock),
-      description_{.kind = "nats", .endpoint = Endpoint(options_.servers)},
-      inbox_(std::make_unique<Inbox>(options_.pending_limit,
-                                     options_.max_payload_bytes)),
-      handles_(std::make_unique<Handles>()) {}
-
-NatsSource::~NatsSource() { Disconnect(); }
+      connection_(options_),
+      description_{.kind = "nats", .endpoint = connection_.endpoint()} {}
 
 absl::Status NatsSource::Connect() {
-  Disconnect();
-  if (inbox_->interrupted()) return absl::CancelledError("interrupted");
-  natsOptions* created = nullptr;
-  if (natsOptions_Create(&created) != NATS_OK) {
-    return ToError(NATS_NO_MEMORY, "NATS: no memory");
-  }
-  const std::unique_ptr<natsOptions, decltype(&natsOptions_Destroy)> options(
-      created, &natsOptions_Destroy);
-  absl::Status status = Configure(options_, created);
-  if (!status.ok()) return status;
-  natsOptions_SetErrorHandler(created, &Inbox::OnError, inbox_.get());
-  natsOptions_SetClosedCB(created, &Inbox::OnClosed, inbox_.get());
-  const natsStatus code =
-      natsConnection_Connect(&handles_->connection, created);
-  if (code != NATS_OK) {
-    handles_->connection = nullptr;
-    return ToError(code, absl::StrCat(description_.endpoint, ": ",
-                                      natsStatus_GetText(code)));
-  }
-  inbox_->Enter();
-  status = Subscribe();
-  if (status.ok() && inbox_->interrupted()) {
-    status = absl::CancelledError("interrupted");
-  }
-  // Why the server closed it tells more than that it is closed.
-  if (absl::Status end = inbox_->end(); !end.ok()) status = std::move(end);
-  if (!status.ok()) Disconnect();
-  return status;
-}
-
-absl::Status NatsSource::Subscribe() {
-  natsConnection* connection = handles_->connection;
+  std::vector<NatsConnection::Subscription> subscriptions;
   for (const std::string& subject : options_.subjects) {
-    natsSubscription* subscription = nullptr;
-    natsStatus code = options_.queue_group.empty()
-                          ? natsConnection_Subscribe(
-                                &subscription, connection, subject.c_str(),
-                                &Inbox::OnMessage, inbox_.get())
-                          : natsConnection_QueueSubscribe(
-                                &subscription, connection, subject.c_str(),
-                                options_.queue_group.c_str(), &Inbox::OnMessage,
-                                inbox_.get());
-    if (code != NATS_OK) {
-      return ToError(code, absl::StrCat("subject \"", subject,
-                                        "\": ", natsStatus_GetText(code)));
-    }
-    inbox_->Enter();
-    // Refused if the connection is closed already, and then never called.
-    if (natsSubscription_SetOnCompleteCB(subscription, &Inbox::OnComplete,
-                                         inbox_.get()) != NATS_OK) {
-      inbox_->Leave();
-    }
-    MutexLock lock(&handles_->mu);
-    handles_->subscriptions.push_back(subscription);
+    subscriptions.push_back({subject, options_.queue_group});
   }
-  // The server has read them when it answers, and said what it refuses.
-  const natsStatus code =
-      natsConnection_FlushTimeout(connection, kFlushTimeoutMs);
-  if (code == NATS_OK) return absl::OkStatus();
-  return ToError(code, absl::StrCat(description_.endpoint, ": ",
-                                    natsStatus_GetText(code)));
+  return connection_.Connect(subscriptions);
 }
 
 absl::Status NatsSource::Read(FrameBatch* batch) {
-  absl::Status status = inbox_->Take(batch);
-  if (status.ok()) {
-    batch->received_at = clock_.Now();
-  } else if (!absl::IsCancelled(status)) {
-    Disconnect();
+  messages_.clear();
+  absl::Status status = connection_.Take(std::numeric_limits<size_t>::max(),
+                                         kBatchBytes, &messages_);
+  if (!status.ok()) {
+    if (!absl::IsCancelled(status)) connection_.Disconnect();
+    return status;
   }
-  return status;
+  for (natsMsg* message : messages_) {
+    batch->frames.emplace_back(
+        natsMsg_GetData(message),
+        static_cast<size_t>(natsMsg_GetDataLength(message)));
+    batch->subjects.emplace_back(natsMsg_GetSubject(message));
+  }
+  batch->received_at = clock_.Now();
+  return absl::OkStatus();
 }
 
-void NatsSource::Disconnect() {
-  if (handles_->connection == nullptr) return;
-  natsConnection_Close(handles_->connection);
-  inbox_->WaitForCallers();
-  const uint64_t dropped = handles_->Dropped();
-  MutexLock lock(&handles_->mu);
-  handles_->dropped_before = dropped;
-  for (natsSubscription* subscription : handles_->subscriptions) {
-    natsSubscription_Destroy(subscription);
-  }
-  handles_->subscriptions.clear();
-  natsConnection_Destroy(std::exchange(handles_->connection, nullptr));
-}
+void NatsSource::Interrupt() { connection_.Interrupt(); }
 
-void NatsSource::Interrupt() { inbox_->SetInterrupted(true); }
-
-void NatsSource::Rearm() { inbox_->SetInterrupted(false); }
+void NatsSource::Rearm() { connection_.Rearm(); }
 
 Source::Progress NatsSource::GetProgress() const {
   Progress progress;
-  if (const uint64_t dropped = inbox_->dropped() + handles_->Dropped();
-      dropped > 0) {
+  if (const uint64_t dropped = connection_.dropped(); dropped > 0) {
     progress.skipped_by_reason["pending_limit"] = dropped;
   }
-  if (const uint64_t count = inbox_->too_long(); count > 0) {
+  if (const uint64_t count = connection_.too_long(); count > 0) {
     progress.skipped_by_reason["too_long"] = count;
   }
   return progress;

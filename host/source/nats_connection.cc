@@ -1,0 +1,472 @@
+#include "host/source/nats_connection.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "host/source/source_error.h"
+#include "host/sync/mutex.h"
+
+namespace weir {
+namespace {
+
+// How long the server may take to say that it knows the subscriptions.
+constexpr int64_t kFlushTimeoutMs = 5000;
+
+std::string WithoutCredentials(const std::string& url) {
+  const size_t scheme = url.find("://");
+  const size_t at = url.rfind('@');
+  if (at == std::string::npos) return url;
+  const size_t start = scheme == std::string::npos ? 0 : scheme + 3;
+  return at < start ? url
+                    : absl::StrCat(url.substr(0, start), url.substr(at + 1));
+}
+
+std::string Endpoint(const std::vector<std::string>& servers) {
+  return absl::StrJoin(servers, ",",
+                       [](std::string* out, const std::string& url) {
+                         absl::StrAppend(out, WithoutCredentials(url));
+                       });
+}
+
+absl::Status ToError(natsStatus code, absl::string_view text) {
+  using Code = absl::StatusCode;
+  switch (code) {
+    case NATS_CONNECTION_AUTH_FAILED:
+    case NATS_NOT_PERMITTED:
+      return MakeSourceError(
+          Code::kPermissionDenied, SourceError::kAuth,
+          absl::StrCat(text,
+                       "; check the user, the credentials_file and what "
+                       "the server permits"));
+    case NATS_SSL_ERROR:
+    case NATS_SECURE_CONNECTION_WANTED:
+    case NATS_SECURE_CONNECTION_REQUIRED:
+      return MakeSourceError(Code::kUnavailable, SourceError::kTls, text);
+    case NATS_INVALID_SUBJECT:
+    case NATS_INVALID_QUEUE_NAME:
+    case NATS_INVALID_ARG:
+    case NATS_ADDRESS_MISSING:
+      return MakeSourceError(
+          Code::kInvalidArgument, SourceError::kProtocol,
+          absl::StrCat(text, "; check servers, subjects and queue_group"));
+    default:
+      return MakeSourceError(Code::kUnavailable, SourceError::kConnect, text);
+  }
+}
+
+// Sets the options of a connection, all but the callbacks.
+absl::Status Configure(const NatsServerOptions& wanted, natsOptions* options) {
+  std::vector<const char*> servers;
+  for (const std::string& server : wanted.servers) {
+    servers.push_back(server.c_str());
+  }
+  const auto failed = [](natsStatus code, absl::string_view what,
+                         absl::string_view kind) {
+    return MakeSourceError(
+        absl::StatusCode::kFailedPrecondition, kind,
+        absl::StrCat(what, ": ", natsStatus_GetText(code), "; check it"));
+  };
+  if (const natsStatus code = natsOptions_SetServers(
+          options, servers.data(), static_cast<int>(servers.size()));
+      code != NATS_OK) {
+    return failed(code, "servers", SourceError::kConnect);
+  }
+  natsOptions_SetName(options, "weir");
+  natsOptions_SetNoRandomize(options, true);
+  natsOptions_SetTimeout(options,
+                         absl::ToInt64Milliseconds(wanted.connect_timeout));
+  // The streamer connects again, with its back-off and its statistics.
+  natsOptions_SetAllowReconnect(options, false);
+  // One thread delivers for all subscriptions, so that the order stays.
+  natsOptions_UseGlobalMessageDelivery(options, true);
+  natsOptions_SetMaxPendingMsgs(options,
+                                static_cast<int>(wanted.pending_limit));
+  if (!wanted.credentials_file.empty()) {
+    if (const natsStatus code = natsOptions_SetUserCredentialsFromFiles(
+            options, wanted.credentials_file.c_str(), nullptr);
+        code != NATS_OK) {
+      return failed(code, "credentials_file", SourceError::kAuth);
+    }
+  }
+  if (!wanted.ca_file.empty()) {
+    if (const natsStatus code = natsOptions_LoadCATrustedCertificates(
+            options, wanted.ca_file.c_str());
+        code != NATS_OK) {
+      return failed(code, "ca_file", SourceError::kTls);
+    }
+    natsOptions_SetSecure(options, true);
+  }
+  if (!wanted.cert_file.empty()) {
+    if (const natsStatus code = natsOptions_LoadCertificatesChain(
+            options, wanted.cert_file.c_str(), wanted.key_file.c_str());
+        code != NATS_OK) {
+      return failed(code, "cert_file, key_file", SourceError::kTls);
+    }
+    natsOptions_SetSecure(options, true);
+  }
+  if (absl::StartsWith(wanted.servers[0], "tls://")) {
+    natsOptions_SetSecure(options, true);
+  }
+  if (wanted.insecure_skip_verify) {
+    natsOptions_SkipServerVerification(options, true);
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+// cnats calls the On... from threads of its own: OnMessage from the one that
+// delivers for all sources of the process, the others from its thread for
+// callbacks.
+class NatsConnection::Inbox {
+ public:
+  Inbox(size_t pending_limit, size_t max_payload_bytes)
+      : pending_limit_(pending_limit), max_payload_bytes_(max_payload_bytes) {}
+
+  static void OnMessage(natsConnection*, natsSubscription*, natsMsg* message,
+                        void* self) {
+    static_cast<Inbox*>(self)->Put(message);
+  }
+  static void OnError(natsConnection* connection, natsSubscription*,
+                      natsStatus code, void* self) {
+    // What it drops as a slow consumer is counted by the subscription.
+    if (code == NATS_SLOW_CONSUMER) return;
+    static_cast<Inbox*>(self)->End(code, connection);
+  }
+  static void OnClosed(natsConnection* connection, void* self) {
+    auto* inbox = static_cast<Inbox*>(self);
+    inbox->End(NATS_CONNECTION_CLOSED, connection);
+    inbox->Leave();
+  }
+  static void OnComplete(void* self) { static_cast<Inbox*>(self)->Leave(); }
+
+  // A connection or subscription that calls Leave as the last it does.
+  void Enter() ABSL_LOCKS_EXCLUDED(mu_) {
+    MutexLock lock(&mu_);
+    ++callers_;
+  }
+  void Leave() ABSL_LOCKS_EXCLUDED(mu_) {
+    MutexLock lock(&mu_);
+    --callers_;
+    changed_.NotifyAll();
+  }
+  // Waits until none of them is left, and forgets what they brought.
+  void WaitForCallers() ABSL_LOCKS_EXCLUDED(mu_) {
+    MutexLock lock(&mu_);
+    while (callers_ > 0) changed_.Wait(&mu_);
+    Destroy(&arrived_);
+    Destroy(&taken_);
+    next_ = 0;
+    end_ = absl::OkStatus();
+  }
+
+  // As NatsConnection::Take.
+  absl::Status Take(size_t max_count, size_t max_bytes,
+                    std::vector<natsMsg*>* messages) ABSL_LOCKS_EXCLUDED(mu_) {
+    std::vector<natsMsg*> done;
+    {
+      MutexLock lock(&mu_);
+      if (next_ == taken_.size()) {
+        done.swap(taken_);
+        next_ = 0;
+      }
+    }
+    // Without the lock, for which those that come would wait.
+    Destroy(&done);
+    MutexLock lock(&mu_);
+    if (taken_.empty()) {
+      while (arrived_.empty() && end_.ok() && !interrupted_ && !poked_) {
+        changed_.Wait(&mu_);
+      }
+      // What came before the end is read before it.
+      if (arrived_.empty() && !interrupted_ && !poked_) return end_;
+      taken_.swap(arrived_);
+    }
+    if (interrupted_) return absl::CancelledError("interrupted");
+    if (std::exchange(poked_, false)) return absl::OkStatus();
+    for (size_t bytes = 0, count = 0;
+         next_ < taken_.size() && bytes < max_bytes && count < max_count;
+         ++next_, ++count) {
+      natsMsg* message = taken_[next_];
+      messages->push_back(message);
+      bytes += static_cast<size_t>(natsMsg_GetDataLength(message));
+    }
+    return absl::OkStatus();
+  }
+
+  void SetInterrupted(bool interrupted) ABSL_LOCKS_EXCLUDED(mu_) {
+    MutexLock lock(&mu_);
+    interrupted_ = interrupted;
+    changed_.NotifyAll();
+  }
+  void Poke() ABSL_LOCKS_EXCLUDED(mu_) {
+    MutexLock lock(&mu_);
+    poked_ = true;
+    changed_.NotifyAll();
+  }
+  bool interrupted() ABSL_LOCKS_EXCLUDED(mu_) {
+    MutexLock lock(&mu_);
+    return interrupted_;
+  }
+  absl::Status end() ABSL_LOCKS_EXCLUDED(mu_) {
+    MutexLock lock(&mu_);
+    return end_;
+  }
+
+  // Of all connections.
+  uint64_t dropped() ABSL_LOCKS_EXCLUDED(mu_) {
+    MutexLock lock(&mu_);
+    return dropped_;
+  }
+  uint64_t too_long() ABSL_LOCKS_EXCLUDED(mu_) {
+    MutexLock lock(&mu_);
+    return too_long_;
+  }
+  uint64_t forbidden() ABSL_LOCKS_EXCLUDED(mu_) {
+    MutexLock lock(&mu_);
+    return forbidden_;
+  }
+
+ private:
+  void Put(natsMsg* message) ABSL_LOCKS_EXCLUDED(mu_) {
+    const auto size = static_cast<size_t>(natsMsg_GetDataLength(message));
+    {
+      MutexLock lock(&mu_);
+      const size_t waiting = arrived_.size() + taken_.size() - next_;
+      if (size > max_payload_bytes_) {
+        ++too_long_;
+      } else if (waiting >= pending_limit_) {
+        ++dropped_;
+      } else {
+        arrived_.push_back(message);
+        if (arrived_.size() == 1) changed_.NotifyAll();
+        return;
+      }
+    }
+    natsMsg_Destroy(message);
+  }
+
+  void End(natsStatus code, natsConnection* connection)
+      ABSL_LOCKS_EXCLUDED(mu_) {
+    const char* text = nullptr;
+    natsConnection_GetLastError(connection, &text);
+    const std::string reason = absl::StrCat(
+        "NATS: ",
+        text != nullptr && *text != '\0' ? text : natsStatus_GetText(code));
+    MutexLock lock(&mu_);
+    // Where an answer goes is the sender's word: that is no reason to end.
+    if (code == NATS_NOT_PERMITTED &&
+        absl::StrContains(absl::AsciiStrToLower(reason), "publish to")) {
+      ++forbidden_;
+      return;
+    }
+    // The first reason is the cause of the others.
+    if (!end_.ok()) return;
+    end_ = code == NATS_CONNECTION_CLOSED
+               ? MakeSourceError(absl::StatusCode::kUnavailable,
+                                 SourceError::kEndOfStream, reason)
+               : ToError(code, reason);
+    changed_.NotifyAll();
+  }
+
+  static void Destroy(std::vector<natsMsg*>* messages) {
+    for (natsMsg* message : *messages) natsMsg_Destroy(message);
+    messages->clear();
+  }
+
+  const size_t pending_limit_;
+  const size_t max_payload_bytes_;
+  Mutex mu_;
+  CondVar changed_;
+  std::vector<natsMsg*> arrived_ ABSL_GUARDED_BY(mu_);
+  // Up to `next_` they are the reader's, until it comes again.
+  std::vector<natsMsg*> taken_ ABSL_GUARDED_BY(mu_);
+  size_t next_ ABSL_GUARDED_BY(mu_) = 0;
+  absl::Status end_ ABSL_GUARDED_BY(mu_);
+  bool interrupted_ ABSL_GUARDED_BY(mu_) = false;
+  bool poked_ ABSL_GUARDED_BY(mu_) = false;
+  size_t callers_ ABSL_GUARDED_BY(mu_) = 0;
+  uint64_t dropped_ ABSL_GUARDED_BY(mu_) = 0;
+  uint64_t too_long_ ABSL_GUARDED_BY(mu_) = 0;
+  uint64_t forbidden_ ABSL_GUARDED_BY(mu_) = 0;
+};
+
+struct NatsConnection::Handles {
+  natsConnection* Connection() ABSL_LOCKS_EXCLUDED(mu) {
+    MutexLock lock(&mu);
+    return connection;
+  }
+
+  // What cnats itself dropped of all subscriptions that there were.
+  uint64_t Dropped() ABSL_LOCKS_EXCLUDED(mu) {
+    MutexLock lock(&mu);
+    uint64_t dropped = dropped_before;
+    for (const auto& [name, subscription] : subscriptions) {
+      int64_t count = 0;
+      natsSubscription_GetDropped(subscription, &count);
+      dropped += static_cast<uint64_t>(count);
+    }
+    return dropped;
+  }
+
+  // Destroyed with the lock held; closed without.
+  Mutex mu;
+  natsConnection* connection ABSL_GUARDED_BY(mu) = nullptr;
+  std::vector<std::pair<std::string, natsSubscription*>> subscriptions
+      ABSL_GUARDED_BY(mu);
+  uint64_t dropped_before ABSL_GUARDED_BY(mu) = 0;
+};
+
+NatsConnection::NatsConnection(NatsServerOptions options)
+    : options_(std::move(options)),
+      endpoint_(Endpoint(options_.servers)),
+      inbox_(std::make_unique<Inbox>(options_.pending_limit,
+                                     options_.max_payload_bytes)),
+      handles_(std::make_unique<Handles>()) {}
+
+NatsConnection::~NatsConnection() { Disconnect(); }
+
+absl::Status NatsConnection::Connect(
+    const std::vector<Subscription>& subscriptions) {
+  Disconnect();
+  if (inbox_->interrupted()) return absl::CancelledError("interrupted");
+  natsOptions* created = nullptr;
+  if (natsOptions_Create(&created) != NATS_OK) {
+    return ToError(NATS_NO_MEMORY, "NATS: no memory");
+  }
+  const std::unique_ptr<natsOptions, decltype(&natsOptions_Destroy)> options(
+      created, &natsOptions_Destroy);
+  absl::Status status = Configure(options_, created);
+  if (!status.ok()) return status;
+  natsOptions_SetErrorHandler(created, &Inbox::OnError, inbox_.get());
+  natsOptions_SetClosedCB(created, &Inbox::OnClosed, inbox_.get());
+  natsConnection* connection = nullptr;
+  const natsStatus code = natsConnection_Connect(&connection, created);
+  if (code != NATS_OK) {
+    return ToError(code,
+                   absl::StrCat(endpoint_, ": ", natsStatus_GetText(code)));
+  }
+  inbox_->Enter();
+  {
+    MutexLock lock(&handles_->mu);
+    handles_->connection = connection;
+  }
+  status = Subscribe(subscriptions);
+  if (status.ok() && inbox_->interrupted()) {
+    status = absl::CancelledError("interrupted");
+  }
+  // Why the server closed it tells more than that it is closed.
+  if (absl::Status end = inbox_->end(); !end.ok()) status = std::move(end);
+  if (!status.ok()) Disconnect();
+  return status;
+}
+
+absl::Status NatsConnection::Subscribe(
+    const std::vector<Subscription>& subscriptions) {
+  natsConnection* const connection = handles_->Connection();
+  for (const Subscription& wanted : subscriptions) {
+    natsSubscription* subscription = nullptr;
+    natsStatus code =
+        wanted.queue_group.empty()
+            ? natsConnection_Subscribe(&subscription, connection,
+                                       wanted.subject.c_str(),
+                                       &Inbox::OnMessage, inbox_.get())
+            : natsConnection_QueueSubscribe(
+                  &subscription, connection, wanted.subject.c_str(),
+                  wanted.queue_group.c_str(), &Inbox::OnMessage, inbox_.get());
+    if (code != NATS_OK) {
+      return ToError(code, absl::StrCat("subject \"", wanted.subject,
+                                        "\": ", natsStatus_GetText(code)));
+    }
+    inbox_->Enter();
+    // Refused if the connection is closed already, and then never called.
+    if (natsSubscription_SetOnCompleteCB(subscription, &Inbox::OnComplete,
+                                         inbox_.get()) != NATS_OK) {
+      inbox_->Leave();
+    }
+    MutexLock lock(&handles_->mu);
+    handles_->subscriptions.emplace_back(wanted.subject, subscription);
+  }
+  // The server has read them when it answers, and said what it refuses.
+  const natsStatus code =
+      natsConnection_FlushTimeout(connection, kFlushTimeoutMs);
+  if (code == NATS_OK) return absl::OkStatus();
+  return ToError(code, absl::StrCat(endpoint_, ": ", natsStatus_GetText(code)));
+}
+
+absl::Status NatsConnection::Take(size_t max_count, size_t max_bytes,
+                                  std::vector<natsMsg*>* messages) {
+  return inbox_->Take(max_count, max_bytes, messages);
+}
+
+void NatsConnection::Unsubscribe(absl::string_view subject) {
+  MutexLock lock(&handles_->mu);
+  for (const auto& [name, subscription] : handles_->subscriptions) {
+    if (name == subject) natsSubscription_Unsubscribe(subscription);
+  }
+}
+
+void NatsConnection::Disconnect() {
+  natsConnection* const connection = handles_->Connection();
+  if (connection == nullptr) return;
+  natsConnection_Close(connection);
+  inbox_->WaitForCallers();
+  const uint64_t dropped = handles_->Dropped();
+  MutexLock lock(&handles_->mu);
+  handles_->dropped_before = dropped;
+  for (const auto& [name, subscription] : handles_->subscriptions) {
+    natsSubscription_Destroy(subscription);
+  }
+  handles_->subscriptions.clear();
+  natsConnection_Destroy(std::exchange(handles_->connection, nullptr));
+}
+
+absl::Status NatsConnection::Publish(absl::string_view subject,
+                                     const std::vector<Header>& headers,
+                                     absl::string_view data) {
+  natsMsg* created = nullptr;
+  natsStatus code =
+      natsMsg_Create(&created, std::string(subject).c_str(), nullptr,
+                     data.data(), static_cast<int>(data.size()));
+  const std::unique_ptr<natsMsg, decltype(&natsMsg_Destroy)> message(
+      created, &natsMsg_Destroy);
+  for (const auto& [name, value] : headers) {
+    if (code != NATS_OK) break;
+    code = natsMsgHeader_Set(created, name.c_str(), value.c_str());
+  }
+  if (code == NATS_OK) {
+    MutexLock lock(&handles_->mu);
+    code = handles_->connection == nullptr
+               ? NATS_CONNECTION_CLOSED
+               : natsConnection_PublishMsg(handles_->connection, created);
+  }
+  if (code == NATS_OK) return absl::OkStatus();
+  const std::string text =
+      absl::StrCat("subject \"", subject, "\": ", natsStatus_GetText(code));
+  return code == NATS_CONNECTION_CLOSED || code == NATS_CONNECTION_DISCONNECTED
+             ? absl::UnavailableError(text)
+             : absl::InvalidArgumentError(text);
+}
+
+void NatsConnection::Interrupt() { inbox_->SetInterrupted(true); }
+void NatsConnection::Rearm() { inbox_->SetInterrupted(false); }
+void NatsConnection::Poke() { inbox_->Poke(); }
+
+uint64_t NatsConnection::dropped() const {
+  return inbox_->dropped() + handles_->Dropped();
+}
+uint64_t NatsConnection::too_long() const { return inbox_->too_long(); }
+uint64_t NatsConnection::forbidden() const { return inbox_->forbidden(); }
+
+absl::string_view NatsHeader(natsMsg* message, const char* name) {
+  const char* value = nullptr;
+  if (natsMsgHeader_Get(message, name, &value) != NATS_OK) return "";
+  return value == nullptr ? "" : value;
+}
+
+}  // namespace weir

@@ -1,0 +1,114 @@
+#ifndef WEIR_HOST_SOURCE_NATS_CONNECTION_H_
+#define WEIR_HOST_SOURCE_NATS_CONNECTION_H_
+
+#include <nats.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "absl/time/time.h"
+
+namespace weir {
+
+struct NatsServerOptions {
+  // "nats://127.0.0.1:4222" or "tls://...", tried in this order. A user and
+  // password in it are used and not shown.
+  std::vector<std::string> servers;
+  std::string credentials_file;  // .creds; empty is none.
+  // Messages that wait for Take. cnats' own default.
+  size_t pending_limit = 65536;
+  size_t max_payload_bytes = size_t{2} << 20;
+  // Dial and greeting, for each server. cnats' own default.
+  absl::Duration connect_timeout = absl::Seconds(2);
+  std::string ca_file;    // PEM; empty is the system's.
+  std::string cert_file;  // PEM; the client's own, if the server wants one.
+  std::string key_file;
+  bool insecure_skip_verify = false;  // Tests only.
+};
+
+// A connection of core NATS, by cnats, and the messages of its subscriptions,
+// of all of them in the order in which the server sent them. For the sources
+// that read NATS; what they return, how it ends and what is lost, they say.
+//
+// One thread calls Connect, Take, Unsubscribe and Disconnect; all others may be
+// called by any.
+class NatsConnection {
+ public:
+  struct Subscription {
+    std::string subject;      // With the wildcards `*` and `>`.
+    std::string queue_group;  // Empty: of none.
+  };
+  using Header = std::pair<std::string, std::string>;
+
+  explicit NatsConnection(NatsServerOptions options);
+  ~NatsConnection();
+  NatsConnection(const NatsConnection&) = delete;
+  NatsConnection& operator=(const NatsConnection&) = delete;
+
+  // Connects, ending a connection that there is, and waits until the server
+  // knows the subscriptions. Errors are those of source_error.h.
+  absl::Status Connect(const std::vector<Subscription>& subscriptions);
+
+  // Appends the oldest messages to `messages`: up to `max_count`, and no more
+  // once they have `max_bytes`. Blocks until there is one, and returns without
+  // any after Poke. They live until the next call of Take or Connect.
+  //
+  // Returns Cancelled once interrupted; else, after all that came before it,
+  // the end of the connection, which Connect forgets.
+  absl::Status Take(size_t max_count, size_t max_bytes,
+                    std::vector<natsMsg*>* messages);
+
+  // Ends the subscription to that subject; what came by it stays.
+  void Unsubscribe(absl::string_view subject);
+
+  // Closes the connection, if there is one, and forgets what came by it.
+  void Disconnect();
+
+  // Publishes, with headers if there are any. OK means that it was written to
+  // the connection, and no more. Returns Unavailable without a connection, and
+  // InvalidArgument for what the server does not take: too long, no subject.
+  absl::Status Publish(absl::string_view subject,
+                       const std::vector<Header>& headers,
+                       absl::string_view data);
+
+  // Makes Connect and Take return Cancelled soon, until Rearm. Connect only
+  // when the server being tried has answered or timed out: cnats cannot be told
+  // to.
+  void Interrupt();
+  void Rearm();
+  // Makes one Take, this one or the next, return.
+  void Poke();
+
+  // The servers, without credentials.
+  const std::string& endpoint() const { return endpoint_; }
+  // Messages of all connections: lost since `pending_limit` waited, longer than
+  // `max_payload_bytes`, and published where the server does not permit it.
+  uint64_t dropped() const;
+  uint64_t too_long() const;
+  uint64_t forbidden() const;
+
+ private:
+  class Inbox;     // Where cnats' threads leave messages.
+  struct Handles;  // cnats' own.
+
+  absl::Status Subscribe(const std::vector<Subscription>& subscriptions);
+
+  const NatsServerOptions options_;
+  const std::string endpoint_;
+  // Outlives each connection: Disconnect waits for cnats' last call.
+  const std::unique_ptr<Inbox> inbox_;
+  const std::unique_ptr<Handles> handles_;
+};
+
+// The header of that name, whose case counts; empty if there is none or it is.
+absl::string_view NatsHeader(natsMsg* message, const char* name);
+
+}  // namespace weir
+
+#endif  // WEIR_HOST_SOURCE_NATS_CONNECTION_H_
