@@ -1,5 +1,6 @@
 #include "host/source_from_config.h"
 
+#include <optional>
 #include <utility>
 
 #include "absl/strings/match.h"
@@ -9,12 +10,14 @@
 #include "host/decode/nakadi_decoder.h"
 #include "host/decode/opaque_decoder.h"
 #include "host/decode/ris_live_decoder.h"
+#include "host/decode/steward_decoder.h"
 #include "host/rpc/proto_time.h"
 #include "host/source/nakadi_source.h"
 #include "host/source/nats_source.h"
 #include "host/source/replay_file_source.h"
 #include "host/source/ris_live_source.h"
 #include "lib/nakadi/token_provider.h"
+#include "lib/steward/profile.h"
 
 namespace weir {
 namespace {
@@ -109,6 +112,17 @@ std::unique_ptr<Source> MakeNats(const v1::SourceConfig& source,
   return std::make_unique<NatsSource>(std::move(options), clock);
 }
 
+std::unique_ptr<Decoder> MakeSteward(const v1::SourceConfig& config,
+                                     NameTable& types) {
+  StewardDecoderOptions options;
+  const std::optional<steward::Profile> profile =
+      steward::FindProfile(config.decoder().steward_profile());
+  if (profile.has_value()) options.layout = steward::LayoutOf(*profile);
+  options.any_subject = config.decoder().steward_any_subject();
+  options.max_bytes = config.max_payload_bytes();
+  return std::make_unique<StewardDecoder>(types, options);
+}
+
 }  // namespace
 
 std::unique_ptr<Source> MakeSource(const v1::SourceConfig& config,
@@ -167,6 +181,8 @@ std::unique_ptr<Decoder> MakeDecoder(const v1::SourceConfig& config,
                                              config.decoder().opaque_type());
     case v1::DecoderConfig::FORMAT_NAKADI:
       return std::make_unique<NakadiDecoder>(types);
+    case v1::DecoderConfig::FORMAT_STEWARD:
+      return MakeSteward(config, types);
     default:
       return std::make_unique<RisLiveDecoder>(types);
   }
@@ -178,6 +194,8 @@ std::string DecoderName(const v1::SourceConfig& config) {
       return "opaque";
     case v1::DecoderConfig::FORMAT_NAKADI:
       return "nakadi";
+    case v1::DecoderConfig::FORMAT_STEWARD:
+      return "steward";
     default:
       return "ris_live";
   }

@@ -28,7 +28,10 @@ enum {                          /* weir_field.kind */
        WEIR_KIND_ADDRESS = 6,   /* weir_address[count] */
        WEIR_KIND_PREFIX = 7,    /* weir_prefix[count] */
        WEIR_KIND_RANGE = 8,     /* weir_range[count] */
-       WEIR_KIND_NEXT_HOP = 9   /* weir_next_hop[count] */
+       WEIR_KIND_NEXT_HOP = 9,  /* weir_next_hop[count] */
+       WEIR_KIND_STRINGS = 10   /* uint32_t end[count], then UTF-8: string i
+                                   is [end[i - 1], end[i]), and the first is
+                                   [0, end[0]), counted from behind `end` */
 };
 
 enum { /* weir_field.key. 1-31: BGP as RIS Live tells it. */
@@ -57,7 +60,35 @@ enum { /* weir_field.key. 1-31: BGP as RIS Live tells it. */
        WEIR_FIELD_BGP_CAPABILITIES = 22, /* STRING: JSON, free-form (OPEN) */
        WEIR_FIELD_BGP_NOTIFY_CODE = 23,  /* UINT (NOTIFICATION) */
        WEIR_FIELD_BGP_NOTIFY_SUBCODE = 24, /* UINT (NOTIFICATION) */
-       WEIR_FIELD_BGP_NOTIFY_DATA = 25     /* BYTES (NOTIFICATION) */
+       WEIR_FIELD_BGP_NOTIFY_DATA = 25,    /* BYTES (NOTIFICATION) */
+
+       /* 32-63: messages between nodes of steward and ctrl. */
+       WEIR_FIELD_STEWARD_PROFILE = 32,   /* STRING: the sender's release as its
+                                             layout tells it, "S1" */
+       WEIR_FIELD_STEWARD_TO_NODE = 33,   /* STRING */
+       WEIR_FIELD_STEWARD_FROM_NODE = 34, /* STRING: what the sender says */
+       WEIR_FIELD_STEWARD_ID = 35,        /* INT: the sender's; not unique */
+       WEIR_FIELD_STEWARD_DATA = 36,      /* BYTES; S0's texts in a row */
+       WEIR_FIELD_STEWARD_ARGS = 37,      /* STRINGS: of the method */
+       WEIR_FIELD_STEWARD_SIGNATURE = 38, /* BYTES: ed25519, of ARGS */
+       WEIR_FIELD_STEWARD_REPLY_METHOD = 39, /* STRING */
+       WEIR_FIELD_STEWARD_REPLY_ARGS = 40,   /* STRINGS */
+       WEIR_FIELD_STEWARD_IS_REPLY = 41,     /* UINT, 1 */
+       WEIR_FIELD_STEWARD_TIMEOUT = 42,      /* INT: seconds that the method may
+                                                take; -1 without end */
+       WEIR_FIELD_STEWARD_INTERVAL = 43,     /* INT: do it every ... seconds */
+       WEIR_FIELD_STEWARD_TOTAL_TIME = 44,   /* INT: for ... seconds in all */
+       WEIR_FIELD_STEWARD_DIRECTORY = 45,    /* STRING */
+       WEIR_FIELD_STEWARD_FILE_NAME = 46,    /* STRING */
+       WEIR_FIELD_STEWARD_USE_SHELL = 47,    /* UINT, 1 */
+       WEIR_FIELD_STEWARD_INSTRUCTIONS = 48, /* STRINGS (C4) */
+       WEIR_FIELD_STEWARD_REQUEST_ID = 49,   /* INT: of a reply, the ID of what
+                                                it answers, ... */
+       WEIR_FIELD_STEWARD_REQUEST_TO_NODE = 50,   /* STRING: ... and so on */
+       WEIR_FIELD_STEWARD_REQUEST_METHOD = 51,    /* STRING */
+       WEIR_FIELD_STEWARD_REQUEST_ARGS = 52,      /* STRINGS */
+       WEIR_FIELD_STEWARD_REQUEST_DIRECTORY = 53, /* STRING */
+       WEIR_FIELD_STEWARD_REQUEST_FILE_NAME = 54  /* STRING */
 };
 
 /* family is 4 or 6. An IPv4 address is the first 4 bytes, the rest are 0. */

@@ -50,6 +50,8 @@ constexpr Default kDefaults[] = {
     {"NakadiSource.connect_timeout", "30s"},
     {"NakadiSource.gzip", "true"},
     {"NatsSource.pending_limit", "65536"},
+    {"StewardProcess.on_error", "continue"},
+    {"StewardProcess.acknowledge", "received"},
     {"ReplayFileSource.speed", "1"},
     {"PluginsConfig.autoload", "true"},
     {"PluginsConfig.scan_interval", "5s"},
@@ -163,7 +165,8 @@ void FillSource(const std::string& node_id, v1::SourceConfig* source) {
     FillField("flow_id_prefix", absl::StrCat("weir-", node_id),
               source->mutable_nakadi());
   } else if (is_nats) {
-    FillField("format", "opaque", source->mutable_decoder());
+    FillField("format", source->nats().has_steward() ? "steward" : "opaque",
+              source->mutable_decoder());
   } else if (is_ris_live) {
     FillField("format", "ris_live", source->mutable_decoder());
     FillField("client", absl::StrCat("weir-", node_id),

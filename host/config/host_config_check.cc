@@ -235,6 +235,26 @@ void CheckNakadi(const v1::NakadiSource& nakadi, const std::string& path,
   }
 }
 
+bool IsStewardProfile(absl::string_view name) {
+  return name == "S0" || name == "S1" || name == "C1" || name == "C2" ||
+         name == "C3" || name == "C4";
+}
+
+void CheckStewardProfile(absl::string_view name, const std::string& path,
+                         FaultList* faults) {
+  if (name.empty() || IsStewardProfile(name)) return;
+  faults->Add(path, absl::StrCat("\"", name,
+                                 "\" is no profile; they are S0, S1, C1, C2, "
+                                 "C3 and C4"));
+}
+
+void CheckNats(const v1::NatsSource& nats, const std::string& path,
+               FaultList* faults) {
+  if (nats.subjects_size() == 0 && !nats.has_steward()) {
+    faults->Add(Join(path, "subjects"), "required, and not set; set it");
+  }
+}
+
 void CheckSource(const SourceConfig& source, const std::string& path,
                  FaultList* faults) {
   CheckHasKind(source, path, "kind", faults);
@@ -245,6 +265,11 @@ void CheckSource(const SourceConfig& source, const std::string& path,
   if (source.has_nakadi()) {
     CheckNakadi(source.nakadi(), Join(path, "nakadi"), faults);
   }
+  if (source.has_nats()) {
+    CheckNats(source.nats(), Join(path, "nats"), faults);
+  }
+  CheckStewardProfile(source.decoder().steward_profile(),
+                      Join(path, "decoder.steward_profile"), faults);
   if (source.has_frame_tcp()) {
     CheckHasKind(source.frame_tcp(), Join(path, "frame_tcp"), "side", faults);
   }

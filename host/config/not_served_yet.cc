@@ -29,9 +29,6 @@ constexpr absl::string_view kNoSinks =
     "`weir watch`";
 constexpr absl::string_view kNoHttp =
     "needs the HTTP side, which this version does not have; remove it";
-constexpr absl::string_view kNoDecoder =
-    "not in this version of weir; formats that are: ris_live, nakadi, "
-    "opaque";
 
 const std::vector<Row>& Table() {
   static const auto* const table = new std::vector<Row>{
@@ -46,8 +43,9 @@ const std::vector<Row>& Table() {
        {"durable", "memory"}},
       {"SourceConfig.frame_tcp", kKinds},
       {"SourceConfig.jetstream", kKinds},
-      {"DecoderConfig.format", kNoDecoder, {"ris_live", "nakadi", "opaque"}},
-      {"DecoderConfig.steward_profile", kNoDecoder},
+      {"NatsSource.steward",
+       "not in this version of weir; use subjects, and decoder.format: "
+       "steward"},
       {"ApiLimits.max_subscribers_per_principal", kNoRoles},
       {"MetricsConfig.listen", kNoHttp, {""}},
       {"MetricsConfig.tls", kNoHttp},

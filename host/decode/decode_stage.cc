@@ -37,6 +37,9 @@ void DecodeStage::Accept(FrameBatch& batch) {
     LogWarning(options_.source, "skipped ", tally.parse_errors,
                " bad payloads; the first: ", tally.first_problem);
   }
+  if (!tally.first_with_reason.empty() && parts_.upstream_error) {
+    parts_.upstream_error(tally.first_with_reason);
+  }
   // Counted before they are handed on, so that no handler has seen more than
   // the statistics tell.
   Add(std::move(tally), recv_ns, end_ns);
@@ -73,6 +76,13 @@ void DecodeStage::DecodeFrame(absl::string_view frame,
       break;
     case Decoded::Verdict::kParseError:
       if (tally->parse_errors++ == 0) tally->first_problem = decoded.text;
+      if (!decoded.reason.empty()) {
+        ++tally->by_reason[decoded.reason];
+        if (tally->first_with_reason.empty()) {
+          tally->first_with_reason =
+              absl::StrCat(decoded.reason, ": ", decoded.text);
+        }
+      }
       // The last ones are kept, so these need not all be.
       if (tally->samples.size() == options_.samples &&
           !tally->samples.empty()) {
@@ -140,6 +150,9 @@ void DecodeStage::Add(Tally tally, int64_t recv_ns, int64_t now_ns) {
   total_.messages += tally.messages;
   total_.bytes += tally.bytes;
   total_.parse_errors += tally.parse_errors;
+  for (const auto& [reason, count] : tally.by_reason) {
+    total_.by_reason[reason] += count;
+  }
   total_.empty += tally.empty;
   total_.not_messages += tally.not_messages;
   total_.unknown_types += tally.unknown_types;
@@ -186,8 +199,13 @@ SourceStats DecodeStage::Read() const {
   stats.parse_errors = total_.parse_errors;
   stats.unknown_types = total_.unknown_types;
   stats.upstream_errors = total_.upstream_errors;
+  uint64_t without_reason = total_.parse_errors;
+  for (const auto& [reason, count] : total_.by_reason) {
+    stats.skipped_by_reason[reason] = count;
+    without_reason -= count;
+  }
   for (const auto& [reason, count] :
-       {std::pair("parse_error", total_.parse_errors),
+       {std::pair("parse_error", without_reason),
         std::pair("empty", total_.empty),
         std::pair("not_a_message", total_.not_messages)}) {
     if (count > 0) stats.skipped_by_reason[reason] = count;

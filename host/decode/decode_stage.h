@@ -108,12 +108,14 @@ class DecodeStage final : public FrameSink {
     uint64_t messages = 0;
     uint64_t bytes = 0;
     uint64_t parse_errors = 0;
+    std::map<std::string, uint64_t> by_reason;  // Those that have one.
     uint64_t empty = 0;
     uint64_t not_messages = 0;
     uint64_t unknown_types = 0;
     uint64_t upstream_errors = 0;
     std::vector<std::string> samples;
     std::string first_problem;
+    std::string first_with_reason;
     int64_t newest_event_ns = 0;
     int64_t decode_ns = 0;
   };

@@ -25,6 +25,9 @@ struct Decoded {
   // kParseError: what is wrong, and where, for a person. kUpstreamError: what
   // the server said.
   std::string text;
+  // kParseError: a word that it is counted under; empty is "parse_error". With
+  // one it also is an event: a sender is at fault who can be found.
+  std::string reason;
 };
 
 // Makes messages of payloads of one format.

@@ -5,6 +5,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <string>
+#include <vector>
 
 #include "absl/strings/string_view.h"
 #include "host/pipeline/message_writer.h"
@@ -21,7 +23,7 @@ namespace weir {
 // it may need. Not thread-safe.
 class FieldWriter {
  public:
-  // One for each key, which are 1 to 25.
+  // One for each key of BGP, which are 1 to 25, or of steward's 23.
   static constexpr size_t kMaxFields = WEIR_FIELD_BGP_NOTIFY_DATA;
 
   explicit FieldWriter(const MessageWriter::Room& room)
@@ -31,8 +33,10 @@ class FieldWriter {
   bool Has(unsigned key) const { return (present_ >> key & 1) != 0; }
 
   void Uint(unsigned key, uint64_t value) {
-    Append(key, WEIR_KIND_UINT, static_cast<uint32_t>(value),
-           static_cast<uint32_t>(value >> 32), 1);
+    Number(key, WEIR_KIND_UINT, value);
+  }
+  void Int(unsigned key, int64_t value) {
+    Number(key, WEIR_KIND_INT, static_cast<uint64_t>(value));
   }
 
   // Points to `text` if it is part of the payload, copies it if it is not.
@@ -77,6 +81,26 @@ class FieldWriter {
     used_ += bytes;
   }
 
+  // As WEIR_KIND_STRINGS has them; each takes four bytes more than it has, and
+  // all together up to three for their alignment. None are no field.
+  void Strings(unsigned key, const std::vector<std::string>& texts) {
+    auto* const ends = Begin<uint32_t>();
+    auto* const first = reinterpret_cast<char*>(ends + texts.size());
+    uint32_t end = 0;
+    for (size_t i = 0; i < texts.size(); ++i) {
+      texts[i].copy(first + end, texts[i].size());
+      end += static_cast<uint32_t>(texts[i].size());
+      ends[i] = end;
+    }
+    if (texts.empty()) return;
+    const size_t bytes = texts.size() * sizeof(uint32_t) + end;
+    assert(used_ + bytes <= room_.extra_bytes);
+    Append(key, WEIR_KIND_STRINGS,
+           static_cast<uint32_t>(room_.extra + used_ - base_),
+           static_cast<uint32_t>(bytes), static_cast<uint32_t>(texts.size()));
+    used_ += bytes;
+  }
+
   template <typename T>
   void Array(unsigned key, uint8_t kind, const T* values, size_t count) {
     if (count == 0) return;
@@ -91,10 +115,15 @@ class FieldWriter {
   size_t extra_used() const { return used_; }
 
  private:
+  void Number(unsigned key, uint8_t kind, uint64_t value) {
+    Append(key, kind, static_cast<uint32_t>(value),
+           static_cast<uint32_t>(value >> 32), 1);
+  }
+
   void Append(unsigned key, uint8_t kind, uint32_t off, uint32_t len,
               uint32_t count) {
     assert(!Has(key) && n_fields_ < kMaxFields);
-    present_ |= uint32_t{1} << key;
+    present_ |= uint64_t{1} << key;
     room_.fields[n_fields_++] = {.key = static_cast<uint16_t>(key),
                                  .kind = kind,
                                  .flags = 0,
@@ -105,7 +134,7 @@ class FieldWriter {
 
   const MessageWriter::Room room_;
   const uint8_t* const base_;
-  uint32_t present_ = 0;  // A bit for each key.
+  uint64_t present_ = 0;  // A bit for each key.
   size_t n_fields_ = 0;
   size_t used_ = 0;
 };

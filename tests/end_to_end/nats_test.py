@@ -1,13 +1,11 @@
 """Subjects of a real nats-server through the real host."""
 
 import json
-import pathlib
-import re
 import signal
 import socket
-import subprocess
 
 import harness
+from nats_server import WithNatsServer
 
 NATS = """
 id: orders
@@ -37,28 +35,7 @@ class Publisher:
             pass
 
 
-class NatsTest(harness.EndToEnd):
-
-    def start_nats(self, port=-1):
-        """nats-server on a loopback port that is free; sets self.port."""
-        ports = self.dir / "ports"
-        ports.mkdir(exist_ok=True)
-        for old in ports.iterdir():
-            old.unlink()
-        server = self.start(["/usr/sbin/nats-server", "-a", "127.0.0.1", "-p",
-                             str(port), "--ports_file_dir", ports])
-
-        def listening():
-            for path in ports.iterdir():
-                found = re.search(r"nats://127\.0\.0\.1:(\d+)",
-                                  path.read_text())
-                if found:
-                    self.port = int(found[1])
-                    return True
-            return False
-
-        harness.until(listening, "nats-server listens")
-        return server
+class NatsTest(harness.EndToEnd, WithNatsServer):
 
     def nats(self, subjects='"order.>", audit'):
         return NATS.format(port=self.port, subjects=subjects)
@@ -119,16 +96,6 @@ class NatsTest(harness.EndToEnd):
         self.assertEqual(host.wait(), 1)
         self.assertIn('source "orders" has no flow control',
                       "\n".join(host.errors))
-
-    def test_the_page_has_a_configuration_that_works(self):
-        page = pathlib.Path(harness.runfile("docs/sources/nats.md"))
-        config = self.dir / "of_the_page.yaml"
-        config.write_text(
-            page.read_text().split("```yaml\n")[1].split("```")[0])
-        done = subprocess.run(
-            [harness.runfile("host/weir-host"), "--check", config],
-            capture_output=True, text=True, check=False)
-        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
 
     def test_wrong_subjects_are_named_and_final(self):
         self.start_nats()

@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "google/protobuf/text_format.h"
 #include "gtest/gtest.h"
@@ -39,6 +40,28 @@ std::vector<std::string> FaultsOf(const std::string& text_format) {
 constexpr char kSources[] =
     "sources { id: 'ris' ris_live {} }"
     "sources { id: 'core' nats { servers: 'a' subjects: 'b' } }";
+
+TEST(HostConfigCheckTest, KnowsTheProfilesOfSteward) {
+  for (const char* profile : {"", "S0", "S1", "C1", "C2", "C3", "C4"}) {
+    EXPECT_THAT(FaultsOf(absl::StrCat("sources { id: 'a' ris_live {} decoder {"
+                                      "steward_profile: '",
+                                      profile, "' } }")),
+                IsEmpty())
+        << profile;
+  }
+  EXPECT_THAT(
+      FaultsOf("sources { id: 'a' ris_live {} decoder {"
+               "steward_profile: 's1' } }"),
+      ElementsAre(HasSubstr("sources[0].decoder.steward_profile: "
+                            "\"s1\" is no profile; they are S0, S1, C1, "
+                            "C2, C3 and C4")));
+}
+
+TEST(HostConfigCheckTest, WantsSubjectsOfNats) {
+  EXPECT_THAT(FaultsOf("sources { id: 'a' nats { servers: 'b' } }"),
+              ElementsAre(HasSubstr(
+                  "sources[0].nats.subjects: required, and not set; set it")));
+}
 
 TEST(HostConfigCheckTest, RefusesToBlockASourceWithoutFlowControl) {
   struct Case {

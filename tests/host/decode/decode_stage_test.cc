@@ -15,6 +15,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "host/control/source_stats.h"
+#include "host/decode/decoder.h"
 #include "host/decode/message_text.h"
 #include "host/decode/opaque_decoder.h"
 #include "host/decode/ris_live_decoder.h"
@@ -184,6 +185,27 @@ TEST_F(DecodeStageTest, MakesAnEventOfWhatTheServerSays) {
   const auto stage = RisLive();
   Accept(*stage, {kError});
   EXPECT_THAT(said_, ElementsAre("too \"slow\"\n"));
+}
+
+// Finds the payload's own bytes to be the reason.
+class Refuser final : public Decoder {
+ public:
+  Decoded Decode(absl::string_view payload, MessageWriter&) override {
+    return {.verdict = Decoded::Verdict::kParseError,
+            .text = absl::StrCat("it is ", payload),
+            .reason = std::string(payload)};
+  }
+};
+
+TEST_F(DecodeStageTest, CountsBadPayloadsByTheirReasonAndTellsTheFirst) {
+  const auto stage = Stage(std::make_unique<Refuser>());
+  Accept(*stage, {"late", "gob", "late"});
+  Accept(*stage, {"gob"});
+  const SourceStats stats = stage->Read();
+  EXPECT_EQ(stats.parse_errors, 4u);
+  EXPECT_THAT(stats.skipped_by_reason,
+              ElementsAre(Pair("gob", 2), Pair("late", 2)));
+  EXPECT_THAT(said_, ElementsAre("late: it is late", "gob: it is gob"));
 }
 
 TEST_F(DecodeStageTest, CompletesABatchWhenItsMessagesAreLetGo) {
