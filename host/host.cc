@@ -357,6 +357,9 @@ class Host::Rooms {
 
   void AddSource(const v1::SourceConfig& config) {
     const std::string name = absl::StrCat("sources/", config.id());
+    const SourceReport report = [this, name](absl::string_view text) {
+      sources_.ReportUpstreamError(name, text);
+    };
     auto stage = std::make_unique<DecodeStage>(
         DecodeStageOptions{.source = name,
                            .source_id = source_names_.Intern(config.id()),
@@ -366,16 +369,13 @@ class Host::Rooms {
                            .types = types_,
                            .last_seq = last_seq_,
                            .sink = dispatcher_,
-                           .upstream_error =
-                               [this, name](absl::string_view text) {
-                                 sources_.ReportUpstreamError(name, text);
-                               },
+                           .upstream_error = report,
                            .clock = clock_});
     SourceSpec spec;
     spec.options = MakeStreamerOptions(config, random_());
-    spec.source = MakeSource(config, config_.state_dir(), clock_, [] {
-      return std::make_unique<InterruptibleSleeper>();
-    });
+    spec.source = MakeSource(
+        config, config_.state_dir(), clock_,
+        [] { return std::make_unique<InterruptibleSleeper>(); }, report);
     spec.sink = stage.get();
     DecodeStage* const counted = stage.get();
     spec.fill_stats = [counted](SourceStats* stats) {

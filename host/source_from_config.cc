@@ -16,6 +16,7 @@
 #include "host/source/nats_source.h"
 #include "host/source/replay_file_source.h"
 #include "host/source/ris_live_source.h"
+#include "host/source/steward_source.h"
 #include "lib/nakadi/token_provider.h"
 #include "lib/steward/profile.h"
 
@@ -95,20 +96,53 @@ std::unique_ptr<Source> MakeNakadi(const v1::SourceConfig& source,
   return std::make_unique<NakadiSource>(std::move(options), clock);
 }
 
-std::unique_ptr<Source> MakeNats(const v1::SourceConfig& source,
-                                 const Clock& clock) {
+void FillServer(const v1::SourceConfig& source, NatsServerOptions* options) {
   const v1::NatsSource& config = source.nats();
+  options->servers = {config.servers().begin(), config.servers().end()};
+  options->credentials_file = config.credentials_file();
+  options->pending_limit = config.pending_limit();
+  options->max_payload_bytes = source.max_payload_bytes();
+  options->ca_file = config.tls().ca_file();
+  options->cert_file = config.tls().cert_file();
+  options->key_file = config.tls().key_file();
+  options->insecure_skip_verify = config.tls().insecure_skip_verify();
+}
+
+std::unique_ptr<Source> MakeStewardNode(const v1::SourceConfig& source,
+                                        const Clock& clock,
+                                        SourceReport report) {
+  const v1::StewardNode& config = source.nats().steward();
+  StewardOptions options;
+  FillServer(source, &options);
+  options.node.name = config.node();
+  options.node.profile =
+      steward::FindProfile(config.profile()).value_or(steward::Profile::kS1);
+  options.node.any_subject = config.any_subject();
+  for (const v1::StewardProcess& process : config.processes()) {
+    options.node.processes.push_back(
+        {.method = process.method(),
+         .allowed_senders = {process.allowed_senders().begin(),
+                             process.allowed_senders().end()},
+         .require_signature = process.require_signature(),
+         .stop_on_error =
+             process.on_error() == v1::StewardProcess::ON_ERROR_STOP,
+         .acknowledge_done =
+             process.acknowledge() == v1::StewardProcess::ACKNOWLEDGE_DONE});
+  }
+  options.keys_file = config.keys_file();
+  options.report = std::move(report);
+  return std::make_unique<StewardSource>(std::move(options), clock);
+}
+
+std::unique_ptr<Source> MakeNats(const v1::SourceConfig& source,
+                                 const Clock& clock, SourceReport report) {
+  const v1::NatsSource& config = source.nats();
+  if (config.has_steward())
+    return MakeStewardNode(source, clock, std::move(report));
   NatsOptions options;
-  options.servers = {config.servers().begin(), config.servers().end()};
+  FillServer(source, &options);
   options.subjects = {config.subjects().begin(), config.subjects().end()};
   options.queue_group = config.queue_group();
-  options.credentials_file = config.credentials_file();
-  options.pending_limit = config.pending_limit();
-  options.max_payload_bytes = source.max_payload_bytes();
-  options.ca_file = config.tls().ca_file();
-  options.cert_file = config.tls().cert_file();
-  options.key_file = config.tls().key_file();
-  options.insecure_skip_verify = config.tls().insecure_skip_verify();
   return std::make_unique<NatsSource>(std::move(options), clock);
 }
 
@@ -118,7 +152,8 @@ std::unique_ptr<Decoder> MakeSteward(const v1::SourceConfig& config,
   const std::optional<steward::Profile> profile =
       steward::FindProfile(config.decoder().steward_profile());
   if (profile.has_value()) options.layout = steward::LayoutOf(*profile);
-  options.any_subject = config.decoder().steward_any_subject();
+  options.any_subject = config.decoder().steward_any_subject() ||
+                        config.nats().steward().any_subject();
   options.max_bytes = config.max_payload_bytes();
   return std::make_unique<StewardDecoder>(types, options);
 }
@@ -128,7 +163,8 @@ std::unique_ptr<Decoder> MakeSteward(const v1::SourceConfig& config,
 std::unique_ptr<Source> MakeSource(const v1::SourceConfig& config,
                                    const std::string& state_dir,
                                    const Clock& clock,
-                                   const SleeperFactory& sleepers) {
+                                   const SleeperFactory& sleepers,
+                                   SourceReport report) {
   if (config.kind_case() == v1::SourceConfig::kRisLive) {
     return MakeRisLive(config, clock);
   }
@@ -136,7 +172,7 @@ std::unique_ptr<Source> MakeSource(const v1::SourceConfig& config,
     return MakeNakadi(config, clock);
   }
   if (config.kind_case() == v1::SourceConfig::kNats) {
-    return MakeNats(config, clock);
+    return MakeNats(config, clock, std::move(report));
   }
   const v1::ReplayFileSource& replay = config.replay_file();
   ReplayFileOptions options;

@@ -2,9 +2,11 @@
 #define WEIR_HOST_SOURCE_FROM_CONFIG_H_
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 
+#include "absl/strings/string_view.h"
 #include "host/decode/decoder.h"
 #include "host/pipeline/name_table.h"
 #include "host/source/sleeper_factory.h"
@@ -15,13 +17,17 @@
 
 namespace weir {
 
+// Where a source says that a peer is wrong, on the thread that reads it.
+using SourceReport = std::function<void(absl::string_view)>;
+
 // Turns one entry of `sources`, which has its defaults and no faults, into what
 // the rooms take. `clock` must outlive the source. `state_dir` is where a
 // source keeps what must survive a restart.
 std::unique_ptr<Source> MakeSource(const v1::SourceConfig& config,
                                    const std::string& state_dir,
                                    const Clock& clock,
-                                   const SleeperFactory& sleepers);
+                                   const SleeperFactory& sleepers,
+                                   SourceReport report);
 
 StreamerOptions MakeStreamerOptions(const v1::SourceConfig& config,
                                     uint64_t seed);

@@ -248,10 +248,56 @@ void CheckStewardProfile(absl::string_view name, const std::string& path,
                                  "C3 and C4"));
 }
 
-void CheckNats(const v1::NatsSource& nats, const std::string& path,
+void CheckStewardNode(const v1::StewardNode& node, const std::string& path,
+                      FaultList* faults) {
+  CheckStewardProfile(node.profile(), Join(path, "profile"), faults);
+  std::set<std::string> seen;
+  for (int i = 0; i < node.processes_size(); ++i) {
+    const v1::StewardProcess& process = node.processes(i);
+    const std::string at = absl::StrCat(Join(path, "processes["), i, "]");
+    if (!seen.insert(process.method()).second) {
+      faults->Add(Join(at, "method"),
+                  absl::StrCat("\"", process.method(),
+                               "\" is there twice; remove one"));
+    }
+    if (!process.require_signature()) continue;
+    if (node.profile() == "S0") {
+      faults->Add(Join(at, "require_signature"),
+                  "nodes of S0 do not sign; remove it");
+    } else if (node.keys_file().empty()) {
+      faults->Add(Join(path, "keys_file"),
+                  "required, since a process has require_signature; set it");
+    }
+  }
+}
+
+void CheckNats(const SourceConfig& source, const std::string& path,
                FaultList* faults) {
-  if (nats.subjects_size() == 0 && !nats.has_steward()) {
-    faults->Add(Join(path, "subjects"), "required, and not set; set it");
+  const v1::NatsSource& nats = source.nats();
+  const std::string at = Join(path, "nats");
+  if (!nats.has_steward()) {
+    if (nats.subjects_size() == 0) {
+      faults->Add(Join(at, "subjects"), "required, and not set; set it");
+    }
+    return;
+  }
+  CheckStewardNode(nats.steward(), Join(at, "steward"), faults);
+  if (nats.subjects_size() > 0 || !nats.queue_group().empty()) {
+    faults->Add(Join(at, nats.subjects_size() > 0 ? "subjects" : "queue_group"),
+                "steward has its own, by its processes; remove it, or make it "
+                "another source");
+  }
+  const v1::DecoderConfig& decoder = source.decoder();
+  if (decoder.format() != v1::DecoderConfig::FORMAT_UNSPECIFIED &&
+      decoder.format() != v1::DecoderConfig::FORMAT_STEWARD) {
+    faults->Add(Join(path, "decoder.format"),
+                "the messages of nats.steward are steward's; remove it");
+  }
+  if (!decoder.steward_profile().empty() || decoder.steward_any_subject()) {
+    faults->Add(
+        Join(path, decoder.steward_any_subject() ? "decoder.steward_any_subject"
+                                                 : "decoder.steward_profile"),
+        "nats.steward decides that; remove it");
   }
 }
 
@@ -266,7 +312,7 @@ void CheckSource(const SourceConfig& source, const std::string& path,
     CheckNakadi(source.nakadi(), Join(path, "nakadi"), faults);
   }
   if (source.has_nats()) {
-    CheckNats(source.nats(), Join(path, "nats"), faults);
+    CheckNats(source, path, faults);
   }
   CheckStewardProfile(source.decoder().steward_profile(),
                       Join(path, "decoder.steward_profile"), faults);

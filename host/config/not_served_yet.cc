@@ -43,9 +43,6 @@ const std::vector<Row>& Table() {
        {"durable", "memory"}},
       {"SourceConfig.frame_tcp", kKinds},
       {"SourceConfig.jetstream", kKinds},
-      {"NatsSource.steward",
-       "not in this version of weir; use subjects, and decoder.format: "
-       "steward"},
       {"ApiLimits.max_subscribers_per_principal", kNoRoles},
       {"MetricsConfig.listen", kNoHttp, {""}},
       {"MetricsConfig.tls", kNoHttp},

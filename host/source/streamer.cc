@@ -209,7 +209,7 @@ void Streamer::CountCompletion() {
       completion.incomplete.fetch_add(1, std::memory_order_relaxed);
     }
   };
-  if (!source_->description().resumes) {
+  if (!batch_.receipt) {
     // Small enough for the receipt to hold it without allocating.
     batch_.receipt =
         Receipt([count, completion = completion_](Outcome outcome) {

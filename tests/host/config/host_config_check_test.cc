@@ -57,6 +57,61 @@ TEST(HostConfigCheckTest, KnowsTheProfilesOfSteward) {
                             "C2, C3 and C4")));
 }
 
+TEST(HostConfigCheckTest, LooksAtNodesOfSteward) {
+  const auto faults = [](const std::string& node, const std::string& nats = "",
+                         const std::string& source = "") {
+    return FaultsOf(absl::StrCat("sources { id: 'a' ", source,
+                                 " nats { servers: 'b' ", nats, " steward { ",
+                                 node, " } } }"));
+  };
+  const std::string good =
+      "node: 'central' profile: 'S1' processes { method: 'REQHello' }";
+  EXPECT_THAT(faults(good), IsEmpty());
+  EXPECT_THAT(
+      faults(good + "keys_file: 'k' processes { method: 'REQCliCommand'"
+                    "                           require_signature: true }"),
+      IsEmpty());
+  struct Case {
+    std::string node, fault, nats, source;
+  };
+  const std::string at = "sources[0].nats.";
+  for (const Case& c : std::vector<Case>{
+           {"profile: 'S1' processes { method: 'a' }",
+            at + "steward.node: required, and not set", "", ""},
+           {"node: 'a' processes { method: 'a' }",
+            at + "steward.profile: required, and not set", "", ""},
+           {"node: 'a' profile: 'S1'",
+            at + "steward.processes: required, and not set", "", ""},
+           {good + "processes {}",
+            at + "steward.processes[1].method: required, and not set", "", ""},
+           {"node: 'a' profile: 'S2' processes { method: 'a' }",
+            at + "steward.profile: \"S2\" is no profile", "", ""},
+           {good + "processes { method: 'REQHello' }",
+            at + "steward.processes[1].method: \"REQHello\" is there twice", "",
+            ""},
+           {good + "processes { method: 'b' require_signature: true }",
+            at + "steward.keys_file: required, since a process", "", ""},
+           {"node: 'a' profile: 'S0' keys_file: 'k' processes { method: 'b' "
+            "require_signature: true }",
+            at + "steward.processes[0].require_signature: nodes of S0 do not "
+                 "sign",
+            "", ""},
+           {good, at + "subjects: steward has its own", "subjects: 'c'", ""},
+           {good, at + "queue_group: steward has its own", "queue_group: 'c'",
+            ""},
+           {good, "sources[0].decoder.format: the messages of nats.steward", "",
+            "decoder { format: FORMAT_OPAQUE }"},
+           {good, "sources[0].decoder.steward_profile: nats.steward decides",
+            "", "decoder { steward_profile: 'S1' }"},
+           {good, "sources[0].decoder.steward_any_subject: nats.steward", "",
+            "decoder { steward_any_subject: true }"},
+       }) {
+    EXPECT_THAT(faults(c.node, c.nats, c.source),
+                ElementsAre(HasSubstr(c.fault)))
+        << c.fault;
+  }
+}
+
 TEST(HostConfigCheckTest, WantsSubjectsOfNats) {
   EXPECT_THAT(FaultsOf("sources { id: 'a' nats { servers: 'b' } }"),
               ElementsAre(HasSubstr(

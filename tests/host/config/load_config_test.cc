@@ -72,8 +72,10 @@ TEST(LoadConfigTest, RefusesWhatThisVersionDoesNotServe) {
       {"the other that is", Source("replay_file: {path: a}"), ""},
       {"one with a subscription",
        Source("nakadi: {url: 'http://a', subscription_id: b}"), ""},
-      {"a node", Source("nats: {servers: [a], steward: {}}"),
-       "sources[0].nats.steward: not in this version"},
+      {"a node",
+       Source("nats: {servers: [a], steward: {node: b, profile: S1, processes: "
+              "[{method: c}]}}"),
+       ""},
       {"a decoder", Source("ris_live: {}, decoder: {format: steward}"), ""},
       {"another", Source("ris_live: {}, decoder: {format: ris_live}"), ""},
       {"a sink", "sinks: [{id: a, file: {path: b}}]",

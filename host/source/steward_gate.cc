@@ -1,0 +1,99 @@
+#include "host/source/steward_gate.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "lib/steward/refusal.h"
+#include "lib/steward/schedule.h"
+#include "lib/steward/subject.h"
+
+namespace weir {
+namespace {
+
+using steward::Refusal;
+using steward::Refuse;
+
+// `status` with the place where the message came in.
+absl::Status At(absl::string_view subject, const absl::Status& status) {
+  absl::Status told(status.code(), absl::StrCat("subject \"", subject,
+                                                "\": ", status.message()));
+  return Refuse(std::move(told), steward::RefusalOf(status));
+}
+
+absl::Status Deny(absl::string_view reason, const steward::Message& message,
+                  absl::string_view text) {
+  return Refuse(absl::PermissionDeniedError(
+                    absl::StrCat("node \"", message.from_node, "\" ", text)),
+                reason);
+}
+
+}  // namespace
+
+StewardGate::StewardGate(StewardNode node, size_t max_bytes)
+    : node_(std::move(node)), max_bytes_(max_bytes) {
+  for (const StewardProcess& process : node_.processes) {
+    subjects_.push_back(
+        steward::SubjectOf(node_.profile, node_.name, process.method));
+  }
+}
+
+absl::StatusOr<StewardGate::Admitted> StewardGate::Admit(
+    absl::string_view subject, const steward::PayloadHeaders& headers,
+    absl::string_view bytes) {
+  Admitted admitted;
+  const absl::StatusOr<absl::string_view> unpacked =
+      steward::UnpackPayload(headers, bytes, max_bytes_, &unpacked_);
+  if (!unpacked.ok()) return At(subject, unpacked.status());
+  admitted.unpacked = *unpacked;
+  absl::StatusOr<steward::DecodedMessage> decoded =
+      steward::DecodeUnpacked(*unpacked);
+  if (!decoded.ok()) return At(subject, decoded.status());
+  admitted.decoded = *std::move(decoded);
+  const steward::Message& message = admitted.decoded.message;
+  if (absl::Status status = steward::CheckSchedule(message); !status.ok()) {
+    return At(subject, status);
+  }
+  const absl::StatusOr<size_t> found = FindProcess(subject, message);
+  if (!found.ok()) return At(subject, found.status());
+  admitted.process = *found;
+  const StewardProcess& process = node_.processes[*found];
+  if (!process.allowed_senders.empty() &&
+      std::count(process.allowed_senders.begin(), process.allowed_senders.end(),
+                 message.from_node) == 0) {
+    return At(subject,
+              Deny(Refusal::kSender, message,
+                   absl::StrCat("is not among the allowed_senders of ",
+                                process.method, ": ",
+                                absl::StrJoin(process.allowed_senders, ", "))));
+  }
+  if (!process.require_signature) return admitted;
+  if (absl::Status status = steward::CheckSignature(message, keys_);
+      !status.ok()) {
+    return At(subject, Refuse(std::move(status), Refusal::kSignature));
+  }
+  return admitted;
+}
+
+absl::StatusOr<size_t> StewardGate::FindProcess(
+    absl::string_view subject, const steward::Message& message) const {
+  for (size_t i = 0; i < node_.processes.size(); ++i) {
+    if (node_.any_subject ? node_.processes[i].method == message.method
+                          : subjects_[i] == subject) {
+      if (node_.any_subject || (message.to_node == node_.name &&
+                                message.method == node_.processes[i].method)) {
+        return i;
+      }
+      return Deny(Refusal::kSubject, message,
+                  absl::StrCat("sends there method ", message.method,
+                               " for node \"", message.to_node,
+                               "\"; if that is right, set any_subject"));
+    }
+  }
+  return Deny(Refusal::kUnknownMethod, message,
+              absl::StrCat("sends method ", message.method,
+                           ", for which there is no process"));
+}
+
+}  // namespace weir

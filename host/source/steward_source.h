@@ -1,0 +1,97 @@
+#ifndef WEIR_HOST_SOURCE_STEWARD_SOURCE_H_
+#define WEIR_HOST_SOURCE_STEWARD_SOURCE_H_
+
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/status.h"
+#include "absl/strings/string_view.h"
+#include "host/pipeline/frame_batch.h"
+#include "host/source/nats_connection.h"
+#include "host/source/source.h"
+#include "host/source/steward_answers.h"
+#include "host/source/steward_gate.h"
+#include "host/sync/clock.h"
+#include "host/sync/mutex.h"
+
+namespace weir {
+
+struct StewardOptions : NatsServerOptions {
+  StewardNode node;
+  // As ReadPublicKeys reads it; read at each Connect. Empty: no keys.
+  std::string keys_file;
+  // Told, on the thread that reads, of each message that is refused and of each
+  // process that ends. May be empty.
+  std::function<void(absl::string_view)> report;
+};
+
+// A node of a steward or ctrl network: it reads the messages that other nodes
+// send to its processes, one subject for each, and acknowledges them. A frame
+// is one message, out of its compression, and a batch of its own, so that its
+// receipt is the message's; what NatsSource says of errors and of what is lost
+// holds here, too.
+//
+// Nodes of one name share the messages, as the original programs do from S1 on:
+// the subject is also the queue group. S0's do not, so neither does this one.
+//
+// What is not taken (steward_gate.h) is counted by its reason, reported and, if
+// the sender can be told (steward_answers.h), refused. It never ends the
+// stream.
+//
+// A process that stops on errors ends when a handler fails, is lost or is not
+// there for one of its messages: its subscription is ended, what came already
+// is not handed out, and it stays so over new connections until the source is
+// interrupted, that is, until an operator says "reconnect" or "resume".
+//
+// An operator's interruption also ends all subscriptions at once, so that the
+// other members of the groups get what comes; the connection stays until the
+// next Connect for what is still to be acknowledged.
+//
+// As for threads, see Source. Receipts may outlive it.
+class StewardSource final : public Source {
+ public:
+  // `clock` must outlive the source.
+  StewardSource(StewardOptions options, const Clock& clock);
+  ~StewardSource() override;
+
+  absl::Status Connect() override;
+  absl::Status Read(FrameBatch* batch) override ABSL_LOCKS_EXCLUDED(mu_);
+  void Interrupt() override;
+  void Rearm() override;
+  const Description& description() const override { return description_; }
+  Progress GetProgress() const override ABSL_LOCKS_EXCLUDED(mu_);
+
+ private:
+  absl::Status ReadKeys();
+  void EndProcesses() ABSL_LOCKS_EXCLUDED(mu_);
+  // Makes `message` the frame of `batch`, or refuses it and returns false.
+  bool Accept(natsMsg* message, FrameBatch* batch) ABSL_LOCKS_EXCLUDED(mu_);
+  void Refuse(const StewardAnswers::Question& question,
+              const std::string& reason, absl::string_view text)
+      ABSL_LOCKS_EXCLUDED(mu_);
+  // Why that process has ended; empty if it has not.
+  std::string WhyEnded(size_t process) const ABSL_LOCKS_EXCLUDED(mu_);
+
+  const StewardOptions options_;
+  const Clock& clock_;
+  NatsConnection connection_;
+  const Description description_;
+  StewardGate gate_;
+  const std::shared_ptr<StewardAnswers> answers_;
+  std::vector<natsMsg*> messages_;  // The one of the last batch.
+  std::atomic<bool> interrupted_{false};
+
+  mutable Mutex mu_;
+  std::map<size_t, std::string> ended_ ABSL_GUARDED_BY(mu_);
+  std::map<std::string, uint64_t> refused_ ABSL_GUARDED_BY(mu_);
+};
+
+}  // namespace weir
+
+#endif  // WEIR_HOST_SOURCE_STEWARD_SOURCE_H_

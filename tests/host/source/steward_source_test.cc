@@ -1,0 +1,551 @@
+#include "host/source/steward_source.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <nats.h>
+
+#include <fstream>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "host/pipeline/frame_batch.h"
+#include "host/pipeline/receipt.h"
+#include "host/source/source_error.h"
+#include "host/sync/system_clock.h"
+#include "lib/steward/compression.h"
+#include "lib/steward/layout.h"
+#include "lib/steward/message.h"
+#include "lib/steward/message_codec.h"
+#include "lib/steward/payload.h"
+#include "lib/steward/profile.h"
+#include "lib/steward/subject.h"
+#include "tests/fakes/nats/nats_server.h"
+#include "tests/lib/steward/vectors.h"
+#include "tests/support/status_matchers.h"
+
+namespace weir {
+namespace {
+
+using steward::Compression;
+using steward::Message;
+using steward::Profile;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Pair;
+using ::testing::UnorderedElementsAre;
+
+// A node that sends, and hears what comes to its reply subject.
+class Sender {
+ public:
+  struct Answer {
+    std::string word, data;  // Of the header weir-ack, and the payload.
+  };
+
+  explicit Sender(const std::string& url, const std::string& inbox = "inbox")
+      : inbox_(inbox) {
+    EXPECT_EQ(natsConnection_ConnectTo(&connection_, url.c_str()), NATS_OK);
+    EXPECT_EQ(
+        natsConnection_SubscribeSync(&answers_, connection_, inbox_.c_str()),
+        NATS_OK);
+    Flush();
+  }
+  ~Sender() {
+    natsSubscription_Destroy(answers_);
+    natsConnection_Destroy(connection_);
+  }
+
+  void Send(const std::string& subject, const steward::Payload& payload,
+            const std::string& ask = "") {
+    natsMsg* created = nullptr;
+    ASSERT_EQ(natsMsg_Create(&created, subject.c_str(), inbox_.c_str(),
+                             payload.bytes.data(),
+                             static_cast<int>(payload.bytes.size())),
+              NATS_OK);
+    const std::unique_ptr<natsMsg, decltype(&natsMsg_Destroy)> message(
+        created, &natsMsg_Destroy);
+    for (const auto& [name, value] : payload.headers) {
+      natsMsgHeader_Set(created, name.c_str(), value.c_str());
+    }
+    if (!ask.empty()) natsMsgHeader_Set(created, "weir-ack", ask.c_str());
+    EXPECT_EQ(natsConnection_PublishMsg(connection_, created), NATS_OK);
+    Flush();
+  }
+
+  // The next answer; none if there is none when the server has sent all it has.
+  std::optional<Answer> Hear() {
+    Flush();
+    natsMsg* heard = nullptr;
+    if (natsSubscription_NextMsg(&heard, answers_, 50) != NATS_OK) {
+      return std::nullopt;
+    }
+    return Take(heard);
+  }
+  // The same, and waits for one.
+  Answer Await() {
+    natsMsg* heard = nullptr;
+    const natsStatus code = natsSubscription_NextMsg(&heard, answers_, 60'000);
+    EXPECT_EQ(code, NATS_OK) << natsStatus_GetText(code);
+    return code == NATS_OK ? Take(heard) : Answer{"none", "none"};
+  }
+  void Flush() { EXPECT_EQ(natsConnection_Flush(connection_), NATS_OK); }
+
+ private:
+  static Answer Take(natsMsg* heard) {
+    Answer answer{
+        std::string(NatsHeader(heard, "weir-ack")),
+        std::string(natsMsg_GetData(heard), natsMsg_GetDataLength(heard))};
+    natsMsg_Destroy(heard);
+    return answer;
+  }
+
+  const std::string inbox_;
+  natsConnection* connection_ = nullptr;
+  natsSubscription* answers_ = nullptr;
+};
+
+class StewardSourceTest : public ::testing::Test {
+ protected:
+  StewardOptions Options(Profile profile,
+                         std::vector<StewardProcess> processes) {
+    StewardOptions options;
+    options.servers = {server_.url()};
+    options.node = {.name = "central",
+                    .profile = profile,
+                    .processes = std::move(processes)};
+    options.report = [this](absl::string_view text) {
+      reports_.emplace_back(text);
+    };
+    return options;
+  }
+
+  static steward::Payload Encode(const Message& message, Profile profile) {
+    return EncodePayload(message, profile, Compression::kZstd);
+  }
+
+  // A message of `method` to the node that waits for an acknowledgement.
+  static Message Request(const std::string& method) {
+    Message message;
+    message.to_node = "central";
+    message.from_node = "node1";
+    message.id = ++last_id_;
+    message.method = method;
+    message.ack_timeout = 1;
+    return message;
+  }
+
+  // The next message that is taken, with its receipt.
+  static FrameBatch ReadOne(StewardSource& source) {
+    FrameBatch batch;
+    EXPECT_THAT(source.Read(&batch), IsOk());
+    EXPECT_EQ(batch.frames.size(), 1u);
+    EXPECT_EQ(batch.subjects.size(), 1u);
+    return batch;
+  }
+
+  static int64_t IdOf(const FrameBatch& batch) {
+    const auto decoded = steward::DecodeUnpacked(batch.frames[0]);
+    return decoded.ok() ? decoded->message.id : -1;
+  }
+
+  static inline int64_t last_id_ = 0;
+  NatsServer server_;
+  SystemClock clock_;
+  std::vector<std::string> reports_;
+};
+
+TEST_F(StewardSourceTest, AcknowledgesWhatCameAsEachReleaseDoes) {
+  for (const Profile profile : {Profile::kS0, Profile::kS1, Profile::kC1,
+                                Profile::kC2, Profile::kC3, Profile::kC4}) {
+    const bool is_steward = profile == Profile::kS0 || profile == Profile::kS1;
+    const std::string method = is_steward ? "REQCliCommand" : "cliCommand";
+    StewardSource source(Options(profile, {{.method = method}}), clock_);
+    ASSERT_THAT(source.Connect(), IsOk());
+    Sender sender(server_.url());
+    const Message request = Request(method);
+    sender.Send(SubjectOf(profile, "central", method),
+                Encode(request, profile));
+    FrameBatch batch = ReadOne(source);
+    // Before any handler has it.
+    const Sender::Answer answer = sender.Await();
+    EXPECT_EQ(answer.word, "");
+    EXPECT_EQ(answer.data,
+              profile == Profile::kS0
+                  ? absl::StrCat("confirmed from: central: ", request.id)
+                  : "")
+        << steward::ProfileName(profile);
+    EXPECT_EQ(IdOf(batch), request.id);
+    EXPECT_EQ(batch.subjects[0], SubjectOf(profile, "central", method));
+    batch.receipt.Complete(Outcome::kAllProcessed);
+    EXPECT_FALSE(sender.Hear().has_value()) << "one message, one answer";
+    EXPECT_THAT(source.GetProgress().counters,
+                ElementsAre(Pair("acks_received", 1)));
+  }
+}
+
+TEST_F(StewardSourceTest, AcknowledgesNothingThatNobodyWaitsFor) {
+  StewardSource source(
+      Options(Profile::kS1, {{.method = "REQHello"}, {.method = "REQPing"}}),
+      clock_);
+  ASSERT_THAT(source.Connect(), IsOk());
+  Sender sender(server_.url());
+  Message hello = Request("REQHello");
+  hello.ack_timeout = 0;
+  sender.Send("central.REQHello.EventNACK", Encode(hello, Profile::kS1));
+  ReadOne(source).receipt.Complete(Outcome::kAllProcessed);
+  EXPECT_FALSE(sender.Hear().has_value());
+  // The body decides, not the kind in the subject.
+  hello.ack_timeout = 5;
+  sender.Send("central.REQHello.EventNACK", Encode(hello, Profile::kS1));
+  ReadOne(source).receipt.Complete(Outcome::kAllProcessed);
+  sender.Await();
+}
+
+TEST_F(StewardSourceTest, AcknowledgesWhatIsDoneOnlyThen) {
+  StewardSource source(
+      Options(Profile::kS1, {{.method = "REQPing", .acknowledge_done = true}}),
+      clock_);
+  ASSERT_THAT(source.Connect(), IsOk());
+  Sender sender(server_.url());
+  const auto send = [&] {
+    sender.Send("central.REQPing.EventACK",
+                Encode(Request("REQPing"), Profile::kS1));
+    return ReadOne(source);
+  };
+  FrameBatch batch = send();
+  EXPECT_FALSE(sender.Hear().has_value()) << "handlers still have it";
+  batch.receipt.Complete(Outcome::kAllProcessed);
+  EXPECT_EQ(sender.Await().data, "");
+  // A sender of the original programs knows no word for these.
+  for (const Outcome outcome :
+       {Outcome::kSomeFailed, Outcome::kSomeLost, Outcome::kUnwanted}) {
+    send().receipt.Complete(outcome);
+    EXPECT_FALSE(sender.Hear().has_value());
+  }
+  EXPECT_THAT(source.GetProgress().counters,
+              ElementsAre(Pair("acks_done", 1), Pair("acks_withheld", 3)));
+  EXPECT_THAT(reports_, IsEmpty());
+}
+
+TEST_F(StewardSourceTest, TellsASenderThatAsksWhatBecameOfIt) {
+  StewardSource source(
+      Options(Profile::kC1, {{.method = "ping", .allowed_senders = {"node1"}}}),
+      clock_);
+  ASSERT_THAT(source.Connect(), IsOk());
+  Sender sender(server_.url());
+  Message request = Request("ping");
+  request.ack_timeout = 0;  // The header says more than the body.
+  const auto send = [&](const char* ask) {
+    sender.Send("central.ping", Encode(request, Profile::kC1), ask);
+    return ReadOne(source);
+  };
+  FrameBatch received = send("received");
+  EXPECT_EQ(sender.Await().word, "received");
+  received.receipt.Complete(Outcome::kSomeFailed);
+  FrameBatch done = send("done");
+  EXPECT_FALSE(sender.Hear().has_value());
+  done.receipt.Complete(Outcome::kAllProcessed);
+  EXPECT_EQ(sender.Await().word, "done");
+  for (const auto& [outcome, reason] :
+       {std::pair(Outcome::kSomeFailed, "a handler failed"),
+        std::pair(Outcome::kSomeLost, "a handler died of it"),
+        std::pair(Outcome::kUnwanted, "no handler takes this method")}) {
+    send("done").receipt.Complete(outcome);
+    const Sender::Answer answer = sender.Await();
+    EXPECT_EQ(answer.word, "failed");
+    EXPECT_THAT(answer.data, HasSubstr(reason));
+  }
+  // What is refused, too; then one that is taken, to be sure of it.
+  request.from_node = "node9";
+  sender.Send("central.ping", Encode(request, Profile::kC1), "done");
+  sender.Send("central.ping", {.headers = {}, .bytes = "garbage"}, "received");
+  request.from_node = "node1";
+  send("received");
+  Sender::Answer answer = sender.Await();
+  EXPECT_EQ(answer.word, "failed");
+  EXPECT_THAT(answer.data, HasSubstr("sender_not_allowed"));
+  EXPECT_THAT(answer.data, HasSubstr("node9"));
+  answer = sender.Await();
+  EXPECT_EQ(answer.word, "failed");
+  EXPECT_THAT(answer.data, HasSubstr("gob"));
+  EXPECT_EQ(sender.Await().word, "received");
+}
+
+TEST_F(StewardSourceTest, SkipsWhatIsNoMessageAndGoesOn) {
+  StewardSource source(Options(Profile::kS1, {{.method = "REQPing"}}), clock_);
+  ASSERT_THAT(source.Connect(), IsOk());
+  Sender sender(server_.url());
+  const std::string subject = "central.REQPing.EventACK";
+  const Message good = Request("REQPing");
+  const std::vector<steward::Payload::Header> cbor = {{"serial", "cbor"},
+                                                      {"cmp", "z"}};
+  Message forged = good;
+  forged.method = "REQCliCommand";
+  Message scheduled = good;
+  scheduled.schedule = {0, 0};
+  Message nobody = good;
+  nobody.method.clear();
+  sender.Send(subject, {cbor, ""});
+  sender.Send(subject, {cbor, "garbage"});
+  sender.Send(subject, {cbor, Compress(Compression::kZstd, "\xf6")});
+  sender.Send(subject, {cbor, Compress(Compression::kZstd, "\x98\x1a")});
+  sender.Send(subject, {{}, "\x1a\xff\x81\x03"});
+  sender.Send(subject, Encode(forged, Profile::kS1));
+  sender.Send(subject, Encode(scheduled, Profile::kS1));
+  sender.Send(subject, Encode(nobody, Profile::kS1));
+  sender.Send(subject, Encode(good, Profile::kS1));
+  EXPECT_EQ(IdOf(ReadOne(source)), good.id);
+  EXPECT_EQ(sender.Await().data, "");
+  EXPECT_FALSE(sender.Hear().has_value()) << "what is refused is not acked";
+  EXPECT_THAT(
+      source.GetProgress().skipped_by_reason,
+      UnorderedElementsAre(Pair("bad_compression", 2), Pair("bad_cbor", 1),
+                           Pair("unknown_layout", 1), Pair("gob", 1),
+                           Pair("wrong_subject", 2), Pair("bad_schedule", 1)));
+  EXPECT_EQ(reports_.size(), 8u);
+  EXPECT_THAT(reports_[4], HasSubstr("-serialization cbor"));
+}
+
+TEST_F(StewardSourceTest, NodesOfOneNameShareTheMessagesFromS1On) {
+  for (const Profile profile : {Profile::kS0, Profile::kS1}) {
+    const StewardOptions options = Options(profile, {{.method = "REQPing"}});
+    StewardSource first(options, clock_), second(options, clock_);
+    std::vector<std::thread> readers;
+    for (StewardSource* source : {&first, &second}) {
+      ASSERT_THAT(source->Connect(), IsOk());
+      readers.emplace_back([source] {
+        for (absl::Status status; status.ok();) {
+          FrameBatch batch;
+          status = source->Read(&batch);
+        }
+      });
+    }
+    Sender sender(server_.url());
+    constexpr int kMessages = 50;
+    for (int i = 0; i < kMessages; ++i) {
+      sender.Send(SubjectOf(profile, "central", "REQPing"),
+                  Encode(Request("REQPing"), profile));
+    }
+    const int copies = profile == Profile::kS0 ? 2 : 1;
+    for (int i = 0; i < kMessages * copies; ++i) sender.Await();
+    EXPECT_FALSE(sender.Hear().has_value());
+    first.Interrupt();
+    second.Interrupt();
+    for (std::thread& reader : readers) reader.join();
+  }
+}
+
+TEST_F(StewardSourceTest, AProcessThatStopsOnAnErrorStaysSoUntilToldOtherwise) {
+  StewardSource source(
+      Options(Profile::kS1, {{.method = "REQPing", .stop_on_error = true},
+                             {.method = "REQTest"}}),
+      clock_);
+  ASSERT_THAT(source.Connect(), IsOk());
+  Sender sender(server_.url());
+  const auto send = [&](const char* method) {
+    sender.Send(absl::StrCat("central.", method, ".EventACK"),
+                Encode(Request(method), Profile::kS1));
+  };
+  send("REQPing");
+  FrameBatch first = ReadOne(source);
+  sender.Await();
+  send("REQPing");  // Is there already when the process ends.
+  first.receipt.Complete(Outcome::kSomeFailed);
+  send("REQTest");
+  EXPECT_EQ(ReadOne(source).subjects[0], "central.REQTest.EventACK");
+  sender.Await();
+  EXPECT_FALSE(sender.Hear().has_value());
+  ASSERT_FALSE(reports_.empty());
+  EXPECT_THAT(reports_[0], HasSubstr("process central.REQPing.EventACK has "
+                                     "ended: a handler failed"));
+  EXPECT_EQ(source.GetProgress().details["process central.REQPing.EventACK"],
+            "ended: a handler failed");
+  EXPECT_EQ(source.GetProgress().details["process central.REQTest.EventACK"],
+            "running");
+
+  // Not by a connection that broke.
+  server_.Kill();
+  FrameBatch batch;
+  EXPECT_EQ(source.Read(&batch).code(), absl::StatusCode::kUnavailable);
+  server_.Start();
+  source.Rearm();
+  ASSERT_THAT(source.Connect(), IsOk());
+  Sender again(server_.url());
+  again.Send("central.REQPing.EventACK",
+             Encode(Request("REQPing"), Profile::kS1));
+  EXPECT_FALSE(again.Hear().has_value());
+
+  // But by an operator.
+  source.Interrupt();
+  EXPECT_EQ(source.Read(&batch).code(), absl::StatusCode::kCancelled);
+  source.Rearm();
+  ASSERT_THAT(source.Connect(), IsOk());
+  again.Send("central.REQPing.EventACK",
+             Encode(Request("REQPing"), Profile::kS1));
+  ReadOne(source);
+  again.Await();
+}
+
+TEST_F(StewardSourceTest, AProcessThatContinuesDoes) {
+  StewardSource source(Options(Profile::kS1, {{.method = "REQPing"}}), clock_);
+  ASSERT_THAT(source.Connect(), IsOk());
+  Sender sender(server_.url());
+  for (int i = 0; i < 3; ++i) {
+    sender.Send("central.REQPing.EventACK",
+                Encode(Request("REQPing"), Profile::kS1));
+    ReadOne(source).receipt.Complete(Outcome::kSomeFailed);
+    sender.Await();
+  }
+  EXPECT_THAT(reports_, IsEmpty());
+}
+
+TEST_F(StewardSourceTest, DoesNotAnswerByAnotherConnectionThanItWasAskedBy) {
+  StewardSource source(
+      Options(Profile::kS1, {{.method = "REQPing", .acknowledge_done = true}}),
+      clock_);
+  ASSERT_THAT(source.Connect(), IsOk());
+  std::optional<FrameBatch> before;
+  {
+    Sender sender(server_.url());
+    sender.Send("central.REQPing.EventACK",
+                Encode(Request("REQPing"), Profile::kS1));
+    before = ReadOne(source);
+  }
+  server_.Kill();
+  FrameBatch batch;
+  EXPECT_EQ(source.Read(&batch).code(), absl::StatusCode::kUnavailable);
+  server_.Start();
+  ASSERT_THAT(source.Connect(), IsOk());
+  Sender sender(server_.url());
+  before->receipt.Complete(Outcome::kAllProcessed);
+  EXPECT_FALSE(sender.Hear().has_value());
+  EXPECT_THAT(source.GetProgress().counters, ElementsAre(Pair("acks_late", 1)));
+  // Sent again, it is answered.
+  sender.Send("central.REQPing.EventACK",
+              Encode(Request("REQPing"), Profile::kS1));
+  ReadOne(source).receipt.Complete(Outcome::kAllProcessed);
+  sender.Await();
+}
+
+TEST_F(StewardSourceTest, ReceiptsMayOutliveIt) {
+  Receipt receipt;
+  {
+    StewardSource source(Options(Profile::kS1, {{.method = "REQPing",
+                                                 .stop_on_error = true,
+                                                 .acknowledge_done = true}}),
+                         clock_);
+    ASSERT_THAT(source.Connect(), IsOk());
+    Sender sender(server_.url());
+    sender.Send("central.REQPing.EventACK",
+                Encode(Request("REQPing"), Profile::kS1));
+    receipt = std::move(ReadOne(source).receipt);
+  }
+  receipt.Complete(Outcome::kSomeFailed);
+}
+
+TEST_F(StewardSourceTest, WhatIsDoneAfterAnInterruptIsStillAcknowledged) {
+  StewardSource source(
+      Options(Profile::kS1, {{.method = "REQPing", .acknowledge_done = true}}),
+      clock_);
+  ASSERT_THAT(source.Connect(), IsOk());
+  Sender sender(server_.url());
+  sender.Send("central.REQPing.EventACK",
+              Encode(Request("REQPing"), Profile::kS1));
+  FrameBatch first = ReadOne(source);
+  std::thread interrupter([&] { source.Interrupt(); });
+  FrameBatch none;
+  EXPECT_EQ(source.Read(&none).code(), absl::StatusCode::kCancelled);
+  interrupter.join();
+  first.receipt.Complete(Outcome::kAllProcessed);
+  sender.Await();
+  // And nothing more is taken from others of the group.
+  natsConnection* other = nullptr;
+  natsSubscription* subscription = nullptr;
+  ASSERT_EQ(natsConnection_ConnectTo(&other, server_.url().c_str()), NATS_OK);
+  ASSERT_EQ(natsConnection_QueueSubscribeSync(&subscription, other,
+                                              "central.REQPing.EventACK",
+                                              "central.REQPing.EventACK"),
+            NATS_OK);
+  ASSERT_EQ(natsConnection_Flush(other), NATS_OK);
+  for (int i = 0; i < 10; ++i) {
+    sender.Send("central.REQPing.EventACK",
+                Encode(Request("REQPing"), Profile::kS1));
+    natsMsg* message = nullptr;
+    EXPECT_EQ(natsSubscription_NextMsg(&message, subscription, 60'000),
+              NATS_OK);
+    natsMsg_Destroy(message);
+  }
+  natsSubscription_Destroy(subscription);
+  natsConnection_Destroy(other);
+}
+
+TEST_F(StewardSourceTest, AnAnswerThatIsNotPermittedEndsNothing) {
+  const NatsServer server(R"(
+    authorization {
+      users = [
+        { user: weir, password: a, permissions: {
+            subscribe: "central.>", publish: "open.>" } }
+        { user: node, password: b } ]
+    })");
+  StewardOptions options = Options(Profile::kS1, {{.method = "REQPing"}});
+  options.servers = {absl::StrCat("nats://weir:a@127.0.0.1:", server.port())};
+  StewardSource source(options, clock_);
+  ASSERT_THAT(source.Connect(), IsOk());
+  const std::string url =
+      absl::StrCat("nats://node:b@127.0.0.1:", server.port());
+  Sender closed(url, "closed.1");
+  closed.Send("central.REQPing.EventACK",
+              Encode(Request("REQPing"), Profile::kS1));
+  ReadOne(source);
+  Sender open(url, "open.1");
+  open.Send("central.REQPing.EventACK",
+            Encode(Request("REQPing"), Profile::kS1));
+  ReadOne(source);
+  open.Await();
+  // The server's word on it comes by another way than the answers.
+  for (int i = 0;
+       i < 10'000 && source.GetProgress().counters.count("acks_forbidden") == 0;
+       ++i) {
+    open.Flush();
+  }
+  EXPECT_EQ(source.GetProgress().counters["acks_forbidden"], 1u);
+}
+
+TEST_F(StewardSourceTest, ReadsKeysAtEachConnect) {
+  StewardOptions options =
+      Options(Profile::kS1, {{.method = "REQPing", .require_signature = true}});
+  options.keys_file =
+      absl::StrCat(::testing::TempDir(), "/steward_source_keys.json");
+  StewardSource source(options, clock_);
+  std::ofstream(options.keys_file) << "nonsense";
+  absl::Status status = source.Connect();
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_EQ(GetSourceError(status).kind, SourceError::kAuth);
+  EXPECT_THAT(std::string(status.message()), HasSubstr(options.keys_file));
+  std::ofstream(options.keys_file)
+      << R"({"Keys":{"node1":"A6EHv/POEL4dcN0Y50vAmWfk1jCbpQ1fHdyGZBJVMbg="}})";
+  ASSERT_THAT(source.Connect(), IsOk());
+  Sender sender(server_.url());
+  Message request = Request("REQPing");
+  request.method_args = {"bash", "-c", "echo hi"};
+  request.arg_signature = std::string(64, 'x');
+  sender.Send("central.REQPing.EventACK", Encode(request, Profile::kS1));
+  request.arg_signature = absl::HexStringToBytes(
+      "6006aa1278ca8a082c5fb4652d93f8ef654efd0c52865b1bc154898be867bc5781e3b585"
+      "f4e2476616a2a1f0d2a89eb5b6c076c5989af58cc11d057e6a49c106");
+  request.id = 77;
+  sender.Send("central.REQPing.EventACK", Encode(request, Profile::kS1));
+  EXPECT_EQ(IdOf(ReadOne(source)), 77);
+  EXPECT_THAT(source.GetProgress().skipped_by_reason,
+              ElementsAre(Pair("bad_signature", 1)));
+}
+
+}  // namespace
+}  // namespace weir
