@@ -260,19 +260,19 @@ void Broker::Append(std::vector<Event> events, Durability durability,
     done(PublishWaiters::Unavailable(log_));
     return;
   }
-  std::vector<std::string> ids;
-  ids.reserve(events.size());
-  uint64_t last = 0;
-  for (Event& event : events) {
-    const absl::StatusOr<uint64_t> seq = log_.Append(std::move(event));
-    if (!seq.ok()) {
-      done(seq.status());
-      return;
-    }
-    last = *seq;
-    ids.push_back(FormatReplayId(log_.epoch(), *seq));
+  const size_t n = events.size();
+  const absl::StatusOr<uint64_t> first =
+      n == 0 ? absl::StatusOr<uint64_t>(1) : log_.AppendAll(std::move(events));
+  if (!first.ok()) {
+    done(first.status());
+    return;
   }
-  waiters_.Add({last, durability, std::move(ids), done});
+  std::vector<std::string> ids;
+  ids.reserve(n);
+  for (uint64_t seq = *first; seq < *first + n; ++seq) {
+    ids.push_back(FormatReplayId(log_.epoch(), seq));
+  }
+  waiters_.Add({n == 0 ? 0 : *first + n - 1, durability, std::move(ids), done});
 }
 
 absl::StatusOr<std::unique_ptr<EventStream>> Broker::Open(

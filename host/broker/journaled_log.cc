@@ -23,10 +23,6 @@ constexpr int kCheckpointPages = 1000;
 constexpr absl::Duration kFlush = absl::Seconds(2);
 constexpr absl::Duration kAwaitTime = absl::Seconds(5);
 
-absl::Status Closed() {
-  return absl::UnavailableError("the event log is closed: the host stops");
-}
-
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<JournaledLog>> JournaledLog::Open(
@@ -83,41 +79,58 @@ void JournaledLog::Start() {
   checkpointer_ = std::thread([this] { RunCheckpoints(); });
 }
 
-absl::StatusOr<uint64_t> JournaledLog::Append(Event event) {
-  {
-    MutexLock lock(&mu_);
-    while (!closing_ && !degraded_ &&
-           ring_.appended_bytes() - committed_bytes_ >
-               options_.max_pending_bytes) {
-      room_.Wait(&mu_);
-    }
-    if (closing_) return Closed();
-    if (degraded_ && ring_.appended() - durable_ >=
-                         SqliteJournal::kDegradedNumbers - kGroupEvents) {
-      return MakeError(
-          absl::StatusCode::kUnavailable,
-          absl::StrCat("no numbers are left without the journal: ", error_),
-          {.reason = "JOURNAL_UNAVAILABLE",
-           .metadata = {{"detail", error_}},
-           .retry_delay = kChoreInterval});
-    }
+absl::Status JournaledLog::AwaitRoom(uint64_t n) {
+  MutexLock lock(&mu_);
+  while (!closing_ && !degraded_ &&
+         ring_.appended_bytes() - committed_bytes_ >
+             options_.max_pending_bytes) {
+    room_.Wait(&mu_);
   }
+  if (closing_) return MemoryLog::Closed();
+  if (degraded_ && ring_.appended() - durable_ + n >
+                       SqliteJournal::kDegradedNumbers - kGroupEvents) {
+    return MakeError(
+        absl::StatusCode::kUnavailable,
+        absl::StrCat("no numbers are left without the journal: ", error_),
+        {.reason = "JOURNAL_UNAVAILABLE",
+         .metadata = {{"detail", error_}},
+         .retry_delay = kChoreInterval});
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<uint64_t> JournaledLog::Append(Event event) {
+  if (absl::Status status = AwaitRoom(1); !status.ok()) return status;
   absl::StatusOr<uint64_t> seq = ring_.Append(std::move(event));
-  if (!seq.ok()) return seq;
+  if (seq.ok()) OnAppended(1);
+  return seq;
+}
+
+absl::StatusOr<uint64_t> JournaledLog::AppendAll(std::vector<Event> events) {
+  const size_t n = events.size();
+  if (absl::Status status = AwaitRoom(n); !status.ok()) return status;
+  absl::StatusOr<uint64_t> first = ring_.AppendAll(std::move(events));
+  if (first.ok()) OnAppended(n);
+  return first;
+}
+
+void JournaledLog::OnAppended(uint64_t n) {
   const int64_t now_ns = clock_.MonotonicNs();
   bool visible = false;
   {
     MutexLock lock(&mu_);
     visible = degraded_;
     const uint64_t pending_bytes = ring_.appended_bytes() - committed_bytes_;
-    if (++pending_events_ == 1) pending_since_ns_ = now_ns;
-    if (pending_events_ == 1 || pending_events_ == kGroupEvents ||
-        (pending_bytes >= kGroupBytes && pending_events_ < kGroupEvents)) {
+    const uint64_t before = pending_events_;
+    pending_events_ += n;
+    if (before == 0) pending_since_ns_ = now_ns;
+    if (before == 0 ||
+        (before < kGroupEvents &&
+         (pending_events_ >= kGroupEvents || pending_bytes >= kGroupBytes))) {
       work_.NotifyOne();
     }
   }
-  if (visible && on_visible_) on_visible_(now_ns, 1);
-  return seq;
+  if (visible && on_visible_) on_visible_(now_ns, n);
 }
 
 void JournaledLog::Write() {
@@ -374,11 +387,13 @@ void JournaledLog::Close() {
     writer = std::move(writer_);
   }
   if (writer.joinable()) writer.join();
+  // Who was not too late for the ring is in time for the journal.
+  ring_.Seal();
   // The one thread that writes is this one now.
   while (!degraded()) {
     {
       MutexLock lock(&mu_);
-      if (pending_events_ == 0 && unsaved_.empty()) break;
+      if (ring_.appended() == durable_ && unsaved_.empty()) break;
     }
     Commit();
   }

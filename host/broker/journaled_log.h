@@ -76,6 +76,8 @@ class JournaledLog final : public WritableLog, public SubscriptionArchive {
   void Start() override ABSL_LOCKS_EXCLUDED(mu_);
   absl::StatusOr<uint64_t> Append(Event event) override
       ABSL_LOCKS_EXCLUDED(mu_);
+  absl::StatusOr<uint64_t> AppendAll(std::vector<Event> events) override
+      ABSL_LOCKS_EXCLUDED(mu_);
   void EvictOld() override { ring_.EvictOld(); }
   void Close() override ABSL_LOCKS_EXCLUDED(mu_);
   void Flush() override ABSL_LOCKS_EXCLUDED(mu_);
@@ -118,6 +120,11 @@ class JournaledLog final : public WritableLog, public SubscriptionArchive {
   JournaledLog(const JournaledLogOptions& options,
                std::unique_ptr<SqliteJournal> journal, const EventCodec& codec,
                const Clock& clock);
+
+  // Waits until there is room, or returns why there is none for `n` events.
+  absl::Status AwaitRoom(uint64_t n) ABSL_LOCKS_EXCLUDED(mu_);
+  // What is to be done when `n` events are in the ring.
+  void OnAppended(uint64_t n) ABSL_LOCKS_EXCLUDED(mu_);
 
   // The writer's.
   void Write();

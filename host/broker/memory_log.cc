@@ -4,11 +4,18 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
 #include "host/broker/event_check.h"
 #include "host/broker/replay_id.h"
 #include "host/status/error_info.h"
 
 namespace weir {
+namespace {
+
+// When there may be another host to ask.
+constexpr absl::Duration kRetry = absl::Seconds(5);
+
+}  // namespace
 
 MemoryLog::MemoryLog(const MemoryLogOptions& options, MemoryLogStart start,
                      const EventCodec& codec, const Clock& clock)
@@ -23,56 +30,95 @@ MemoryLog::MemoryLog(const MemoryLogOptions& options, MemoryLogStart start,
       visible_(start_.last) {}
 
 absl::StatusOr<uint64_t> MemoryLog::Append(Event event) {
+  return AppendSome(&event, 1);
+}
+
+absl::StatusOr<uint64_t> MemoryLog::AppendAll(std::vector<Event> events) {
+  return AppendSome(events.data(), events.size());
+}
+
+absl::StatusOr<uint64_t> MemoryLog::AppendSome(Event* events, size_t n) {
   std::vector<std::shared_ptr<Chunk>> evicted;  // Dies after the locks.
   bool visible = false;
   int64_t now_ns = 0;
-  absl::StatusOr<uint64_t> seq;
+  absl::StatusOr<uint64_t> first;
   {
     MutexLock append_lock(&append_mu_);
     now_ns = clock_.MonotonicNs();
-    seq = AppendLocked(std::move(event), now_ns, &evicted);
+    first = AppendLocked(events, n, now_ns, &evicted);
     MutexLock lock(&mu_);
-    visible = seq.ok() && *seq <= visible_;
+    visible = first.ok() && *first <= visible_;
   }
-  if (visible && on_visible_) on_visible_(now_ns, 1);
-  return seq;
+  if (visible && on_visible_) on_visible_(now_ns, n);
+  return first;
+}
+
+absl::Status MemoryLog::SerializeLocked(const Event* events, size_t n,
+                                        absl::Time time) {
+  scratch_.clear();
+  ends_.clear();
+  for (size_t i = 0; i < n; ++i) {
+    const uint64_t seq = last_seq_ + 1 + i;
+    const size_t begin = scratch_.size();
+    codec_.AppendFramed(events[i], FormatReplayId(start_.epoch, seq), seq, time,
+                        &scratch_);
+    const size_t size = scratch_.size() - begin;
+    if (size > kMaxEventBytes) {
+      return MakeError(absl::StatusCode::kResourceExhausted,
+                       absl::StrCat("event of ", size, " bytes; the limit is ",
+                                    kMaxEventBytes),
+                       {.reason = "EVENT_TOO_LARGE",
+                        .metadata = {{"size", absl::StrCat(size)},
+                                     {"limit", absl::StrCat(kMaxEventBytes)}}});
+    }
+    ends_.push_back(scratch_.size());
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<uint64_t> MemoryLog::AppendLocked(
-    Event event, int64_t now_ns, std::vector<std::shared_ptr<Chunk>>* evicted) {
-  const uint64_t seq = last_seq_ + 1;
+    Event* events, size_t n, int64_t now_ns,
+    std::vector<std::shared_ptr<Chunk>>* evicted) {
+  if (sealed_) return Closed();
+  const uint64_t first = last_seq_ + 1;
   const absl::Time time = std::max(clock_.Now(), last_time_);
-  scratch_.clear();
-  codec_.AppendFramed(event, FormatReplayId(start_.epoch, seq), seq, time,
-                      &scratch_);
-  if (scratch_.size() > kMaxEventBytes) {
-    return MakeError(absl::StatusCode::kResourceExhausted,
-                     absl::StrCat("event of ", scratch_.size(),
-                                  " bytes; the limit is ", kMaxEventBytes),
-                     {.reason = "EVENT_TOO_LARGE",
-                      .metadata = {{"size", absl::StrCat(scratch_.size())},
-                                   {"limit", absl::StrCat(kMaxEventBytes)}}});
-  }
-  last_seq_ = seq;
+  absl::Status status = SerializeLocked(events, n, time);
+  if (!status.ok()) return status;
+  last_seq_ += n;
   last_time_ = time;
 
-  const bool fresh = tail_ == nullptr || !tail_->Fits(scratch_.size());
-  if (fresh) {
-    tail_ = std::make_shared<Chunk>(
-        seq, options_.chunk_events,
-        std::max(options_.chunk_bytes, scratch_.size()));
+  // Nobody looks at what is appended here before appended_ says so.
+  std::vector<std::shared_ptr<Chunk>> fresh;
+  size_t memory_bytes = 0;
+  size_t begin = 0;
+  for (size_t i = 0; i < n; ++i) {
+    const absl::string_view framed =
+        absl::string_view(scratch_).substr(begin, ends_[i] - begin);
+    begin = ends_[i];
+    size_t before = 0;
+    if (tail_ == nullptr || !tail_->Fits(framed.size())) {
+      tail_ = std::make_shared<Chunk>(
+          first + i, options_.chunk_events,
+          std::max(options_.chunk_bytes, framed.size()));
+      fresh.push_back(tail_);
+    } else {
+      before = tail_->memory_bytes();
+    }
+    tail_->Append(framed, std::move(events[i]), time, now_ns);
+    memory_bytes += tail_->memory_bytes() - before;
   }
-  const size_t before = fresh ? 0 : tail_->memory_bytes();
-  tail_->Append(scratch_, std::move(event), time, now_ns);
 
   MutexLock lock(&mu_);
-  if (fresh) chunks_.push_back(tail_);
-  memory_bytes_ += tail_->memory_bytes() - before;
+  for (std::shared_ptr<Chunk>& chunk : fresh) {
+    chunks_.push_back(std::move(chunk));
+  }
+  memory_bytes_ += memory_bytes;
   appended_bytes_ += scratch_.size();
-  appended_ = seq;
-  if (!held_) visible_ = seq;
+  appended_ = last_seq_;
+  if (start_.held && n > 1) together_.push_back({first, last_seq_});
+  if (!held_) visible_ = appended_;
   *evicted = EvictLocked(now_ns);
-  return seq;
+  return first;
 }
 
 std::vector<MemoryLog::Slice> MemoryLog::After(uint64_t after,
@@ -86,15 +132,33 @@ std::vector<MemoryLog::Slice> MemoryLog::After(uint64_t after,
         [](uint64_t s, const auto& chunk) { return s < chunk->first(); });
     i = static_cast<size_t>(behind - chunks_.begin()) - 1;
   }
-  for (; i < chunks_.size() && slices.size() < max_slices; ++i) {
+  // Where the last run ends, if there are as many as may be.
+  uint64_t end = appended_;
+  for (size_t j = i, runs = 0; j < chunks_.size(); ++j) {
+    if (EndLocked(j) > after + 1 && ++runs == max_slices) {
+      end = WholeEndLocked(after, EndLocked(j) - 1);
+      break;
+    }
+  }
+  for (; i < chunks_.size() && chunks_[i]->first() <= end; ++i) {
     const uint64_t first = chunks_[i]->first();
-    const uint64_t begin = std::max(after + 1, first);
-    const uint64_t end = EndLocked(i);
-    if (begin >= end) continue;
-    slices.push_back({chunks_[i], static_cast<uint32_t>(begin - first),
-                      static_cast<uint32_t>(end - first)});
+    const uint64_t from = std::max(after + 1, first);
+    const uint64_t to = std::min(EndLocked(i), end + 1);
+    if (from >= to) continue;
+    slices.push_back({chunks_[i], static_cast<uint32_t>(from - first),
+                      static_cast<uint32_t>(to - first)});
   }
   return slices;
+}
+
+uint64_t MemoryLog::WholeEndLocked(uint64_t after, uint64_t last) const {
+  const auto at = std::lower_bound(
+      together_.begin(), together_.end(), last,
+      [](const Together& t, uint64_t seq) { return t.last < seq; });
+  if (at == together_.end() || at->first > last || at->last == last) {
+    return last;
+  }
+  return at->first > after + 1 ? at->first - 1 : at->last;
 }
 
 void MemoryLog::Release(uint64_t seq) {
@@ -102,6 +166,9 @@ void MemoryLog::Release(uint64_t seq) {
   MutexLock append_lock(&append_mu_);
   MutexLock lock(&mu_);
   visible_ = std::max(visible_, std::min(seq, appended_));
+  while (!together_.empty() && together_.front().last <= visible_) {
+    together_.pop_front();
+  }
   evicted = EvictLocked(clock_.MonotonicNs());
   if (chunks_.empty()) tail_ = nullptr;
 }
@@ -115,6 +182,17 @@ void MemoryLog::Hold(bool held) {
   visible_ = appended_;
   evicted = EvictLocked(clock_.MonotonicNs());
   if (chunks_.empty()) tail_ = nullptr;
+}
+
+void MemoryLog::Seal() {
+  MutexLock append_lock(&append_mu_);
+  sealed_ = true;
+}
+
+absl::Status MemoryLog::Closed() {
+  return MakeError(absl::StatusCode::kUnavailable,
+                   "the event log is closed: the host stops",
+                   {.reason = "SERVER_DRAINING", .retry_delay = kRetry});
 }
 
 uint64_t MemoryLog::appended() const {
@@ -150,6 +228,9 @@ std::vector<std::shared_ptr<Chunk>> MemoryLog::EvictLocked(int64_t now_ns) {
     gone_time_ = oldest.append_time(last);
     evicted.push_back(std::move(chunks_.front()));
     chunks_.pop_front();
+  }
+  while (!together_.empty() && together_.front().last < EarliestLocked()) {
+    together_.pop_front();
   }
   return evicted;
 }

@@ -60,6 +60,8 @@ class MemoryLog final : public WritableLog {
   }
   absl::StatusOr<uint64_t> Append(Event event) override
       ABSL_LOCKS_EXCLUDED(append_mu_);
+  absl::StatusOr<uint64_t> AppendAll(std::vector<Event> events) override
+      ABSL_LOCKS_EXCLUDED(append_mu_);
   void EvictOld() override ABSL_LOCKS_EXCLUDED(append_mu_);
 
   // A run of events in a chunk, kept alive by it: [begin, end).
@@ -70,7 +72,8 @@ class MemoryLog final : public WritableLog {
     uint64_t last() const { return chunk->first() + end - 1; }
   };
   // Returns the events after `after` that the ring has, visible or not, in
-  // order: at most `max_slices` runs, each of a chunk.
+  // order: `max_slices` runs, each of a chunk; fewer, or more if it must be, so
+  // that nothing is torn apart that was appended together.
   std::vector<Slice> After(uint64_t after, size_t max_slices) const
       ABSL_LOCKS_EXCLUDED(mu_);
 
@@ -79,6 +82,10 @@ class MemoryLog final : public WritableLog {
   // Whether events that are appended from now on wait for Release. Nobody is
   // told of what becomes visible by this.
   void Hold(bool held) ABSL_LOCKS_EXCLUDED(append_mu_);
+  // Nothing is appended any more when this returns: Append returns Closed.
+  void Seal() ABSL_LOCKS_EXCLUDED(append_mu_);
+  // Unavailable / SERVER_DRAINING.
+  static absl::Status Closed();
   // The last number that was given.
   uint64_t appended() const ABSL_LOCKS_EXCLUDED(mu_);
 
@@ -98,10 +105,26 @@ class MemoryLog final : public WritableLog {
 
  private:
   using Chunks = std::deque<std::shared_ptr<Chunk>>;
+  // Numbers of events that were appended together, both ends included.
+  struct Together {
+    uint64_t first = 0, last = 0;
+  };
 
+  absl::StatusOr<uint64_t> AppendSome(Event* events, size_t n)
+      ABSL_LOCKS_EXCLUDED(append_mu_);
+  // Returns the number of the first of the `n` events.
   absl::StatusOr<uint64_t> AppendLocked(
-      Event event, int64_t now_ns, std::vector<std::shared_ptr<Chunk>>* evicted)
+      Event* events, size_t n, int64_t now_ns,
+      std::vector<std::shared_ptr<Chunk>>* evicted)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(append_mu_) ABSL_LOCKS_EXCLUDED(mu_);
+  // Writes the events into scratch_, one behind the other, and where each ends
+  // into ends_.
+  absl::Status SerializeLocked(const Event* events, size_t n, absl::Time time)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(append_mu_);
+  // Where a run that would end at `last` may end instead, if it begins after
+  // `after`: a little earlier or, if that is nowhere, later.
+  uint64_t WholeEndLocked(uint64_t after, uint64_t last) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Takes the oldest chunks out as long as there is too much. The caller
   // destroys them, without a lock.
   std::vector<std::shared_ptr<Chunk>> EvictLocked(int64_t now_ns)
@@ -125,11 +148,15 @@ class MemoryLog final : public WritableLog {
   uint64_t last_seq_ ABSL_GUARDED_BY(append_mu_);
   absl::Time last_time_ ABSL_GUARDED_BY(append_mu_);
   std::string scratch_ ABSL_GUARDED_BY(append_mu_);
+  std::vector<size_t> ends_ ABSL_GUARDED_BY(append_mu_);
+  bool sealed_ ABSL_GUARDED_BY(append_mu_) = false;
   std::shared_ptr<Chunk> tail_ ABSL_GUARDED_BY(append_mu_);  // Null = sealed.
 
   // Held briefly; what it guards says what readers may look at.
   mutable Mutex mu_;
   Chunks chunks_ ABSL_GUARDED_BY(mu_);  // Oldest first, without a hole.
+  // Of what may not be in the journal yet, in order.
+  std::deque<Together> together_ ABSL_GUARDED_BY(mu_);
   bool held_ ABSL_GUARDED_BY(mu_);
   uint64_t appended_ ABSL_GUARDED_BY(mu_);
   uint64_t visible_ ABSL_GUARDED_BY(mu_);  // <= appended_

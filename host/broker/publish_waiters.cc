@@ -24,11 +24,29 @@ absl::Status PublishWaiters::Unavailable(const WritableLog& log) {
                     .retry_delay = kRetry});
 }
 
+absl::Status PublishWaiters::InMemoryOnly(const WritableLog& log,
+                                          const Waiter& waiter) {
+  const std::string why = log.journal().value_or(JournalStats()).error;
+  return MakeError(absl::StatusCode::kUnavailable,
+                   absl::StrCat("the events are in the log as ",
+                                waiter.ids.front(), " to ", waiter.ids.back(),
+                                ", but in memory only, because the journal "
+                                "cannot be written: ",
+                                why, "; do not publish them again"),
+                   {.reason = "JOURNAL_UNAVAILABLE",
+                    .metadata = {{"detail", why},
+                                 {"first_id", waiter.ids.front()},
+                                 {"last_id", waiter.ids.back()}}});
+}
+
 void PublishWaiters::Add(Waiter waiter) {
+  bool closed = false;
   {
     MutexLock lock(&mu_);
     waiters_.push_back(std::move(waiter));
+    closed = closed_;
   }
+  if (closed) return Close();
   Answer();  // It may have become visible before it was in the list.
 }
 
@@ -55,7 +73,7 @@ void PublishWaiters::Answer() {
     waiters_.swap(waiting);
   }
   for (const Waiter& waiter : done) waiter.done(waiter.ids);
-  for (const Waiter& waiter : failed) waiter.done(Unavailable(log_));
+  for (const Waiter& waiter : failed) waiter.done(InMemoryOnly(log_, waiter));
 }
 
 void PublishWaiters::Close() {
@@ -63,6 +81,7 @@ void PublishWaiters::Close() {
   std::deque<Waiter> late;
   {
     MutexLock lock(&mu_);
+    closed_ = true;
     late.swap(waiters_);
   }
   for (const Waiter& waiter : late) {

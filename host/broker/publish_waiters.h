@@ -30,7 +30,11 @@ class PublishWaiters {
   // `log` must outlive it.
   explicit PublishWaiters(const WritableLog& log) : log_(log) {}
 
-  // Answers `waiter` when it is time, perhaps at once.
+  // Answers `waiter` when it is time, perhaps at once. Who waits for a journal
+  // that does not work gets Unavailable / JOURNAL_UNAVAILABLE {detail,
+  // first_id, last_id}, and no retry delay: the events are in the log, and will
+  // be in the journal if it works again, so that another try would append them
+  // twice.
   void Add(Waiter waiter) ABSL_LOCKS_EXCLUDED(mu_);
   // Answers all whose time has come.
   void Answer() ABSL_LOCKS_EXCLUDED(mu_);
@@ -41,9 +45,13 @@ class PublishWaiters {
   static absl::Status Unavailable(const WritableLog& log);
 
  private:
+  static absl::Status InMemoryOnly(const WritableLog& log,
+                                   const Waiter& waiter);
+
   const WritableLog& log_;
 
   Mutex mu_;
+  bool closed_ ABSL_GUARDED_BY(mu_) = false;
   std::deque<Waiter> waiters_ ABSL_GUARDED_BY(mu_);
 };
 

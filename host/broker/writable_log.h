@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
@@ -31,9 +32,16 @@ class WritableLog : public LogSource {
   // Readers see it at once, or when it is as safe as the log promises.
   //
   // Returns ResourceExhausted / EVENT_TOO_LARGE {size, limit} for one of more
-  // than kMaxEventBytes serialized; no number is used up then. Unavailable
-  // after Close.
+  // than kMaxEventBytes serialized; no number is used up then. Unavailable /
+  // SERVER_DRAINING after Close.
   virtual absl::StatusOr<uint64_t> Append(Event event) = 0;
+
+  // Appends `events`, at least one, with consecutive numbers, and returns the
+  // first: all or none. Readers see all at once, and all are kept or none,
+  // however the process ends.
+  //
+  // Each must have passed CheckEvent. The errors are those of Append.
+  virtual absl::StatusOr<uint64_t> AppendAll(std::vector<Event> events) = 0;
 
   // Forgets what is too old. Append forgets what is too much.
   virtual void EvictOld() = 0;

@@ -25,14 +25,17 @@ class EventPublisher {
 
   virtual ~EventPublisher() = default;
 
-  // Appends `events`, all or none, in this order, and calls `done` once they
-  // are as durable as was asked for: before it returns or later, from another
-  // thread.
+  // Appends `events`, all or none, in this order and next to each other, and
+  // calls `done` once they are as durable as was asked for: before it returns
+  // or later, from another thread. Readers see all at once; after a restart,
+  // however the host ended, there are all or none.
   //
   // Gives InvalidArgument / EVENT_INVALID {index, field} for the first event
   // that breaks a bound of weir.v1.Event, ResourceExhausted / EVENT_TOO_LARGE
   // {index, size, limit} for one that is too large serialized, Unavailable /
-  // JOURNAL_UNAVAILABLE {detail} for kJournaled without a journal that works,
+  // JOURNAL_UNAVAILABLE {detail} for kJournaled without a journal that works -
+  // with {first_id, last_id} as well if it failed when they were in the log, in
+  // which they stay -
   // and Unavailable / SERVER_DRAINING once the log is closed.
   virtual void Append(std::vector<Event> events, Durability durability,
                       const Done& done) = 0;

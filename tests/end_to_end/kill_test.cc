@@ -146,12 +146,13 @@ class KillTest : public testing::Test {
   void Publish(std::atomic<bool>& stop) {
     while (!stop) {
       v1::PublishRequest request;
-      const int n = 1 + static_cast<int>(published_ % 40);
-      for (int i = 0; i < n; ++i) {
+      const uint64_t n = 1 + published_ % 40;
+      for (uint64_t i = 0; i < n; ++i) {
         v1::Event* event = request.add_events();
         event->set_type(i % 3 == 0 ? "kill.a" : "kill.b");
         event->set_subject(absl::StrCat("no ", ++published_));
       }
+      together_.push_back({published_ - n + 1, published_});
       request.set_durability(published_ % 2 == 0
                                  ? v1::PublishRequest::DURABILITY_ACCEPTED
                                  : v1::PublishRequest::DURABILITY_JOURNALED);
@@ -232,6 +233,8 @@ class KillTest : public testing::Test {
   std::unique_ptr<v1::SubscriptionService::Stub> subscriptions_;
   std::vector<Reader> readers_ = {{"", "", {}, {}}, {"kill.a", "", {}, {}}};
   uint64_t published_ = 0;
+  // What was published together: the numbers in the subjects, first and last.
+  std::vector<std::pair<uint64_t, uint64_t>> together_;
   Seen promised_;
   uint64_t consumed_ = 0;
 };
@@ -281,6 +284,20 @@ TEST_F(KillTest, LosesAndRepeatsNothingThatAnybodyWasTold) {
   for (const auto& [seq, subject] : promised_) {
     ASSERT_TRUE(all.contains(seq)) << seq << " was promised and is lost";
     EXPECT_EQ(all.at(seq), subject) << seq << " was given twice";
+  }
+  // All or none, and next to each other.
+  std::map<std::string, uint64_t> places;
+  for (const auto& [seq, subject] : all) places[subject] = seq;
+  for (const auto& [from, to] : together_) {
+    const auto first = places.find(absl::StrCat("no ", from));
+    for (uint64_t i = from; i <= to; ++i) {
+      const auto at = places.find(absl::StrCat("no ", i));
+      ASSERT_EQ(at == places.end(), first == places.end())
+          << from << " to " << to << " were kept in part";
+      if (at != places.end()) {
+        ASSERT_EQ(at->second, first->second + i - from);
+      }
+    }
   }
   // Readers agree.
   for (const auto& [seq, subject] : readers_[1].seen) {

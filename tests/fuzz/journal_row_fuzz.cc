@@ -180,6 +180,9 @@ class JournalOnly final : public WritableLog {
   absl::StatusOr<uint64_t> Append(Event /*event*/) override {
     return absl::UnavailableError("only to be read");
   }
+  absl::StatusOr<uint64_t> AppendAll(std::vector<Event> /*events*/) override {
+    return absl::UnavailableError("only to be read");
+  }
   void EvictOld() override {}
   Retention retention() const override { return {}; }
   uint64_t appended_events() const override { return 0; }

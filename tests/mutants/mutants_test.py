@@ -23,6 +23,7 @@ RULES = {
     "hide what the machine forgot",
     "let retention take the young or keep the old",
     "begin at a time behind what is gone",
+    "take a part of what was published together",
 }
 
 

@@ -7,16 +7,19 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "host/broker/broker.h"
 #include "host/broker/start_position.h"
+#include "host/control/event_publisher.h"
 #include "host/control/event_stream.h"
 #include "host/control/stream_options.h"
 #include "host/pipeline/event.h"
@@ -109,6 +112,27 @@ class JournaledLogTest : public testing::Test {
       log_->Step();
     }
   }
+
+  // What the broker answered to `n` events that were published together.
+  struct Answer {
+    bool given = false;
+    absl::StatusOr<std::vector<std::string>> ids;
+  };
+  std::shared_ptr<Answer> AppendTogether(
+      size_t n, Durability durability = Durability::kJournaled) {
+    std::vector<Event> events(n);
+    for (Event& event : events) {
+      event.type = "a.b";
+      event.source = "publishers/test";
+    }
+    auto answer = std::make_shared<Answer>();
+    broker_->Append(std::move(events), durability, [answer](const auto& ids) {
+      EXPECT_FALSE(answer->given) << "answered twice";
+      *answer = {true, ids};
+    });
+    return answer;
+  }
+  uint64_t Latest() const { return broker_->log().bounds().latest; }
 
   static StreamOptions After(uint64_t seq) {
     StreamOptions options;
@@ -441,6 +465,71 @@ TEST_F(JournaledLogTest, AppendTimesDoNotGoBackAcrossARestart) {
   EXPECT_GE(broker_->Info().latest_time, broker_->Info().earliest_time);
 }
 
+TEST_F(JournaledLogTest, ShowsAndKeepsTogetherWhatWasPublishedTogether) {
+  // Sixteen chunks of four are as much as one commit takes if it may.
+  for (const size_t alone : {0, 1, 3, 58, 61, 64}) {
+    for (const size_t n : {2, 4, 7, 64, 70, 500}) {
+      SCOPED_TRACE(absl::StrCat(alone, " alone, ", n, " together"));
+      uint64_t last = Latest();
+      std::set<uint64_t> whole = {last};
+      for (size_t i = 0; i < alone; ++i) whole.insert(++last);
+      ASSERT_NO_FATAL_FAILURE(Append(static_cast<int>(alone)));
+      std::vector<std::shared_ptr<Answer>> answers;
+      for (int i = 0; i < 3; ++i) {
+        answers.push_back(AppendTogether(n));
+        whole.insert(last += n);
+      }
+      while (Latest() < last) {
+        const uint64_t before = Latest();
+        log_->Step();
+        ASSERT_GT(Latest(), before);
+        ASSERT_TRUE(whole.contains(Latest())) << Latest() << " is in between";
+        ASSERT_EQ(log_->durable(), Latest());
+      }
+      for (const auto& answer : answers) {
+        ASSERT_TRUE(answer->given);
+        ASSERT_THAT(answer->ids, IsOk());
+        EXPECT_THAT(*answer->ids, SizeIs(n));
+      }
+      EXPECT_EQ(answers.back()->ids->back(), absl::StrCat("7k2mq9xv-", last));
+    }
+  }
+  const uint64_t before = Latest();
+  AppendTogether(100);
+  AppendTogether(100);
+  log_->Step();
+  Kill();
+  EXPECT_EQ(Latest(), before + 100) << "the second was too much for one commit";
+}
+
+TEST_F(JournaledLogTest, TakesNoneOfThemIfOneIsTooLarge) {
+  Publish(3);
+  std::vector<Event> events(3);
+  events[2].json.assign(300 << 10, 'x');
+  const auto refused = log_->AppendAll(events);
+  EXPECT_EQ(GetErrorInfo(refused.status())->reason, "EVENT_TOO_LARGE");
+  log_->Step();
+  EXPECT_EQ(Latest(), 3u);
+  events.pop_back();
+  EXPECT_EQ(*log_->AppendAll(events), 4u) << "no number was used up";
+  log_->Step();
+  EXPECT_EQ(ReadAll(After(0)).seqs, Range(1, 5));
+}
+
+TEST_F(JournaledLogTest, RefusesWhatComesAfterTheEnd) {
+  const auto in_time = AppendTogether(5);
+  log_->Close();
+  EXPECT_EQ(log_->durable(), 5u);
+  const auto late = AppendTogether(5);
+  ASSERT_TRUE(late->given);
+  EXPECT_EQ(GetErrorInfo(late->ids.status())->reason, "SERVER_DRAINING");
+  broker_->Close();
+  EXPECT_TRUE(in_time->given);
+  EXPECT_THAT(in_time->ids, IsOk());
+  Restart();
+  EXPECT_EQ(Latest(), 5u);
+}
+
 class DegradedTest : public JournaledLogTest,
                      public testing::WithParamInterface<FailingVfs::Fault> {};
 
@@ -477,6 +566,43 @@ TEST_P(DegradedTest, WritesWhatTheRingStillHasWhenItRecovers) {
   const Said said = ReadAll(After(0));
   EXPECT_EQ(said.seqs, Range(1, 13));
   EXPECT_THAT(said.gaps, IsEmpty());
+}
+
+TEST_P(DegradedTest, KeepsAllOrNoneOfWhatWasPublishedTogether) {
+  constexpr uint64_t kTogether = 90;
+  int kept = 0;
+  int lost = 0;
+  for (int writes = 0; writes < 40; ++writes) {
+    SCOPED_TRACE(absl::StrCat("the disk fails after ", writes, " writes"));
+    const uint64_t before = Latest();
+    const auto answer = AppendTogether(kTogether);
+    FailingVfs::Get().Set(GetParam(), writes);
+    log_->Step();
+    ASSERT_EQ(Latest(), before + kTogether);
+    ASSERT_TRUE(answer->given);
+    if (!answer->ids.ok()) {
+      const ErrorInfo info = *GetErrorInfo(answer->ids.status());
+      EXPECT_EQ(info.reason, "JOURNAL_UNAVAILABLE");
+      // They are there: who tried again would have them twice.
+      EXPECT_EQ(info.metadata.at("first_id"),
+                absl::StrCat("7k2mq9xv-", before + 1));
+      EXPECT_EQ(info.metadata.at("last_id"),
+                absl::StrCat("7k2mq9xv-", before + kTogether));
+      EXPECT_FALSE(info.retry_delay.has_value());
+    }
+    FailingVfs::Get().Set(FailingVfs::Fault::kNone);
+    Kill();
+    const Said said = ReadAll(After(before));
+    if (answer->ids.ok()) {
+      ASSERT_EQ(said.seqs, Range(before + 1, before + kTogether));
+      ++kept;
+    } else {
+      ASSERT_THAT(said.seqs, IsEmpty());
+      ++lost;
+    }
+  }
+  EXPECT_GT(kept, 5);
+  EXPECT_GT(lost, 5);
 }
 
 TEST_P(DegradedTest, RecordsAsAHoleWhatTheRingHasForgotten) {

@@ -45,6 +45,9 @@ class WatchedLog final : public WritableLog {
   absl::StatusOr<uint64_t> Append(Event event) override {
     return log_.Append(std::move(event));
   }
+  absl::StatusOr<uint64_t> AppendAll(std::vector<Event> events) override {
+    return log_.AppendAll(std::move(events));
+  }
   void EvictOld() override { log_.EvictOld(); }
   Retention retention() const override { return log_.retention(); }
   uint64_t appended_events() const override { return log_.appended_events(); }
