@@ -6,6 +6,7 @@
 
 #include "host/broker/chunk.h"
 #include "host/broker/crc32c.h"
+#include "host/broker/journal_records.h"
 
 namespace weir {
 
@@ -26,10 +27,14 @@ JournalReader::JournalReader(std::unique_ptr<SqliteConnection> connection)
       by_number_(*connection_,
                  "SELECT first, n, t0, t1, crc, codec, body FROM chunk WHERE "
                  "first >= coalesce((SELECT max(first) FROM chunk WHERE first "
-                 "<= ?1), 0) AND first + n > ?1 ORDER BY first LIMIT 64"),
+                 "<= ?1 AND first > 0), 1) AND first + n > ?1 ORDER BY first "
+                 "LIMIT 64"),
       by_time_(*connection_,
                "SELECT first, n, t0, t1, crc, codec, body FROM chunk "
-               "WHERE t1 >= ? ORDER BY t1, first LIMIT 1") {}
+               "WHERE t1 >= ? ORDER BY t1, first"),
+      before_(*connection_,
+              "SELECT first, n, t0, t1, crc, codec, body FROM chunk "
+              "WHERE first < ? AND first > 0 ORDER BY first DESC") {}
 
 absl::StatusOr<std::vector<JournalReader::Row>> JournalReader::Read(
     uint64_t seq, size_t max_bytes) {
@@ -37,10 +42,45 @@ absl::StatusOr<std::vector<JournalReader::Row>> JournalReader::Read(
   return Collect(by_number_, max_bytes);
 }
 
-absl::StatusOr<std::vector<JournalReader::Row>> JournalReader::ReadAt(
-    absl::Time time) {
+absl::StatusOr<JournalReader::AtTime> JournalReader::ReadAt(absl::Time time) {
+  AtTime found;
   by_time_.Bind(absl::ToUnixNanos(time));
-  return Collect(by_time_, 1);
+  absl::StatusOr<std::optional<Row>> row = FirstSound(by_time_);
+  if (!row.ok()) return row.status();
+  found.row = *std::move(row);
+  before_.Bind(found.row.has_value() ? found.row->first
+                                     : uint64_t{kMaxJournalNumber} + 1);
+  row = FirstSound(before_);
+  if (!row.ok()) return row.status();
+  if (row->has_value()) found.before = (*row)->first + (*row)->n - 1;
+  return found;
+}
+
+absl::StatusOr<std::optional<JournalReader::Row>> JournalReader::FirstSound(
+    SqliteStatement& rows) {
+  std::optional<Row> found;
+  while (!found.has_value() && rows.Step()) {
+    Row row = Present(rows);
+    if (row.sound) found = std::move(row);
+  }
+  rows.Reset();
+  if (!rows.status().ok()) return rows.status();
+  return found;
+}
+
+JournalReader::Row JournalReader::Present(const SqliteStatement& rows) {
+  Row row;
+  row.first = static_cast<uint64_t>(rows.Number(0));
+  row.n = static_cast<uint32_t>(rows.Number(1));
+  row.t0 = absl::FromUnixNanos(rows.Number(2));
+  row.t1 = absl::FromUnixNanos(rows.Number(3));
+  const absl::string_view body = rows.Bytes(6);
+  row.sound = IsJournalNumber(rows.Number(0)) && rows.Number(1) >= 1 &&
+              rows.Number(1) <= Chunk::kMaxEvents && rows.Number(5) == 0 &&
+              rows.Number(4) == JournalRowCrc(row.first, row.n, rows.Number(2),
+                                              rows.Number(3), body);
+  if (row.sound) row.body.assign(body.data(), body.size());
+  return row;
 }
 
 absl::StatusOr<std::vector<JournalReader::Row>> JournalReader::Collect(
@@ -48,19 +88,8 @@ absl::StatusOr<std::vector<JournalReader::Row>> JournalReader::Collect(
   std::vector<Row> all;
   size_t bytes = 0;
   while (bytes < max_bytes && rows.Step()) {
-    Row& row = all.emplace_back();
-    row.first = static_cast<uint64_t>(rows.Number(0));
-    row.n = static_cast<uint32_t>(rows.Number(1));
-    row.t0 = absl::FromUnixNanos(rows.Number(2));
-    row.t1 = absl::FromUnixNanos(rows.Number(3));
-    const absl::string_view body = rows.Bytes(6);
-    row.sound =
-        rows.Number(1) >= 1 && rows.Number(1) <= Chunk::kMaxEvents &&
-        rows.Number(5) == 0 &&
-        rows.Number(4) == JournalRowCrc(row.first, row.n, rows.Number(2),
-                                        rows.Number(3), body);
-    if (row.sound) row.body.assign(body.data(), body.size());
-    bytes += body.size();
+    bytes += rows.Bytes(6).size();
+    all.push_back(Present(rows));
   }
   rows.Reset();
   if (!rows.status().ok()) return rows.status();

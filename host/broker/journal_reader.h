@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -41,16 +42,26 @@ class JournalReader {
   // DataLoss is damage to the file's own structure.
   absl::StatusOr<std::vector<Row>> Read(uint64_t seq, size_t max_bytes);
 
-  // Reads the first row that ends at `time` or later, if there is one.
-  absl::StatusOr<std::vector<Row>> ReadAt(absl::Time time);
+  // Reads the first sound row that ends at `time` or later, and of the sound
+  // row before it only which it is. There may be only one of them, or none; a
+  // row whose number or time may be what is damaged is neither.
+  struct AtTime {
+    uint64_t before = 0;  // The last position of the row before; 0 = none.
+    std::optional<Row> row;
+  };
+  absl::StatusOr<AtTime> ReadAt(absl::Time time);
 
  private:
   absl::StatusOr<std::vector<Row>> Collect(SqliteStatement& rows,
                                            size_t max_bytes);
+  // The first sound row of `rows`, if there is one.
+  static absl::StatusOr<std::optional<Row>> FirstSound(SqliteStatement& rows);
+  static Row Present(const SqliteStatement& rows);
 
   const std::unique_ptr<SqliteConnection> connection_;
   SqliteStatement by_number_;
   SqliteStatement by_time_;
+  SqliteStatement before_;
 };
 
 }  // namespace weir

@@ -12,6 +12,13 @@
 
 namespace weir {
 
+// The largest number that an event is given. What the file says that is larger,
+// or not positive, is damage.
+inline constexpr int64_t kMaxJournalNumber = int64_t{1} << 62;
+inline bool IsJournalNumber(int64_t number) {
+  return number >= 1 && number <= kMaxJournalNumber;
+}
+
 // Framed events with consecutive numbers, as one row of the journal. A value;
 // `body` lies where whoever made it says.
 struct JournalRow {

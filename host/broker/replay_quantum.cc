@@ -159,23 +159,26 @@ ReplayQuantum ReadQuantum(JournalReader& reader, const LogSource& log,
 ReplayQuantum FindTimeInJournal(JournalReader& reader, const LogSource& log,
                                 const EventCodec& codec, absl::Time time) {
   ReplayQuantum found;
-  const auto rows = reader.ReadAt(time);
+  const auto at = reader.ReadAt(time);
   const LogBounds bounds = log.bounds();
-  if (!rows.ok() && !absl::IsDataLoss(rows.status())) {
-    found.error = rows.status();
+  if (!at.ok() && !absl::IsDataLoss(at.status())) {
+    found.error = at.status();
     return found;
   }
   found.rows = 1;
-  if (!rows.ok()) {
+  if (!at.ok()) {
     found.next = bounds.earliest;  // What is bad is told on the way.
     return found;
   }
-  if (rows->empty() || rows->front().first >= bounds.ring_earliest) {
-    found.next = bounds.ring_earliest;
+  // So is what is bad, or a hole, before the row that was found: it may have
+  // been of that time.
+  found.next = std::max(at->before + 1, bounds.earliest);
+  if (!at->row.has_value() || at->row->first != found.next ||
+      found.next >= bounds.ring_earliest) {
+    found.next = std::min(found.next, bounds.ring_earliest);
     return found;
   }
-  const Row& row = rows->front();
-  found.next = row.first;
+  const Row& row = *at->row;
   std::vector<Frame> frames;
   if (CutRow(row, codec, 0, false, &frames)) {
     for (const Frame& frame : frames) {

@@ -69,6 +69,22 @@ absl::StatusOr<int> Lock(const std::string& path) {
       "state_dir and a broker.journal_path of its own"));
 }
 
+// Reads a row of `hole`. Returns false for one that cannot be.
+bool ReadHole(const SqliteStatement& row, LogHole* hole) {
+  if (!IsJournalNumber(row.Number(0)) || !IsJournalNumber(row.Number(1)) ||
+      row.Number(1) < row.Number(0)) {
+    return false;
+  }
+  hole->first = static_cast<uint64_t>(row.Number(0));
+  hole->last = static_cast<uint64_t>(row.Number(1));
+  using Reason = StreamItem::GapReason;
+  const auto reason = static_cast<Reason>(row.Number(2));
+  const bool known =
+      reason == Reason::kRetention || reason == Reason::kCorruption;
+  hole->reason = known ? reason : Reason::kUncleanShutdown;
+  return true;
+}
+
 uint64_t SizeOf(const std::string& path) {
   struct stat info = {};
   return stat(path.c_str(), &info) == 0 ? static_cast<uint64_t>(info.st_size)
@@ -88,7 +104,7 @@ struct SqliteJournal::Statements {
         meta(db, "INSERT OR REPLACE INTO meta VALUES(?, ?)"),
         oldest(db,
                "SELECT first, n, t0, t1, length(body) FROM chunk "
-               "ORDER BY first LIMIT ?"),
+               "WHERE first > 0 ORDER BY first LIMIT ?"),
         prune(db, "DELETE FROM chunk WHERE first <= ?"),
         prune_holes(db, "DELETE FROM hole WHERE last <= ?") {}
 
@@ -221,6 +237,12 @@ absl::Status SqliteJournal::ReadContents() {
   const auto pruned_time = MetaNumber("pruned_time");
   if (!pruned.ok()) return pruned.status();
   if (!pruned_time.ok()) return pruned_time.status();
+  if (*pruned > uint64_t{kMaxJournalNumber}) {
+    return absl::DataLossError(absl::StrCat(
+        options_.path, ": damaged: pruned_seq ", static_cast<int64_t>(*pruned),
+        "; restore a backup, or move it and ", options_.path,
+        "-wal away: a new log is then begun"));
+  }
   contents_.last = *pruned;
   if (*pruned > 0) {
     contents_.last_time = contents_.gone_time =
@@ -229,45 +251,67 @@ absl::Status SqliteJournal::ReadContents() {
   absl::Status status = ReadHolesAndSubscriptions();
   if (!status.ok()) return status;
 
+  status = ReadNewest();
+  if (!status.ok()) return status;
+  SqliteStatement oldest(*writer_,
+                         "SELECT t0 FROM chunk WHERE first > ?1 AND first <= "
+                         "?2 ORDER BY first LIMIT 1");
+  oldest.Bind(*pruned).Bind(contents_.last);
+  if (oldest.Step()) {
+    contents_.earliest_time = absl::FromUnixNanos(oldest.Number(0));
+    oldest.Reset();
+  }
+  const auto rows = writer_->AskNumber("SELECT EXISTS(SELECT 1 FROM chunk)");
+  if (!rows.ok()) return rows.status();
+  // Not where the oldest row begins: what is missing before that was not taken
+  // by retention, but lost.
+  contents_.earliest = *rows != 0 ? *pruned + 1 : contents_.last + 1;
+  return oldest.status();
+}
+
+absl::Status SqliteJournal::ReadNewest() {
   SqliteStatement newest(*writer_,
-                         "SELECT first, n, t0, t1, crc, body FROM chunk ORDER "
-                         "BY first DESC LIMIT 1");
-  if (newest.Step()) {
+                         "SELECT first, n, t0, t1, crc, body FROM chunk WHERE "
+                         "first > 0 ORDER BY first DESC");
+  // If a row is damaged, its number may be what is; and nobody knows how many
+  // events it had, so as many as there can have been.
+  const auto impossible =
+      writer_->AskNumber("SELECT count(*) FROM chunk WHERE first < 1");
+  if (!impossible.ok()) return impossible.status();
+  uint64_t damaged = static_cast<uint64_t>(*impossible) * Chunk::kMaxEvents;
+  while (newest.Step()) {
     const auto first = static_cast<uint64_t>(newest.Number(0));
     const auto n = static_cast<uint32_t>(newest.Number(1));
     const bool sound =
-        n >= 1 && n <= Chunk::kMaxEvents &&
+        IsJournalNumber(newest.Number(0)) && n >= 1 && n <= Chunk::kMaxEvents &&
         newest.Number(4) == JournalRowCrc(first, n, newest.Number(2),
                                           newest.Number(3), newest.Bytes(5));
-    // If nobody knows how many there were, as many as there can have been.
-    contents_.last =
-        std::max(contents_.last, first + (sound ? n : Chunk::kMaxEvents) - 1);
-    contents_.last_time =
-        std::max(contents_.last_time, absl::FromUnixNanos(newest.Number(3)));
-    newest.Reset();
+    if (sound) {
+      contents_.last = std::max(contents_.last, first + n - 1);
+      contents_.last_time =
+          std::max(contents_.last_time, absl::FromUnixNanos(newest.Number(3)));
+      break;
+    }
+    damaged += Chunk::kMaxEvents;
   }
-  if (!newest.status().ok()) return newest.status();
-
-  contents_.earliest = contents_.last + 1;
-  SqliteStatement oldest(*writer_,
-                         "SELECT first, t0 FROM chunk ORDER BY first LIMIT 1");
-  if (oldest.Step()) {
-    contents_.earliest = static_cast<uint64_t>(oldest.Number(0));
-    contents_.earliest_time = absl::FromUnixNanos(oldest.Number(1));
-    oldest.Reset();
+  newest.Reset();
+  if (damaged > 0) {
+    damaged_.push_back({contents_.last + 1, contents_.last + damaged,
+                        StreamItem::GapReason::kCorruption});
+    contents_.holes.push_back(damaged_.back());
+    contents_.last += damaged;
   }
-  return oldest.status();
+  return newest.status();
 }
 
 absl::Status SqliteJournal::ReadHolesAndSubscriptions() {
   SqliteStatement holes(*writer_,
                         "SELECT first, last, reason FROM hole ORDER BY first");
   while (holes.Step()) {
-    contents_.holes.push_back(
-        {static_cast<uint64_t>(holes.Number(0)),
-         static_cast<uint64_t>(holes.Number(1)),
-         static_cast<StreamItem::GapReason>(holes.Number(2))});
-    contents_.last = std::max(contents_.last, contents_.holes.back().last);
+    LogHole hole;
+    if (!ReadHole(holes, &hole)) continue;  // Damaged: told of as what it is.
+    contents_.holes.push_back(hole);
+    contents_.last = std::max(contents_.last, hole.last);
   }
   if (!holes.status().ok()) return holes.status();
   SqliteStatement subs(*writer_,
@@ -290,13 +334,16 @@ absl::Status SqliteJournal::Begin() {
     if (!status.ok()) return status;
   }
   JournalBatch batch;
+  batch.holes = damaged_;
   const bool intact =
       access(absl::StrCat(options_.path, "-intact").c_str(), F_OK) == 0;
   uint64_t given = contents_.last;
   if (*clean == 0 && !intact) {
     given += kDegradedNumbers;
   } else if (*clean == 0 && *sync != "full" && *boot_id != options_.boot_id) {
-    given = std::max(given, *reserved);
+    // One that cannot be was damaged: then as far as degraded mode can go.
+    const bool sound = *reserved <= uint64_t{kMaxJournalNumber};
+    given = std::max(given, sound ? *reserved : given + kDegradedNumbers);
   }
   if (given > contents_.last) {
     batch.holes.push_back(
@@ -315,7 +362,12 @@ absl::Status SqliteJournal::Begin() {
                .BindText(options_.full_sync ? "full" : "normal")
                .Finish();
   if (!status.ok()) return status;
-  return Transact(batch, given + kReserve);
+  status = Transact(batch, given + kReserve);
+  if (!status.ok() || damaged_.empty()) return status;
+  // Only now, when it is known where numbers go on: nobody can read these rows.
+  SqliteStatement unreadable(*writer_,
+                             "DELETE FROM chunk WHERE first < 1 OR first >= ?");
+  return unreadable.Bind(damaged_.front().first).Finish();
 }
 
 absl::StatusOr<std::string> SqliteJournal::MetaText(const char* key) {
@@ -415,8 +467,13 @@ absl::StatusOr<std::optional<SqliteJournal::Cut>> SqliteJournal::FindCut(
   SqliteStatement& rows = statements_->oldest;
   rows.Bind(int64_t{kRowsPerPrune + 1});
   for (int i = 0; rows.Step(); ++i) {
+    const auto first = static_cast<uint64_t>(rows.Number(0));
+    if (first > latest) break;  // Its number is damaged.
+    // If a row says that it has more events than there is place for.
+    if (cut.has_value()) cut->last = std::min(cut->last, first - 1);
     const int64_t n = std::clamp<int64_t>(rows.Number(1), 1, Chunk::kMaxEvents);
-    const uint64_t last = static_cast<uint64_t>(rows.Number(0) + n - 1);
+    const uint64_t last =
+        std::min(first + static_cast<uint64_t>(n) - 1, latest);
     const absl::Time t1 = absl::FromUnixNanos(rows.Number(3));
     // What was just said is only taken for its age.
     const bool too_much =

@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -49,6 +50,10 @@ struct SqliteJournalOptions {
 //    PATH-intact is there as long as everything that was shown is in the
 //    journal. Without it the next number is kDegradedNumbers further on. A
 //    journal that was copied from a backup has no such file either.
+//
+// A row whose checksum is wrong is never read, and if it is the newest, or its
+// number cannot be, numbers go on behind as many as it can have had: readers
+// are told of those as damaged.
 //
 // The calls marked [writer] are made by one thread, the one marked [checkpoint]
 // by one other.
@@ -135,6 +140,7 @@ class SqliteJournal {
   absl::Status SetUp();
   absl::Status CheckTables();
   absl::Status ReadContents();
+  absl::Status ReadNewest();
   absl::Status ReadHolesAndSubscriptions();
   // Decides where numbers go on, and writes down that this process runs.
   absl::Status Begin();
@@ -146,6 +152,7 @@ class SqliteJournal {
   const SqliteJournalOptions options_;
   const int lock_;  // Descriptor; the lock goes with it.
   JournalContents contents_;
+  std::vector<LogHole> damaged_;  // At the end of what was found; at most one.
 
   // The writer's.
   std::unique_ptr<SqliteConnection> writer_;

@@ -24,6 +24,7 @@ RULES = {
     "let retention take the young or keep the old",
     "begin at a time behind what is gone",
     "take a part of what was published together",
+    "believe what a damaged row says",
 }
 
 

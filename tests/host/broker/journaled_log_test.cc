@@ -336,6 +336,53 @@ TEST_F(JournaledLogTest, TellsOfWhatCannotBeReadAndGoesOn) {
   EXPECT_EQ(failed.seqs, Range(1, 19));
 }
 
+TEST_F(JournaledLogTest, TellsOfARowWhoseNumberIsDamaged) {
+  for (const char* const damage :
+       {"UPDATE chunk SET first = -first WHERE first = ",
+        "UPDATE chunk SET first = first - 1000000 WHERE first = ",
+        "UPDATE chunk SET first = first + 1099511627776 WHERE first = ",
+        "UPDATE chunk SET first = -1, n = 9223372036854775807 WHERE first "
+        "= "}) {
+    for (const uint64_t row : {1, 50, 90}) {
+      SCOPED_TRACE(absl::StrCat(damage, row));
+      broker_ = nullptr;
+      options_.journal.path = absl::StrCat(dir_.path(), "/d", ++images_);
+      Start();
+      const absl::Time begin = clock_.Now();
+      for (int i = 0; i < 100; ++i) {
+        clock_.Advance(absl::Seconds(1));
+        Publish(1);
+      }
+      broker_ = nullptr;
+      Run(absl::StrCat(damage, row));
+      Start();
+      for (int i = 0; i < 3; ++i) {
+        Publish(10);
+        Restart();
+      }
+      // It may have been the newest.
+      const uint64_t next = 101 + 256;
+      std::vector<uint64_t> want = Range(row + 1, 100);
+      for (const uint64_t seq : Range(next, next + 29)) want.push_back(seq);
+      // From just before it, and from the time that it had.
+      StreamOptions by_time;
+      by_time.start.kind = StartPosition::Kind::kAtTime;
+      by_time.start.at_time = begin + absl::Seconds(row);
+      for (const StreamOptions& options : {After(row - 1), by_time}) {
+        const Said said = ReadAll(options);
+        ASSERT_THAT(said.gaps, SizeIs(2));
+        for (const StreamItem& gap : said.gaps) {
+          EXPECT_EQ(gap.gap.reason, Reason::kCorruption);
+        }
+        EXPECT_EQ(said.gaps[0].gap.after_id,
+                  absl::StrCat("7k2mq9xv-", row - 1));
+        EXPECT_EQ(said.gaps[0].gap.missing, 1u);
+        EXPECT_EQ(said.seqs, want);
+      }
+    }
+  }
+}
+
 TEST_F(JournaledLogTest, TellsOfRowsThatAreMissing) {
   Publish(100);
   Run("DELETE FROM chunk WHERE first BETWEEN 30 AND 39");

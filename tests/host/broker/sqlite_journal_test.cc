@@ -73,8 +73,9 @@ class SqliteJournalTest : public testing::Test {
   }
 
   const ShortTempDir dir_;
-  const std::string path_ = absl::StrCat(dir_.path(), "/journal.db");
+  std::string path_ = absl::StrCat(dir_.path(), "/journal.db");
   int opened_ = 0;
+  int damaged_ = 0;
 };
 
 TEST_F(SqliteJournalTest, BeginsALogAndGoesOnWithIt) {
@@ -171,9 +172,79 @@ TEST_F(SqliteJournalTest, ReadsBackRowsAndFindsThemByTime) {
   EXPECT_THAT(*rows, SizeIs(2)) << "no more once it has so many bytes";
   rows = (*reader)->Read(301, 1 << 20);
   EXPECT_THAT(*rows, IsEmpty());
-  rows = (*reader)->ReadAt(absl::FromUnixNanos(5003));
-  ASSERT_THAT(*rows, SizeIs(1));
-  EXPECT_EQ(rows->front().first, 19u);
+  auto at = (*reader)->ReadAt(absl::FromUnixNanos(5003));
+  ASSERT_THAT(at, IsOk());
+  EXPECT_EQ(at->row.value().first, 19u);
+  EXPECT_EQ(at->before, 18u);
+  Run("UPDATE chunk SET crc = crc + 1 WHERE first IN (16, 19)");
+  at = (*reader)->ReadAt(absl::FromUnixNanos(5003));
+  EXPECT_EQ(at->row.value().first, 22u) << "the next that is sound";
+  EXPECT_EQ(at->before, 15u) << "and where it may have begun";
+  at = (*reader)->ReadAt(absl::FromUnixNanos(1'000'000));
+  EXPECT_FALSE(at->row.has_value());
+  EXPECT_EQ(at->before, 300u);
+}
+
+TEST_F(SqliteJournalTest, OpensWhateverIsDamagedAndGivesNoNumberTwice) {
+  for (const char* const damage :
+       {"UPDATE chunk SET first = -7 WHERE first = 1",
+        "UPDATE chunk SET first = -7 WHERE first = 4",
+        "UPDATE chunk SET first = -7 WHERE first = 7",
+        "UPDATE chunk SET first = 0 WHERE first = 1",
+        "UPDATE chunk SET first = 9223372036854775807 WHERE first = 7",
+        "UPDATE chunk SET first = 9223372036854775807 WHERE first = 1",
+        "UPDATE chunk SET first = -9223372036854775808 WHERE first = 4",
+        "UPDATE chunk SET first = 1099511627780 WHERE first = 4",
+        "UPDATE chunk SET first = first - 100, n = 1000 WHERE first = 1",
+        "UPDATE chunk SET first = first - 100, n = 9223372036854775807",
+        "UPDATE chunk SET t1 = 9223372036854775807 WHERE first = 7",
+        "UPDATE chunk SET n = 200 WHERE first = 1",
+        "UPDATE chunk SET crc = crc + 1",
+        "INSERT INTO hole VALUES(-5, 9223372036854775807, 4)",
+        "INSERT INTO hole VALUES(5, -3, 4)"}) {
+    SCOPED_TRACE(damage);
+    path_ = absl::StrCat(dir_.path(), "/", ++damaged_, ".db");
+    {
+      const auto journal = Open();
+      for (const uint64_t first : {1, 4, 7}) {
+        ASSERT_THAT(journal->Commit(Rows(first, 3, 100 * int64_t(first))),
+                    IsOk());
+      }
+    }
+    Run(damage);
+    const auto journal = Open();
+    const JournalContents& contents = journal->contents();
+    EXPECT_GE(contents.last, 9u);
+    EXPECT_LE(contents.last, 9 + 3 * 256u) << "nor are many left out";
+    EXPECT_EQ(contents.earliest, 1u) << "what is not there was lost, not taken";
+    EXPECT_LE(contents.last_time, absl::FromUnixNanos(1000));
+    // Retention takes what it may, and only that.
+    const SqliteJournal::Retention keep_five = {.events = 5};
+    const auto cut = journal->FindCut(keep_five, absl::UnixEpoch(), 9);
+    ASSERT_THAT(cut, IsOk());
+    EXPECT_LE(cut->value_or(SqliteJournal::Cut()).last, 4u);
+    ASSERT_THAT(journal->Commit(Rows(contents.last + 1, 3, 2000)), IsOk());
+    const auto reader = journal->OpenReader();
+    for (uint64_t seq = 1; seq <= contents.last + 3; ++seq) {
+      const auto rows = (*reader)->Read(seq, 1 << 20);
+      ASSERT_THAT(rows, IsOk());
+      for (const auto& row : *rows) {
+        EXPECT_GE(static_cast<int64_t>(row.first), 1);
+      }
+    }
+    const auto at = (*reader)->ReadAt(absl::FromUnixNanos(2001));
+    ASSERT_THAT(at, IsOk());
+    EXPECT_EQ(at->row.value().first, contents.last + 1);
+    EXPECT_LE(at->before, 9u);
+  }
+}
+
+TEST_F(SqliteJournalTest, RefusesAPlaceThatCannotBe) {
+  Open();
+  Run("INSERT OR REPLACE INTO meta VALUES('pruned_seq', -3)");
+  const auto refused = TryOpen();
+  EXPECT_TRUE(absl::IsDataLoss(refused.status())) << refused.status();
+  EXPECT_THAT(refused.status().message(), HasSubstr("pruned_seq -3"));
 }
 
 TEST_F(SqliteJournalTest, FindsFlippedBitsInEachColumn) {
