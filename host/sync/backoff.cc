@@ -1,4 +1,4 @@
-#include "host/source/backoff.h"
+#include "host/sync/backoff.h"
 
 #include <algorithm>
 

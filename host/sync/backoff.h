@@ -1,5 +1,5 @@
-#ifndef WEIR_HOST_SOURCE_BACKOFF_H_
-#define WEIR_HOST_SOURCE_BACKOFF_H_
+#ifndef WEIR_HOST_SYNC_BACKOFF_H_
+#define WEIR_HOST_SYNC_BACKOFF_H_
 
 #include <cstdint>
 
@@ -17,7 +17,7 @@ struct BackoffOptions {
   // A connection that lived for longer than this was a good one: the next wait
   // is a short one again.
   absl::Duration reset_after = absl::Seconds(30);
-  // Failures in a row after which the streamer gives up; 0 is never.
+  // Failures in a row after which whoever tries gives up; 0 is never.
   uint32_t max_attempts = 0;
 };
 
@@ -27,7 +27,7 @@ struct BackoffOptions {
 //
 //   delay(n) = min(initial x multiplier^n, max) x a factor in [1 - jitter, 1]
 //
-// Not thread-safe; each Streamer has its own.
+// Not thread-safe; each connection has its own.
 class Backoff {
  public:
   // `random` must outlive the Backoff.
@@ -50,4 +50,4 @@ class Backoff {
 
 }  // namespace weir
 
-#endif  // WEIR_HOST_SOURCE_BACKOFF_H_
+#endif  // WEIR_HOST_SYNC_BACKOFF_H_
