@@ -10,9 +10,9 @@ namespace weir {
 class TokenBucket {
  public:
   // Full at first. `per_second` 0 allows nothing, ever.
-  TokenBucket(uint32_t per_second, uint32_t burst, int64_t now_ns)
+  TokenBucket(double per_second, uint32_t burst, int64_t now_ns)
       : per_second_(per_second),
-        burst_ns_(per_second == 0 ? 0 : burst * (kNsPerSecond / per_second)),
+        burst_ns_(per_second == 0 ? 0 : CostNs(burst)),
         empty_ns_(now_ns - burst_ns_) {}
 
   // Takes `n`, all or none. `now_ns` is of a clock that never goes back. More
@@ -33,10 +33,11 @@ class TokenBucket {
   static constexpr int64_t kNsPerSecond = 1'000'000'000;
 
   int64_t CostNs(uint32_t n) const {
-    return per_second_ == 0 ? kNsPerSecond : n * (kNsPerSecond / per_second_);
+    if (per_second_ == 0) return kNsPerSecond;
+    return static_cast<int64_t>(n * (kNsPerSecond / per_second_));
   }
 
-  uint32_t per_second_;
+  double per_second_;
   int64_t burst_ns_;
   // A bucket that was empty then and filled since holds what this one does.
   int64_t empty_ns_;
