@@ -20,6 +20,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
+#include "tests/fakes/nakadi/publishing.h"
 
 namespace weir::fake_nakadi {
 namespace {
@@ -116,6 +117,11 @@ void FakeNakadi::AddEventType(const std::string& name, int partitions) {
   for (int i = 0; i < partitions; ++i) topics_[{name, absl::StrCat(i)}];
 }
 
+void FakeNakadi::RequireMetadata(const std::string& name) {
+  MutexLock lock(&mu_);
+  strict_types_.insert(name);
+}
+
 std::string FakeNakadi::AddSubscription(Subscription::Options options) {
   MutexLock lock(&mu_);
   if (options.id.empty()) {
@@ -144,6 +150,13 @@ void FakeNakadi::Fill(const Key& key, std::string event, uint64_t count) {
     topics_[key].Fill(std::move(event), count);
   }
   Wake();
+}
+
+std::vector<std::string> FakeNakadi::Published(const Key& key) const {
+  MutexLock lock(&mu_);
+  const auto topic = topics_.find(key);
+  if (topic == topics_.end()) return {};
+  return topic->second.events();
 }
 
 void FakeNakadi::Inject(Fault fault) {
@@ -308,7 +321,9 @@ Answer FakeNakadi::Route(const HttpRequest& request,
   if (!path.empty() && path[0] == "_control") return Control(request);
   if (!token_.empty() &&
       request.Header("authorization") != absl::StrCat("Bearer ", token_)) {
-    if (path.size() == 3 && path[2] == "events") ++seen_.openings;
+    if (path.size() == 3 && path[0] == "subscriptions" && path[2] == "events") {
+      ++seen_.openings;
+    }
     return {401,
             "{\"type\":\"https://httpstatus.es/401\",\"title\":\"Unauthorized\""
             ",\"status\":401,\"detail\":\"Full authentication is required to "
@@ -323,7 +338,7 @@ Answer FakeNakadi::Route(const HttpRequest& request,
   }
   if (path.size() == 3 && path[0] == "event-types" && path[2] == "events" &&
       request.method == "POST") {
-    return PublishBatch(path[1], request);
+    return Publish(path[1], request, connection);
   }
   if (path.size() < 2 || path[0] != "subscriptions") {
     return Problem(404, "no such resource");
@@ -450,28 +465,37 @@ Answer FakeNakadi::CreateSubscription(const HttpRequest& request) {
   return {status, absl::StrCat("{\"id\":\"", id, "\"}")};
 }
 
-Answer FakeNakadi::PublishBatch(const std::string& type,
-                                const HttpRequest& request) {
-  if (topics_.lower_bound({type, ""}) == topics_.end() ||
-      topics_.lower_bound({type, ""})->first.first != type) {
-    return Problem(404, "EventType does not exist.");
+Answer FakeNakadi::Publish(const std::string& type, const HttpRequest& request,
+                           HttpConnection& connection) {
+  ++seen_.publishes;
+  seen_.last_publish_request = request.head;
+  Fault fault;
+  const bool faulty = TakeFault(Where::kPublish, &fault);
+  if (faulty && AnswerWith(fault, connection)) return {0, ""};
+  const std::set<size_t> failing = faulty && fault.what == What::kFailSome
+                                       ? ReadNumbers(fault.body)
+                                       : std::set<size_t>();
+  const Answer answer = PublishBatch(
+      type, request.body, strict_types_.count(type) > 0, failing, &topics_);
+  if (!faulty || fault.what != What::kLoseAnswer) return answer;
+  connection.CloseAfterWriting();
+  return {0, ""};
+}
+
+bool FakeNakadi::AnswerWith(const Fault& fault, HttpConnection& connection) {
+  switch (fault.what) {
+    case What::kAnswer:
+      connection.Send({fault.status, fault.body}, fault.headers);
+      return true;
+    case What::kHang:
+      connection.Hang();
+      return true;
+    case What::kClose:
+      connection.CloseAfterWriting();
+      return true;
+    default:
+      return false;
   }
-  dom::parser parser;
-  dom::array events;
-  if (parser.parse(request.body).get(events) != simdjson::SUCCESS) {
-    return Problem(400, "not an array of events");
-  }
-  for (const dom::element event : events) {
-    std::string partition;
-    dom::element metadata;
-    if (event["metadata"].get(metadata) == simdjson::SUCCESS) {
-      partition = Text(metadata, "partition");
-    }
-    const Key key = {type, partition.empty() ? "0" : partition};
-    if (topics_.count(key) == 0) return Problem(422, "no such partition");
-    topics_[key].Publish(simdjson::minify(event));
-  }
-  return {200, ""};
 }
 
 Answer FakeNakadi::Control(const HttpRequest& request) {
@@ -505,6 +529,7 @@ Answer FakeNakadi::Control(const HttpRequest& request) {
         {"no_stream_id", What::kNoStreamId},
         {"end_at_once", What::kEndAtOnce},
         {"lose_answer", What::kLoseAnswer},
+        {"fail_some", What::kFailSome},
         {"fin", What::kFin},
         {"reset", What::kReset},
         {"stall", What::kStall},
@@ -514,14 +539,26 @@ Answer FakeNakadi::Control(const HttpRequest& request) {
     const auto what = whats.find(Text(body, "what"));
     if (what == whats.end()) return Problem(422, "no such fault");
     faults_.push_back(
-        {.where = where == "commit"   ? Where::kCommit
-                  : where == "stream" ? Where::kStream
-                                      : Where::kOpening,
+        {.where = where == "commit"    ? Where::kCommit
+                  : where == "stream"  ? Where::kStream
+                  : where == "publish" ? Where::kPublish
+                                       : Where::kOpening,
          .what = what->second,
          .status = static_cast<int>(read("status")),
          .body = Text(body, "body"),
          .headers = Text(body, "headers"),
          .after_bytes = static_cast<uint64_t>(read("after_bytes"))});
+    return {204, ""};
+  }
+  if (request.path == "/_control/published") {
+    const auto topic =
+        topics_.find({Text(body, "event_type"), Text(body, "partition")});
+    if (topic == topics_.end()) return Problem(404, "no such partition");
+    return {200,
+            absl::StrCat("[", absl::StrJoin(topic->second.events(), ","), "]")};
+  }
+  if (request.path == "/_control/require_metadata") {
+    strict_types_.insert(Text(body, "name"));
     return {204, ""};
   }
   if (request.path != "/_control/seen") return Problem(404, "no such control");
@@ -539,6 +576,7 @@ Answer FakeNakadi::Control(const HttpRequest& request) {
   }
   return {200, absl::StrCat("{\"openings\":", seen_.openings, ",\"streams\":",
                             seen_.streams, ",\"commits\":", seen_.commits,
+                            ",\"publishes\":", seen_.publishes,
                             ",\"subscriptions\":{",
                             absl::StrJoin(subscriptions, ","), "}}")};
 }
@@ -622,15 +660,8 @@ Answer FakeNakadi::CommitCursors(const HttpRequest& request,
   seen_.last_commit_request = request.head;
   Fault fault;
   const bool faulty = TakeFault(Where::kCommit, &fault);
-  if (faulty && fault.what != What::kLoseAnswer) {
+  if (faulty && AnswerWith(fault, connection)) {
     ++seen_.commit_answers[fault.what == What::kAnswer ? fault.status : 0];
-    if (fault.what == What::kHang) {
-      connection.Hang();
-    } else if (fault.what == What::kClose) {
-      connection.CloseAfterWriting();
-    } else {
-      connection.Send({fault.status, fault.body}, fault.headers);
-    }
     return {0, ""};
   }
   if (request.Header("x-nakadi-streamid").empty()) {

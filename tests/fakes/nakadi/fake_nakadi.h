@@ -5,6 +5,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <thread>
 #include <vector>
@@ -25,7 +26,8 @@ namespace weir::fake_nakadi {
 // 127.0.0.1 and a free port.
 //
 // It leaves out: authorization beyond one token, the low-level API, Avro,
-// repartitioning, dead letters, schemas and partition keys of event types.
+// repartitioning, dead letters, partition keys of event types, and schemas
+// beyond what metadata they need.
 //
 // It shares no code with weir's client. Thread-safe.
 class FakeNakadi {
@@ -52,12 +54,18 @@ class FakeNakadi {
   // Events of a subscription that is made are kept under "0", "1", ...
   void AddEventType(const std::string& name, int partitions)
       ABSL_LOCKS_EXCLUDED(mu_);
+  // Events of this type need metadata with an eid and the time they occurred
+  // at, as those of the categories business and data do.
+  void RequireMetadata(const std::string& name) ABSL_LOCKS_EXCLUDED(mu_);
   // Returns the subscription's id.
   std::string AddSubscription(Subscription::Options options)
       ABSL_LOCKS_EXCLUDED(mu_);
   void Publish(const Key& key, std::string event) ABSL_LOCKS_EXCLUDED(mu_);
   // `count` times the same event.
   void Fill(const Key& key, std::string event, uint64_t count)
+      ABSL_LOCKS_EXCLUDED(mu_);
+  // What was published to `key`, as it is stored.
+  std::vector<std::string> Published(const Key& key) const
       ABSL_LOCKS_EXCLUDED(mu_);
   void Inject(Fault fault) ABSL_LOCKS_EXCLUDED(mu_);
   // Requests must bear it from now on; empty: none is asked for.
@@ -76,6 +84,8 @@ class FakeNakadi {
     std::vector<std::string> opening_requests;  // Line and header.
     std::string last_body;                      // Of a commit.
     std::string last_commit_request;            // Line and header.
+    uint64_t publishes = 0;                     // Requests.
+    std::string last_publish_request;           // Line and header.
   };
   Seen seen() const ABSL_LOCKS_EXCLUDED(mu_);
   // How many events of `key` are committed.
@@ -94,8 +104,8 @@ class FakeNakadi {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   Answer CreateSubscription(const HttpRequest& request)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  Answer PublishBatch(const std::string& type, const HttpRequest& request)
-      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  Answer Publish(const std::string& type, const HttpRequest& request,
+                 HttpConnection& connection) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   Answer Control(const HttpRequest& request) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Each returns status 0 if there is nothing to say, or not yet.
   Answer OpenStream(const HttpRequest& request, Subscription& subscription,
@@ -104,6 +114,8 @@ class FakeNakadi {
   Answer CommitCursors(const HttpRequest& request, Subscription& subscription,
                        HttpConnection& connection)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Answers as `fault` says, if that is instead of what was asked for.
+  static bool AnswerWith(const Fault& fault, HttpConnection& connection);
   // Takes the next fault of `where` that is about a request, if there is one.
   bool TakeFault(Fault::Where where, Fault* fault)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
@@ -125,6 +137,7 @@ class FakeNakadi {
   std::map<std::string, int> resetting_ ABSL_GUARDED_BY(mu_);
   std::deque<Fault> faults_ ABSL_GUARDED_BY(mu_);
   std::string token_ ABSL_GUARDED_BY(mu_);
+  std::set<std::string> strict_types_ ABSL_GUARDED_BY(mu_);
   Seen seen_ ABSL_GUARDED_BY(mu_);
   std::thread thread_;
 };

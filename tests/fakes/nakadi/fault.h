@@ -13,6 +13,7 @@ struct Fault {
     kStream,   // In the body of the next stream that opens.
     kCommit,
     kSubscription,  // Its making or finding; kAnswer alone.
+    kPublish,
   };
   enum class What {
     kAnswer,      // Answers `status` with `body` and `headers`.
@@ -20,7 +21,9 @@ struct Fault {
     kClose,       // Hangs up instead of answering.
     kNoStreamId,  // Opening: 200 without X-Nakadi-StreamId.
     kEndAtOnce,   // Opening: 200, and the body is over.
-    kLoseAnswer,  // Commit: does it, then hangs up without saying so.
+    kLoseAnswer,  // Commit, publish: does it, then hangs up without a word.
+    kFailSome,    // Publish: 207; the storage fails for the events in `body`,
+                  // by their numbers in the batch, "0,3".
     // Stream: after `after_bytes` of the body, as they are on the wire before
     // chunking ...
     kFin,    // ... hangs up.

@@ -47,6 +47,9 @@ class Partition {
     joined_.clear();
   }
 
+  // Those that were published one by one.
+  const std::vector<std::string>& events() const { return events_; }
+
   uint64_t size() const { return filled_ > 0 ? filled_ : events_.size(); }
 
   // Appends the events [begin, begin + count) as the inside of a JSON array.
