@@ -67,6 +67,32 @@ void PrintSources(const Stats& stats, bool colour, std::ostream& out) {
   table.Print(out, colour);
 }
 
+void PrintSinks(const Stats& stats, bool colour, std::ostream& out) {
+  if (stats.sinks().empty()) return;
+  Table table({{"SINK"},
+               {"DELIVERED", kRight},
+               {"BYTES", kRight},
+               {"LAG", kRight},
+               {"FAILED", kRight},
+               {"REJECTED", kRight},
+               {"MISSED", kRight},
+               {"LAST", kRight},
+               {"LAST ERROR"}});
+  for (const weir::v1::SinkStats& sink : stats.sinks()) {
+    table.AddRow(
+        {std::string(absl::StripPrefix(sink.name(), "sinks/")),
+         Thousands(sink.delivered_events()), Bytes(sink.delivered_bytes()),
+         Thousands(sink.lag_events()), Thousands(sink.failed_attempts()),
+         Thousands(sink.rejected_events()), Thousands(sink.missed_events()),
+         sink.has_last_delivery_time() ? Span(ToTime(stats.snapshot_time()) -
+                                              ToTime(sink.last_delivery_time()))
+                                       : "-",
+         Escape(sink.last_error())});
+  }
+  out << "\n";
+  table.Print(out, colour);
+}
+
 // One line of the books: what it is called and what it holds.
 struct Line {
   const char* name;
@@ -179,6 +205,7 @@ void PrintStats(const Stats& stats, bool colour, std::ostream& out) {
   PrintSources(stats, colour, out);
   PrintPlugins(stats, colour, out);
   PrintBroker(stats, out);
+  PrintSinks(stats, colour, out);
   PrintSubscribers(stats, colour, out);
 }
 

@@ -18,6 +18,7 @@
 #include "absl/strings/strip.h"
 #include "absl/time/time.h"
 #include "host/broker/broker.h"
+#include "host/broker/faults.h"
 #include "host/broker/memory_log.h"
 #include "host/broker/replay_id.h"
 #include "host/broker/subscription_archive.h"
@@ -60,8 +61,11 @@
 #include "host/rpc/stats_service.h"
 #include "host/rpc/subscription_service.h"
 #include "host/server_from_config.h"
+#include "host/sink/sink_set.h"
+#include "host/sink_from_config.h"
 #include "host/source/source_set.h"
 #include "host/source_from_config.h"
+#include "host/status/annotate.h"
 #include "host/sync/interruptible_sleeper.h"
 #include "host/ticker.h"
 #include "host/version.h"
@@ -83,6 +87,10 @@ constexpr char kJournalHealth[] = "weir.journal";
 // their reader does not read.
 constexpr absl::Duration kServerGrace = absl::Seconds(1);
 constexpr absl::Duration kServerLimit = absl::Seconds(3);
+
+// How long sinks may go on delivering what is in the log at the end; the rest
+// is delivered after the next start.
+constexpr absl::Duration kSinksLimit = absl::Seconds(2);
 
 // Checks that `path` is a directory that the host can write to.
 absl::Status CheckStateDir(const std::string& path) {
@@ -259,7 +267,8 @@ class Host::Rooms {
                        }),
         plugin_service_(plugins_, module_checks_, access_, clock),
         stats_service_(
-            {broker_, sources_, plugins_, rpcs_, clock, &ReadProcessStats},
+            {broker_, sources_, plugins_, rpcs_, clock, &ReadProcessStats,
+             [this] { return sinks_.Stats(); }},
             {.version = kVersion,
              .node_id = config.node_id(),
              .start_time = clock.Now(),
@@ -280,6 +289,7 @@ class Host::Rooms {
 
   absl::Status Start() {
     broker_.Start();
+    if (absl::Status status = StartSinks(); !status.ok()) return status;
     ServerOptions options = MakeServerOptions(config_);
     options.health_names = {v1::EventService::service_full_name(),
                             v1::SubscriptionService::service_full_name(),
@@ -329,8 +339,10 @@ class Host::Rooms {
     plugins_.UnloadAll();
     dispatcher_.Close();
     auditor_.Finish();
+    if (server_ != nullptr) Publish("weir.host.stopping", Severity::kInfo);
+    sinks_.Stop(std::clamp(end - clock_.Now() - kServerGrace - kServerLimit,
+                           absl::ZeroDuration(), kSinksLimit));
     if (server_ != nullptr) {
-      Publish("weir.host.stopping", Severity::kInfo);
       broker_.Drain(kRetryAfter);
       clean_ = server_->Stop(kServerGrace, kServerLimit);
     }
@@ -385,6 +397,23 @@ class Host::Rooms {
     stages_.push_back(std::move(stage));
     const absl::Status status = sources_.Add(std::move(spec));
     if (!status.ok()) LogError(name, status.message());
+  }
+
+  // What is wrong with a filter is found here, since only the broker knows.
+  absl::Status StartSinks() {
+    for (int i = 0; i < config_.sinks_size(); ++i) {
+      const v1::SinkConfig& sink = config_.sinks(i);
+      auto made = MakeSink(sink, config_.state_dir(), config_.node_id(),
+                           random_(), {broker_, broker_, clock_});
+      Faults faults;
+      broker_.FilterOf(made->options().filters, &faults);
+      if (const absl::Status status = faults.ToStatus(); !status.ok()) {
+        return Annotate(status, absl::StrCat("sinks[", i, "]"));
+      }
+      if (!sink.disabled()) sinks_.Add(std::move(made));
+    }
+    sinks_.Start();
+    return absl::OkStatus();
   }
 
   // What took the process before this one down runs in a child from now on.
@@ -516,6 +545,7 @@ class Host::Rooms {
   std::unique_ptr<FolderWatch> watch_;
   std::vector<std::unique_ptr<DecodeStage>> stages_;
   SourceSet sources_;
+  SinkSet sinks_;
 
   const Access access_;
   RpcCounter rpcs_;

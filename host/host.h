@@ -18,8 +18,8 @@ namespace weir {
 // stops them the other way round, so that nobody hands something to a room that
 // is not there yet, or not there any more:
 //
-//   start   log, control plane, plugins, sources
-//   stop    sources, queues, plugins, log, control plane
+//   start   log, sinks, control plane, plugins, sources
+//   stop    sources, queues, plugins, sinks, log, control plane
 //
 // Start and Stop are called by one thread.
 class Host {
@@ -29,9 +29,9 @@ class Host {
   // `seed`. Plugins in children are run by the program at `runner`.
   //
   // Returns an error, naming the place and the cure, if the state directory, or
-  // what is kept there of plugins, cannot be used or an address cannot be
-  // listened on. What is wrong with a
-  // plugin or a source is that one's own state, and the host runs.
+  // what is kept there of plugins, cannot be used, if a sink has a filter that
+  // is none, or an address cannot be listened on. What is wrong with a plugin
+  // or a source is that one's own state, and the host runs.
   static absl::StatusOr<std::unique_ptr<Host>> Start(
       const v1::HostConfig& config, const Environment& environment,
       const Clock& clock, uint64_t seed, std::string runner);

@@ -49,6 +49,7 @@ constexpr Default kDefaults[] = {
     {"NakadiSource.commit_incomplete", "true"},
     {"NakadiSource.connect_timeout", "30s"},
     {"NakadiSource.gzip", "true"},
+    {"NakadiSink.batch_limit", "100"},
     {"NatsSource.pending_limit", "65536"},
     {"StewardProcess.on_error", "continue"},
     {"StewardProcess.acknowledge", "received"},
@@ -176,6 +177,12 @@ void FillSource(const std::string& node_id, v1::SourceConfig* source) {
   }
 }
 
+void FillSink(v1::SinkConfig* sink) {
+  for (const Default& row : kOtherBackoff) {
+    FillField(row.field, row.text, sink->mutable_retry());
+  }
+}
+
 void FillPlugins(const std::string& user, v1::PluginsConfig* plugins) {
   if (plugins->folders().empty()) {
     plugins->add_folders("/usr/lib/weir/plugins");
@@ -201,6 +208,7 @@ HostConfig EffectiveConfig(const HostConfig& written,
   for (v1::SourceConfig& source : *config.mutable_sources()) {
     FillSource(config.node_id(), &source);
   }
+  for (v1::SinkConfig& sink : *config.mutable_sinks()) FillSink(&sink);
   FillPlugins(environment.user, config.mutable_plugins());
   config.mutable_logging();
   config.mutable_limits();

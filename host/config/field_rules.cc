@@ -198,6 +198,20 @@ absl::Status CheckAddress(absl::string_view address) {
   return ParseHostPort(address).status();
 }
 
+// As Nakadi's API has them: the name becomes a part of a URL.
+absl::Status CheckEventType(absl::string_view name) {
+  const auto is_inner = [](unsigned char c) {
+    return absl::ascii_isalnum(c) || c == '-' || c == '_' || c == '.';
+  };
+  if (name.size() <= 255 && absl::ascii_isalpha(name[0]) &&
+      std::all_of(name.begin(), name.end(), is_inner)) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(
+      "no event type; 1 to 255 letters, digits, \"-\", \"_\" and \".\", with a "
+      "letter first");
+}
+
 absl::Status CheckUnixPath(absl::string_view path) {
   // sun_path of unix(7) has 108 bytes, one of them for the end.
   if (path.size() > 107) {
@@ -235,6 +249,7 @@ constexpr Form kForms[] = {
     {"PluginConfig.module", CheckModule},
     {"PluginConfig.sha256", CheckDigest},
     {"SinkConfig.id", CheckId},
+    {"NakadiSink.event_type", CheckEventType},
     {"FrameTcpSink.connect", CheckAddress},
     {"NakadiSink.url", CheckHttpUrl},
     {"WebhookSink.url", CheckHttpUrl},

@@ -408,8 +408,18 @@ void CheckPlugins(const HostConfig& config, FaultList* faults) {
 void CheckSinks(const HostConfig& config, FaultList* faults) {
   CheckUnique(config.sinks(), "sinks", faults);
   for (int i = 0; i < config.sinks_size(); ++i) {
-    CheckHasKind(config.sinks(i), absl::StrCat("sinks[", i, "]"), "kind",
-                 faults);
+    const v1::SinkConfig& sink = config.sinks(i);
+    const std::string path = absl::StrCat("sinks[", i, "]");
+    CheckHasKind(sink, path, "kind", faults);
+    if (sink.retry().has_max()) {
+      CheckNotLonger(sink.retry().initial(), sink.retry().max(),
+                     Join(path, "retry.initial"), "max", faults);
+    }
+    if (sink.retry().max_attempts() > 0) {
+      faults->Add(Join(path, "retry.max_attempts"),
+                  "a sink waits for ever for its other side; to give single "
+                  "events up, set max_attempts beside retry");
+    }
   }
 }
 

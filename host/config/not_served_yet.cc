@@ -24,15 +24,14 @@ constexpr absl::string_view kKinds =
 constexpr absl::string_view kNoRoles =
     "needs authentication by tokens or certificates, which this version does "
     "not have; remove it";
-constexpr absl::string_view kNoSinks =
-    "not in this version of weir; read events with EventService.Subscribe or "
-    "`weir watch`";
+constexpr absl::string_view kSinkKinds =
+    "not in this version of weir; the kind that is: nakadi. Other readers use "
+    "EventService.Subscribe or `weir watch`";
 constexpr absl::string_view kNoHttp =
     "needs the HTTP side, which this version does not have; remove it";
 
 const std::vector<Row>& Table() {
   static const auto* const table = new std::vector<Row>{
-      {"HostConfig.sinks", kNoSinks},
       {"Listener.tls",
        "not in this version of weir; use a loopback address or a Unix socket, "
        "or `insecure: true` behind something that encrypts"},
@@ -44,6 +43,13 @@ const std::vector<Row>& Table() {
       {"SourceConfig.frame_tcp", kKinds},
       {"SourceConfig.jetstream", kKinds},
       {"ApiLimits.max_subscribers_per_principal", kNoRoles},
+      {"SinkConfig.nats", kSinkKinds},
+      {"SinkConfig.frame_tcp", kSinkKinds},
+      {"SinkConfig.file", kSinkKinds},
+      {"SinkConfig.syslog", kSinkKinds},
+      {"SinkConfig.webhook", kSinkKinds},
+      {"SinkConfig.email", kSinkKinds},
+      {"SinkConfig.exec", kSinkKinds},
       {"MetricsConfig.listen", kNoHttp, {""}},
       {"MetricsConfig.tls", kNoHttp},
       {"MetricsConfig.insecure", kNoHttp, {"false"}},

@@ -187,6 +187,20 @@ void ToProto(const JournalStats& stats, v1::JournalStats* out) {
   out->set_replays_waiting(stats.replays_waiting);
 }
 
+void ToProto(const SinkStats& stats, v1::SinkStats* out) {
+  out->set_name(stats.name);
+  out->set_delivered_events(stats.delivered_events);
+  out->set_delivered_bytes(stats.delivered_bytes);
+  out->set_failed_attempts(stats.failed_attempts);
+  out->set_rejected_events(stats.rejected_events);
+  out->set_missed_events(stats.missed_events);
+  out->set_lag_events(stats.lag_events);
+  out->set_cursor(stats.cursor);
+  out->set_last_error(stats.last_error);
+  SetTime(stats.last_delivery_time,
+          [&] { return out->mutable_last_delivery_time(); });
+}
+
 void ToProto(const SubscriberStats& stats, v1::SubscriberStats* out) {
   out->set_stream_id(stats.stream_id);
   out->set_subscription(stats.subscription);

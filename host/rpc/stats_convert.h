@@ -5,6 +5,7 @@
 
 #include "host/control/event_log.h"
 #include "host/control/plugin_stats.h"
+#include "host/control/sink_stats.h"
 #include "host/control/source_stats.h"
 #include "host/metrics/process_stats.h"
 #include "host/rpc/rpc_counter.h"
@@ -18,6 +19,7 @@ void ToProto(const SourceStats& stats, v1::SourceStats* out);
 void ToProto(const PluginStats& stats, v1::PluginStats* out);
 void ToProto(const BrokerStats& stats, v1::BrokerStats* out);
 void ToProto(const JournalStats& stats, v1::JournalStats* out);
+void ToProto(const SinkStats& stats, v1::SinkStats* out);
 void ToProto(const SubscriberStats& stats, v1::SubscriberStats* out);
 // Without what its children take; see AddChildren.
 void ToProto(const ProcessStats& stats, v1::ProcessStats* out);

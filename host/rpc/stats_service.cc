@@ -155,6 +155,11 @@ v1::Stats StatsService::Snapshot(
       ToProto(subscriber, stats.add_subscribers());
     }
   }
+  if (Wanted(mask, "sinks")) {
+    for (const SinkStats& sink : asked_.sinks()) {
+      ToProto(sink, stats.add_sinks());
+    }
+  }
   if (Wanted(mask, "rpc")) ToProto(asked_.rpcs, stats.mutable_rpc());
   if (Wanted(mask, "total_dropped")) {
     stats.set_total_dropped(asked_.plugins.total_dropped());

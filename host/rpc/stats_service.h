@@ -8,6 +8,7 @@
 #include "absl/time/time.h"
 #include "host/control/event_log.h"
 #include "host/control/plugin_control.h"
+#include "host/control/sink_stats.h"
 #include "host/control/source_control.h"
 #include "host/metrics/process_stats.h"
 #include "host/rpc/access.h"
@@ -28,6 +29,7 @@ class StatsService final : public v1::StatsService::CallbackService {
     const RpcCounter& rpcs;
     const Clock& clock;
     std::function<ProcessStats()> process;
+    std::function<std::vector<SinkStats>()> sinks;
   };
 
   // What does not change while the host runs.

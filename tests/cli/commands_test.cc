@@ -39,6 +39,15 @@ class CommandsTest : public CommandFixture {
     stats.mutable_process()->set_cpu_seconds(12.34);
     stats.mutable_process()->set_threads(14);
     stats.mutable_process()->set_open_fds(33);
+    auto& sink = *stats.add_sinks();
+    sink.set_name("sinks/findings");
+    sink.set_delivered_events(12345);
+    sink.set_delivered_bytes(4096);
+    sink.set_lag_events(7);
+    sink.set_failed_attempts(3);
+    sink.set_rejected_events(1);
+    sink.mutable_last_delivery_time()->set_seconds(1000);
+    sink.set_last_error("no\x1b");
     auto& source = *stats.add_sources();
     source.set_name("sources/ris-live");
     source.set_messages(1234567);
@@ -164,6 +173,9 @@ events emitted                          0               0
 crashes                                 0               0
 
 log  epoch 6f1c  newest 4,711  oldest 1  appended 0 (0 B)  delivered 0  subscribers 1 (0 replaying)  gaps 0
+
+SINK      DELIVERED    BYTES  LAG  FAILED  REJECTED  MISSED    LAST  LAST ERROR
+findings     12,345  4.0 KiB    7       3         1       0  3h 12m  no\x1b
 
 SUBSCRIBER  SUBSCRIPTION  CURSOR     BEHIND  DELIVERED  GAPS  CLIENT
 s-1         -             6f1c-4700      11          0     0  127.0.0.1:5 \x1b[2J

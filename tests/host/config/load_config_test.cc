@@ -79,7 +79,10 @@ TEST(LoadConfigTest, RefusesWhatThisVersionDoesNotServe) {
       {"a decoder", Source("ris_live: {}, decoder: {format: steward}"), ""},
       {"another", Source("ris_live: {}, decoder: {format: ris_live}"), ""},
       {"a sink", "sinks: [{id: a, file: {path: b}}]",
-       "sinks[0]: not in this version"},
+       "sinks[0].file: not in this version of weir; the kind that is: "
+       "nakadi."},
+      {"the sink that is",
+       "sinks: [{id: a, nakadi: {url: 'http://a', event_type: b.c}}]", ""},
       {"a journal", "broker: {mode: durable}", ""},
       {"a faster one", "broker: {mode: fast}",
        "broker.mode: fast: not in this version of weir; modes that are: "
@@ -121,6 +124,14 @@ TEST(LoadConfigTest, ChecksEachFieldForItself) {
        "no id"},
       {"no path", Source("replay_file: {}"),
        "sources[0].replay_file.path: required"},
+      {"a sink without an event type",
+       "sinks: [{id: a, nakadi: {url: 'http://a'}}]",
+       "sinks[0].nakadi.event_type: required"},
+      {"an event type that is no part of a URL",
+       "sinks: [{id: a, nakadi: {url: 'http://a', event_type: 'a/../b'}}]",
+       "sinks[0].nakadi.event_type: \"a/../b\": no event type"},
+      {"a sink without a server", "sinks: [{id: a, nakadi: {event_type: b}}]",
+       "sinks[0].nakadi.url: required"},
       {"another scheme", Source("ris_live: {url: 'ftp://a/'}"),
        "sources[0].ris_live.url: \"ftp://a/\": no URL of HTTP"},
       {"no host", Source("ris_live: {url: 'http:///a'}"), "no host"},
@@ -172,6 +183,18 @@ TEST(LoadConfigTest, ChecksWhatOneFieldSaysOfAnother) {
        "plugins.plugins[1].id: \"a\" is there twice"},
       {"a plugin of no name", "plugins: {plugins: [{disabled: true}]}",
        "plugins.plugins[0].id: required"},
+      {"two sinks of a name",
+       "sinks: [{id: a, nakadi: {url: 'http://a', event_type: b}},\n"
+       " {id: a, nakadi: {url: 'http://a', event_type: b}}]",
+       "f:2: sinks[1].id: \"a\" is there twice"},
+      {"a sink that gives up as a whole",
+       "sinks: [{id: a, nakadi: {url: 'http://a', event_type: b}, "
+       "retry: {max_attempts: 3}}]",
+       "sinks[0].retry.max_attempts: a sink waits for ever"},
+      {"a wait that begins beyond its end",
+       "sinks: [{id: a, nakadi: {url: 'http://a', event_type: b}, "
+       "retry: {initial: 9s, max: 1s}}]",
+       "sinks[0].retry.initial: "},
       {"a commit timeout that servers refuse",
        Source("nakadi: {url: 'http://a', subscription_id: b, "
               "commit_timeout: 61s}"),

@@ -62,6 +62,21 @@ class RpcTest : public testing::Test {
     return info;
   }
 
+  static SinkStats OneSink() {
+    SinkStats stats;
+    stats.name = "sinks/a";
+    stats.delivered_events = 1;
+    stats.delivered_bytes = 2;
+    stats.failed_attempts = 3;
+    stats.rejected_events = 4;
+    stats.missed_events = 5;
+    stats.lag_events = 6;
+    stats.cursor = "fake-7";
+    stats.last_error = "no\n";
+    stats.last_delivery_time = absl::FromUnixSeconds(8);
+    return stats;
+  }
+
   FakeClock clock_;
   FakeEventLog log_;
   FakeSourceControl sources_{{"sources/a", "sources/b", "sources/c"}};
@@ -75,7 +90,8 @@ class RpcTest : public testing::Test {
   PluginService plugins_service_{plugins_, checks_, access_, clock_};
   SourceService sources_service_{sources_, access_, clock_};
   StatsService stats_{{log_, sources_, plugins_, counter_, clock_,
-                       [] { return ProcessStats{.threads = 5}; }},
+                       [] { return ProcessStats{.threads = 5}; },
+                       [] { return std::vector<SinkStats>{OneSink()}; }},
                       {.version = "1.2.3", .start_time = absl::UnixEpoch()},
                       access_};
   std::unique_ptr<Server> server_;
@@ -271,6 +287,27 @@ TEST_F(RpcTest, StatsAreMaskedAndCountTheCalls) {
   EXPECT_EQ(stats.rpc().started(), 3u);
   EXPECT_EQ(stats.rpc().failed(), 1u);
   EXPECT_EQ(stats.rpc().by_code().at("INVALID_ARGUMENT"), 1u);
+}
+
+TEST_F(RpcTest, StatsHaveTheSinks) {
+  const auto stub = v1::StatsService::NewStub(channel_);
+  v1::GetStatsRequest request;
+  request.mutable_read_mask()->add_paths("sinks");
+  v1::Stats stats;
+  grpc::ClientContext context;
+  ASSERT_TRUE(stub->GetStats(&context, request, &stats).ok());
+  ASSERT_EQ(stats.sinks_size(), 1);
+  const v1::SinkStats& sink = stats.sinks(0);
+  EXPECT_EQ(sink.name(), "sinks/a");
+  EXPECT_EQ(sink.delivered_events(), 1u);
+  EXPECT_EQ(sink.delivered_bytes(), 2u);
+  EXPECT_EQ(sink.failed_attempts(), 3u);
+  EXPECT_EQ(sink.rejected_events(), 4u);
+  EXPECT_EQ(sink.missed_events(), 5u);
+  EXPECT_EQ(sink.lag_events(), 6u);
+  EXPECT_EQ(sink.cursor(), "fake-7");
+  EXPECT_EQ(sink.last_error(), "no\n");
+  EXPECT_EQ(sink.last_delivery_time().seconds(), 8);
 }
 
 TEST_F(RpcTest, WatchStatsSendsOneAfterTheOther) {

@@ -1,0 +1,59 @@
+#include "host/sink_from_config.h"
+
+#include <utility>
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "host/rpc/proto_time.h"
+#include "host/rpc/stream_convert.h"
+#include "host/sink/nakadi_delivery.h"
+#include "host/sync/interruptible_sleeper.h"
+#include "lib/nakadi/token_provider.h"
+
+namespace weir {
+namespace {
+
+std::unique_ptr<Delivery> MakeNakadi(const v1::NakadiSink& config,
+                                     const std::string& node_id,
+                                     const Clock& clock) {
+  NakadiDeliveryOptions options;
+  options.client.url = config.url();
+  while (absl::EndsWith(options.client.url, "/")) options.client.url.pop_back();
+  if (!config.token_file().empty()) {
+    options.client.token = nakadi::TokenFromFile(config.token_file());
+  }
+  options.client.flow_id_prefix = absl::StrCat("weir-", node_id);
+  options.client.ca_file = config.tls().ca_file();
+  options.client.cert_file = config.tls().cert_file();
+  options.client.key_file = config.tls().key_file();
+  options.client.insecure_skip_verify = config.tls().insecure_skip_verify();
+  options.event_type = config.event_type();
+  options.batch_limit = config.batch_limit();
+  return std::make_unique<NakadiDelivery>(options, clock);
+}
+
+}  // namespace
+
+std::unique_ptr<Sink> MakeSink(const v1::SinkConfig& config,
+                               const std::string& state_dir,
+                               const std::string& node_id, uint64_t seed,
+                               Sink::Host host) {
+  SinkOptions options;
+  options.name = absl::StrCat("sinks/", config.id());
+  options.filters = FiltersFromProto(config.filters());
+  options.from_earliest = config.from_earliest();
+  options.cursor_path =
+      absl::StrCat(state_dir, "/sink_", config.id(), ".cursor");
+  options.retry.initial = FromProto(config.retry().initial());
+  options.retry.max = FromProto(config.retry().max());
+  options.retry.multiplier = config.retry().multiplier();
+  options.retry.jitter = config.retry().jitter();
+  options.max_attempts = config.max_attempts();
+  options.rate_limit = config.rate_limit();
+  options.seed = seed;
+  return std::make_unique<Sink>(
+      std::move(options), MakeNakadi(config.nakadi(), node_id, host.clock),
+      std::make_unique<InterruptibleSleeper>(), host);
+}
+
+}  // namespace weir
