@@ -251,6 +251,9 @@ void FakeNakadi::Serve() {
     for (const auto& [id, subscription] : subscriptions_) {
       next_ns = std::min(next_ns, subscription->NextTick(now_ns));
     }
+    for (const auto& [fd, connection] : connections_) {
+      if (connection->dripping()) next_ns = now_ns + 1'000'000;
+    }
     wait_ms = (next_ns - now_ns + 999'999) / 1'000'000;
   }
 }
@@ -528,6 +531,7 @@ Answer FakeNakadi::Control(const HttpRequest& request) {
         {"close", What::kClose},
         {"no_stream_id", What::kNoStreamId},
         {"end_at_once", What::kEndAtOnce},
+        {"slow_header", What::kSlowHeader},
         {"lose_answer", What::kLoseAnswer},
         {"fail_some", What::kFailSome},
         {"fin", What::kFin},
@@ -602,6 +606,9 @@ Answer FakeNakadi::OpenStream(const HttpRequest& request,
         break;
       case What::kEndAtOnce:
         end_at_once = true;
+        break;
+      case What::kSlowHeader:
+        connection.Drip(fault.after_bytes);
         break;
       default:
         connection.Send({fault.status, fault.body}, fault.headers);

@@ -21,6 +21,8 @@ struct Fault {
     kClose,       // Hangs up instead of answering.
     kNoStreamId,  // Opening: 200 without X-Nakadi-StreamId.
     kEndAtOnce,   // Opening: 200, and the body is over.
+    kSlowHeader,  // Opening: 200, the header a byte each millisecond; with
+                  // `after_bytes` nothing more after those.
     kLoseAnswer,  // Commit, publish: does it, then hangs up without a word.
     kFailSome,    // Publish: 207; the storage fails for the events in `body`,
                   // by their numbers in the batch, "0,3".

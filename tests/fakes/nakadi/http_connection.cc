@@ -171,13 +171,19 @@ void HttpConnection::Chunk(absl::string_view bytes) {
 
 bool HttpConnection::Flush() {
   while (sent_ < out_.size() && !hanging_) {
-    const ssize_t put = send(fd_, out_.data() + sent_, out_.size() - sent_,
-                             MSG_NOSIGNAL | MSG_DONTWAIT);
+    const ssize_t put =
+        send(fd_, out_.data() + sent_, dripping_ ? 1 : out_.size() - sent_,
+             MSG_NOSIGNAL | MSG_DONTWAIT);
     if (put < 0) {
       if (errno == EAGAIN || errno == EINTR) return true;
       return false;
     }
     sent_ += static_cast<size_t>(put);
+    if (!dripping_) continue;
+    hanging_ = sent_ == stop_after_;
+    dripping_ =
+        !absl::EndsWith(absl::string_view(out_).substr(0, sent_), "\r\n\r\n");
+    if (dripping_) return true;
   }
   if (sent_ == out_.size()) {
     out_.clear();

@@ -55,12 +55,21 @@ class HttpConnection {
   // Writes what fits the socket. Returns false if the client is gone.
   bool Flush();
   void Hang() { hanging_ = true; }
+  // Each Flush writes one byte, to the end of the header; none after
+  // `stop_after`, if that is not 0.
+  void Drip(size_t stop_after) {
+    dripping_ = true;
+    stop_after_ = stop_after;
+  }
   void CloseAfterWriting() { closing_ = true; }
   // Whether to forget it: it was to be closed and all is written.
   bool finished() const { return (closing_ && out_.size() == sent_) || cut_; }
-  bool wants_to_write() const { return sent_ < out_.size() && !hanging_; }
+  bool wants_to_write() const {
+    return sent_ < out_.size() && !hanging_ && !dripping_;
+  }
 
   bool hanging() const { return hanging_; }
+  bool dripping() const { return dripping_ && sent_ < out_.size(); }
   int fd() const { return fd_; }
   const std::shared_ptr<Session>& session() const { return session_; }
   bool watched = true;  // By epoll.
@@ -74,7 +83,8 @@ class HttpConnection {
   const int fd_;
   std::string in_, out_;
   size_t sent_ = 0;
-  bool hanging_ = false, closing_ = false, cut_ = false;
+  bool hanging_ = false, closing_ = false, cut_ = false, dripping_ = false;
+  size_t stop_after_ = 0;
 
   std::shared_ptr<Session> session_;
   size_t chunk_bytes_ = 0;

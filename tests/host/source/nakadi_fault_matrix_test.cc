@@ -400,6 +400,10 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values(
         Case{"Hang", {.what = What::kHang}, 2, "openings_failed_connect"},
         Case{"Close", {.what = What::kClose}, 3, "openings_failed_connect"},
+        Case{"HeaderThatDoesNotEnd",
+             {.what = What::kSlowHeader, .after_bytes = 30},
+             2,
+             "openings_failed_connect"},
         Case{"Answer401",
              {.status = 401, .body = "{\"error\":\"invalid_token\"}"},
              2,
@@ -576,6 +580,15 @@ TEST_P(NakadiFaultMatrixFinal, WaitsForAnOperator) {
 }
 
 // ----------------------------------------------------- names and ports
+
+TEST_F(NakadiFaultMatrix, WaitsForAHeaderThatComesByteByByte) {
+  server_->Inject({.what = What::kSlowHeader});
+  Publish(20);
+  const auto pipeline = Make();
+  pipeline->streamer().Start();
+  Follow(*pipeline);
+  EXPECT_EQ(server_->seen().openings, 1u);
+}
 
 TEST_F(NakadiFaultMatrix, WaitsForAServerThatIsNotThere) {
   const std::string url = server_->url();
