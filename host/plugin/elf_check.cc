@@ -321,6 +321,12 @@ class Checker {
     if ((Value(DT_FLAGS_1).value_or(0) & DF_1_PIE) != 0) {
       Error("elf.type", "a program, not a shared object; link it with -shared");
     }
+    if ((Value(DT_FLAGS_1).value_or(0) & DF_1_NODELETE) != 0) {
+      report_.nodelete = true;
+      Add(PluginFinding::Level::kWarning, "elf.nodelete",
+          "is linked with -z nodelete, so it stays in memory after it is "
+          "unloaded; link it without");
+    }
     const auto stack = std::find_if(
         segments_.begin(), segments_.end(),
         [](const Elf64_Phdr& s) { return s.p_type == PT_GNU_STACK; });

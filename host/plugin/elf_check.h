@@ -24,6 +24,8 @@ struct ElfReport {
   weir_note note = {};  // All zero if there is none.
   // Symbols that make the loader keep the library until the process ends.
   size_t unique_symbols = 0;
+  // The same for the whole of it, by a flag.
+  bool nodelete = false;
   // A library that it links and that must not meet the host's own, so that it
   // can run in a child only; empty: none. The finding is a warning.
   std::string only_in_child;
@@ -53,6 +55,7 @@ struct ElfReport {
 //   elf.needed   warning: links protobuf or gRPC, which end the process when
 //                they meet the host's own; such a plugin runs in a child only
 //   elf.unique   warning: has unique symbols, so it is never unmapped
+//   elf.nodelete warning: asks never to be unmapped
 //
 // Never reads outside of `bytes`. Runs none of them. Takes microseconds.
 ElfReport CheckElf(absl::string_view bytes);

@@ -43,6 +43,7 @@ SharedObject::~SharedObject() {
 }
 
 std::string SharedObject::WhyPinned() const {
+  if (report_.nodelete) return "linked with -z nodelete; link it without";
   if (report_.unique_symbols == 0) return "";
   return absl::StrCat(report_.unique_symbols,
                       " unique symbols; compile it with -fno-gnu-unique");

@@ -191,6 +191,11 @@ std::vector<Check> ElfChecks() {
               "reloaded plugin goes on with its old static variables. Clang "
               "makes none; GCC none with -fno-gnu-unique.",
               /*refuses=*/false),
+      OfWhole("elf.nodelete",
+              "A library that is linked with -z nodelete stays mapped for "
+              "ever, so that a reloaded plugin goes on with its old static "
+              "variables.",
+              /*refuses=*/false),
       Own("elf.relro",
           "With -Wl,-z,relro,-z,now every symbol is resolved when it is "
           "loaded, not at the first message that needs it, and the table of "

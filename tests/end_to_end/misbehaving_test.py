@@ -192,8 +192,9 @@ class MisbehavingTest(harness.EndToEnd):
         for name in IN_PROCESS["STATE_RUNNING"]:
             self.assertEqual(plugins[name]["settings"]["isolation"],
                              "ISOLATION_IN_PROCESS")
-        self.assertIn("CONDITION_PINNED_LIBRARY",
-                      plugins["unique-symbols"]["conditions"])
+        for name in ("unique-symbols", "never-unloads"):
+            self.assertIn("CONDITION_PINNED_LIBRARY",
+                          plugins[name]["conditions"], name)
         for plugin in self.stats(host)["plugins"]:
             self.assert_books_balance(plugin)
         self.assertEqual(

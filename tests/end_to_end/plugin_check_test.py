@@ -88,7 +88,7 @@ FIXTURES = {
     "null_members": ("", ("abi.table",), (), "handle_message is null"),
     "textrel": ("", ("elf.textrel",), (), "-fPIC"),
     "ie_tls": ("", ("elf.tls",), (), "initial-exec"),
-    "never_unloads": ("", (), ("unload.unmapped",), ""),
+    "never_unloads": ("", (), ("elf.nodelete", "unload.unmapped"), ""),
     "tls_nontrivial": ("", (), (), ""),
     "undefined_symbol": ("", ("load.dlopen",), (),
                          "undefined_symbol.so: undefined symbol: nowhere"),

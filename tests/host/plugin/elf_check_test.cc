@@ -196,6 +196,16 @@ TEST(ElfCheckTest, OnlyWarnsOfUniqueSymbols) {
   EXPECT_EQ(report.findings.back().level, PluginFinding::Level::kWarning);
 }
 
+TEST(ElfCheckTest, WarnsOfWhatIsLinkedToStay) {
+  EXPECT_FALSE(CheckElf(Good()).nodelete);
+  const ElfReport report = CheckElf(Read("tests/fixtures/never_unloads.so"));
+  EXPECT_TRUE(report.loadable());
+  EXPECT_TRUE(report.nodelete);
+  ASSERT_THAT(report.findings, testing::SizeIs(1));
+  EXPECT_EQ(report.findings[0].check, "elf.nodelete");
+  EXPECT_EQ(report.findings[0].level, PluginFinding::Level::kWarning);
+}
+
 TEST(ElfCheckTest, LetsWhatLinksGrpcOrProtobufRunInAChildOnly) {
   std::string bytes = Good();
   EXPECT_EQ(CheckElf(bytes).only_in_child, "");

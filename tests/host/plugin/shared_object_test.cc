@@ -48,6 +48,15 @@ TEST_F(SharedObjectTest, IsOneLibraryForEachGenerationOfTheSameBytes) {
   EXPECT_EQ((*first)->sha256(), module.sha256);
 }
 
+TEST_F(SharedObjectTest, SaysWhyItStaysInMemory) {
+  const auto goes = Load(Take("x.so", "ok_c"), 1);
+  EXPECT_EQ((*goes)->WhyPinned(), "");
+  const auto stays = Load(Take("y.so", "never_unloads"), 2);
+  ASSERT_THAT(stays, IsOk());
+  EXPECT_EQ((*stays)->WhyPinned(),
+            "linked with -z nodelete; link it without");
+}
+
 TEST_F(SharedObjectTest, RunsOnWhateverBecomesOfTheFile) {
   const StoredModule module = Take("x.so", "ok_c");
   const auto code = Load(module, 1);
