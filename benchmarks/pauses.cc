@@ -1,5 +1,5 @@
 // Emits how long it was from the last message of the instance before to the
-// first of this one.
+// first of this one; if nobody handed over when that was, when the first was.
 #include <time.h>
 
 #include <cstdint>
@@ -22,6 +22,8 @@ class Pauses {
     const int64_t now_ns = int64_t{time.tv_sec} * 1'000'000'000 + time.tv_nsec;
     if (first_ && last_ns_ > 0) {
       host_.emit("pause", "", std::to_string(now_ns - last_ns_));
+    } else if (first_) {
+      host_.emit("first", "", std::to_string(now_ns));
     }
     first_ = false;
     last_ns_ = now_ns;

@@ -1,16 +1,21 @@
-// How long is a plugin's work interrupted by a reload that hands its state
-// over: from the last message of the old instance to the first of the new one,
-// with messages waiting all the time. In a child, and in this process.
+// How long is a plugin's work interrupted, with messages waiting all the time:
+//  * by a reload that hands its state over, from the last message of the old
+//    instance to the first of the new one; in a child, and in this process
+//  * by the death of its child, from the SIGKILL to the first message of the
+//    next one
 #include <dlfcn.h>
+#include <signal.h>
 
 #include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <map>
 #include <memory>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
@@ -38,27 +43,32 @@
 namespace weir {
 namespace {
 
-constexpr int kReloads = 100;
+constexpr size_t kReloads = 100;
+constexpr int kCrashes = 50;
 constexpr char kModule[] = "benchmarks/pauses.so";
 constexpr char kRunner[] = "runner/weir-plugin-runner";
 
-// Keeps the pauses that the plugin tells.
-class Pauses final : public EventSink {
+// Keeps the times that the plugin tells. Thread-safe.
+class Told final : public EventSink {
  public:
   absl::Status Publish(Event event) override ABSL_LOCKS_EXCLUDED(mu_) {
-    if (event.type != "pause") return absl::OkStatus();
     MutexLock lock(&mu_);
-    ns_.push_back(std::atoll(event.json.c_str()));
+    ns_[event.type].push_back(std::atoll(event.json.c_str()));
+    changed_.NotifyAll();
     return absl::OkStatus();
   }
-  std::vector<int64_t> ns() const ABSL_LOCKS_EXCLUDED(mu_) {
+  // Waits until it told `count` of `type`, and returns them.
+  std::vector<int64_t> Await(const std::string& type, size_t count)
+      ABSL_LOCKS_EXCLUDED(mu_) {
     MutexLock lock(&mu_);
-    return ns_;
+    while (ns_[type].size() < count) changed_.Wait(&mu_);
+    return ns_[type];
   }
 
  private:
-  mutable Mutex mu_;
-  std::vector<int64_t> ns_ ABSL_GUARDED_BY(mu_);
+  Mutex mu_;
+  CondVar changed_;
+  std::map<std::string, std::vector<int64_t>> ns_ ABSL_GUARDED_BY(mu_);
 };
 
 struct Parts {
@@ -79,11 +89,13 @@ class Maker final : public InstanceMaker {
       std::shared_ptr<PluginHostServices> services) override {
     MadeInstance made;
     if (in_child_) {
-      made.handler = std::make_shared<ChildHandler>(
+      auto child = std::make_shared<ChildHandler>(
           ChildHandlerOptions{
               .runner = kRunner, .module = kModule, .name = "pauses"},
           *parts_.supervisor, parts_.arena.get(), std::move(services),
           parts_.types, parts_.sources);
+      made.pid = [child] { return child->pid(); };
+      made.handler = std::move(child);
       return made;
     }
     void* const library = dlopen(kModule, RTLD_NOW | RTLD_LOCAL);
@@ -110,32 +122,65 @@ class Maker final : public InstanceMaker {
   const bool in_child_;
 };
 
-void Measure(const char* name, bool in_child) {
-  Parts parts;
-  InternWellKnownTypes(parts.types);
-  const uint16_t source = parts.sources.Intern("bench");
-  Dispatcher dispatcher(parts.types, parts.sources, parts.pool, parts.clock);
-  Maker maker(parts, in_child);
-  Pauses pauses;
-  PluginSlotSpec spec;
-  spec.id = "pauses";
-  spec.options.policy = QueuePolicy::kBlock;
-  PluginMachine machine(
-      spec,
-      PluginSurroundings{dispatcher, maker, pauses, parts.types, parts.sources,
-                         parts.clock,
-                         [](Severity, absl::string_view, absl::string_view) {},
-                         [](absl::string_view, const DesiredState&) {
-                           return absl::OkStatus();
-                         },
-                         [](absl::string_view) {}},
-      [](uint64_t) {});
-  machine.Begin({});
-  std::atomic<bool> stop{false};
-  std::thread feed([&] {
-    MessageWriter writer(parts.pool);
+// A plugin in its slot, and messages for it without end.
+class Bench {
+ public:
+  Bench(Parts& parts, bool in_child)
+      : parts_(parts),
+        dispatcher_(parts.types, parts.sources, parts.pool, parts.clock),
+        maker_(parts, in_child),
+        machine_(Spec(),
+                 PluginSurroundings{
+                     dispatcher_, maker_, told, parts.types, parts.sources,
+                     parts.clock,
+                     [](Severity, absl::string_view, absl::string_view) {},
+                     [](absl::string_view, const DesiredState&) {
+                       return absl::OkStatus();
+                     },
+                     [](absl::string_view) {}},
+                 [this](uint64_t generation) {
+                   MutexLock lock(&mu_);
+                   gone_ = generation;
+                   changed_.NotifyAll();
+                 }) {
+    machine_.Begin({});
+    feed_ = std::thread([this] { Feed(); });
+  }
+
+  ~Bench() {
+    stop_ = true;
+    feed_.join();
+    machine_.End();
+  }
+
+  // Starts the plugin again when its instance is gone.
+  void AwaitDeath() ABSL_LOCKS_EXCLUDED(mu_) {
+    uint64_t generation = 0;
+    {
+      MutexLock lock(&mu_);
+      while (gone_ == 0) changed_.Wait(&mu_);
+      generation = gone_;
+    }
+    machine_.InstanceGone(generation);
+  }
+
+  PluginMachine& machine() { return machine_; }
+
+  Told told;
+
+ private:
+  static PluginSlotSpec Spec() {
+    PluginSlotSpec spec;
+    spec.id = "pauses";
+    spec.options.policy = QueuePolicy::kBlock;
+    return spec;
+  }
+
+  void Feed() {
+    const uint16_t source = parts_.sources.Intern("bench");
+    MessageWriter writer(parts_.pool);
     const std::string payload(600, 'x');
-    for (uint64_t seq = 1; !stop;) {
+    for (uint64_t seq = 1; !stop_;) {
       writer.Begin(Receipt());
       for (int i = 0; i < 64; ++i) {
         const MessageWriter::Room room = writer.Reserve(payload, 0, 0);
@@ -144,38 +189,74 @@ void Measure(const char* name, bool in_child) {
         room.message->view.seq = seq++;
         writer.Commit(0, 0);
       }
-      dispatcher.Dispatch(writer.Finish());
-    }
-  });
-  for (int i = 0; i < kReloads; ++i) {
-    PluginOperation reload;
-    reload.kind = PluginOperation::Kind::kReload;
-    reload.name = "plugins/pauses";
-    if (const auto done = machine.Do(reload); !done.ok()) {
-      std::fprintf(stderr, "%s\n", done.status().ToString().c_str());
-    }
-    while (pauses.ns().size() < static_cast<size_t>(i) + 1) {
-      std::this_thread::yield();
+      dispatcher_.Dispatch(writer.Finish());
     }
   }
-  stop = true;
-  feed.join();
-  machine.End();
-  std::vector<int64_t> ns = pauses.ns();
+
+  Parts& parts_;
+  Dispatcher dispatcher_;
+  Maker maker_;
+  Mutex mu_;
+  CondVar changed_;
+  uint64_t gone_ ABSL_GUARDED_BY(mu_) = 0;
+  PluginMachine machine_;
+  std::atomic<bool> stop_{false};
+  std::thread feed_;
+};
+
+void Print(const char* name, std::vector<int64_t> ns) {
   std::sort(ns.begin(), ns.end());
   const auto ms = [&](size_t percent) {
     return static_cast<double>(ns[(ns.size() - 1) * percent / 100]) * 1e-6;
   };
   std::printf(
-      "upgrade/%s: item=pause n=%zu p50_ms=%.3f p90_ms=%.3f "
+      "%s: item=pause n=%zu p50_ms=%.3f p90_ms=%.3f "
       "p99_ms=%.3f max_ms=%.3f\n",
       name, ns.size(), ms(50), ms(90), ms(99), ms(100));
+}
+
+void MeasureReloads(const char* name, bool in_child) {
+  Parts parts;
+  InternWellKnownTypes(parts.types);
+  Bench bench(parts, in_child);
+  std::vector<int64_t> ns;
+  for (size_t i = 1; i <= kReloads; ++i) {
+    PluginOperation reload;
+    reload.kind = PluginOperation::Kind::kReload;
+    reload.name = "plugins/pauses";
+    if (const auto done = bench.machine().Do(reload); !done.ok()) {
+      std::fprintf(stderr, "%s\n", done.status().ToString().c_str());
+    }
+    ns = bench.told.Await("pause", i);
+  }
+  Print(name, std::move(ns));
+}
+
+// Each is the first death of its slot: the next ones wait on purpose.
+void MeasureCrashes() {
+  Parts parts;
+  InternWellKnownTypes(parts.types);
+  std::vector<int64_t> ns;
+  for (int i = 0; i < kCrashes; ++i) {
+    Bench bench(parts, /*in_child=*/true);
+    bench.told.Await("first", 1);
+    const int32_t pid = bench.machine().status().pid;
+    const int64_t killed_ns = parts.clock.MonotonicNs();
+    if (pid <= 0 || kill(pid, SIGKILL) != 0) {
+      std::fprintf(stderr, "crash: there is no child %d\n", pid);
+      return;
+    }
+    bench.AwaitDeath();
+    ns.push_back(bench.told.Await("first", 2)[1] - killed_ns);
+  }
+  Print("crash/child", std::move(ns));
 }
 
 }  // namespace
 }  // namespace weir
 
 int main() {
-  weir::Measure("in_process", /*in_child=*/false);
-  weir::Measure("child", /*in_child=*/true);
+  weir::MeasureReloads("upgrade/in_process", /*in_child=*/false);
+  weir::MeasureReloads("upgrade/child", /*in_child=*/true);
+  weir::MeasureCrashes();
 }
