@@ -53,8 +53,7 @@ TEST_F(SharedObjectTest, SaysWhyItStaysInMemory) {
   EXPECT_EQ((*goes)->WhyPinned(), "");
   const auto stays = Load(Take("y.so", "never_unloads"), 2);
   ASSERT_THAT(stays, IsOk());
-  EXPECT_EQ((*stays)->WhyPinned(),
-            "linked with -z nodelete; link it without");
+  EXPECT_EQ((*stays)->WhyPinned(), "linked with -z nodelete; link it without");
 }
 
 TEST_F(SharedObjectTest, RunsOnWhateverBecomesOfTheFile) {
