@@ -147,7 +147,10 @@ class Nats:
         self._pongs.get(timeout=60)
 
     def close(self):
-        self._socket.shutdown(socket.SHUT_RDWR)
+        try:
+            self._socket.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass  # The server was quicker.
         self._socket.close()
         self._reader.join()
 
