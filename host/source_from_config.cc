@@ -3,8 +3,10 @@
 #include <optional>
 #include <utility>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "absl/time/time.h"
 #include "host/config/struct_json.h"
 #include "host/decode/nakadi_decoder.h"
@@ -12,6 +14,7 @@
 #include "host/decode/ris_live_decoder.h"
 #include "host/decode/steward_decoder.h"
 #include "host/rpc/proto_time.h"
+#include "host/source/frame_tcp_source.h"
 #include "host/source/nakadi_source.h"
 #include "host/source/nats_source.h"
 #include "host/source/replay_file_source.h"
@@ -158,6 +161,24 @@ std::unique_ptr<Decoder> MakeSteward(const v1::SourceConfig& config,
   return std::make_unique<StewardDecoder>(types, options);
 }
 
+std::unique_ptr<Source> MakeFrameTcp(const v1::SourceConfig& source,
+                                     const Clock& clock) {
+  const v1::FrameTcpSource& config = source.frame_tcp();
+  FrameTcpOptions options;
+  if (config.has_listen()) {
+    for (const absl::string_view one : absl::StrSplit(config.listen(), ',')) {
+      options.listen.emplace_back(absl::StripAsciiWhitespace(one));
+    }
+  }
+  options.connect = config.connect();
+  options.max_message_size = config.max_message_size();
+  options.max_payload_bytes = source.max_payload_bytes();
+  options.max_connections = config.max_connections();
+  options.idle_timeout = FromProto(config.idle_timeout());
+  options.deliver_empty = config.deliver_empty();
+  return std::make_unique<FrameTcpSource>(std::move(options), clock);
+}
+
 }  // namespace
 
 std::unique_ptr<Source> MakeSource(const v1::SourceConfig& config,
@@ -173,6 +194,9 @@ std::unique_ptr<Source> MakeSource(const v1::SourceConfig& config,
   }
   if (config.kind_case() == v1::SourceConfig::kNats) {
     return MakeNats(config, clock, std::move(report));
+  }
+  if (config.kind_case() == v1::SourceConfig::kFrameTcp) {
+    return MakeFrameTcp(config, clock);
   }
   const v1::ReplayFileSource& replay = config.replay_file();
   ReplayFileOptions options;

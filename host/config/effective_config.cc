@@ -53,6 +53,8 @@ constexpr Default kDefaults[] = {
     {"NatsSource.pending_limit", "65536"},
     {"StewardProcess.on_error", "continue"},
     {"StewardProcess.acknowledge", "received"},
+    {"FrameTcpSource.max_message_size", "4KiB"},
+    {"FrameTcpSource.max_connections", "1024"},
     {"ReplayFileSource.speed", "1"},
     {"PluginsConfig.autoload", "true"},
     {"PluginsConfig.scan_interval", "5s"},
@@ -153,7 +155,9 @@ void FillSource(const std::string& node_id, v1::SourceConfig* source) {
   const bool is_ris_live = source->has_ris_live();
   const bool is_nakadi = source->has_nakadi();
   const bool is_nats = source->has_nats();
-  if (!is_ris_live && !is_nakadi && !is_nats && !source->has_replay_file()) {
+  const bool is_frame_tcp = source->has_frame_tcp();
+  if (!is_ris_live && !is_nakadi && !is_nats && !is_frame_tcp &&
+      !source->has_replay_file()) {
     return;
   }
   for (const Default& row : is_ris_live ? kRisLiveBackoff
@@ -168,6 +172,8 @@ void FillSource(const std::string& node_id, v1::SourceConfig* source) {
   } else if (is_nats) {
     FillField("format", source->nats().has_steward() ? "steward" : "opaque",
               source->mutable_decoder());
+  } else if (is_frame_tcp) {
+    FillField("format", "opaque", source->mutable_decoder());
   } else if (is_ris_live) {
     FillField("format", "ris_live", source->mutable_decoder());
     FillField("client", absl::StrCat("weir-", node_id),

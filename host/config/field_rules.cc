@@ -7,6 +7,7 @@
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "google/protobuf/descriptor.h"
@@ -212,6 +213,15 @@ absl::Status CheckEventType(absl::string_view name) {
       "letter first");
 }
 
+// One or several, with commas between.
+absl::Status CheckAddresses(absl::string_view addresses) {
+  for (const absl::string_view one : absl::StrSplit(addresses, ',')) {
+    const absl::Status status = CheckAddress(absl::StripAsciiWhitespace(one));
+    if (!status.ok()) return status;
+  }
+  return absl::OkStatus();
+}
+
 absl::Status CheckUnixPath(absl::string_view path) {
   // sun_path of unix(7) has 108 bytes, one of them for the end.
   if (path.size() > 107) {
@@ -242,7 +252,7 @@ constexpr Form kForms[] = {
     {"SourceConfig.id", CheckId},
     {"RisLiveSource.url", CheckHttpUrl},
     {"NakadiSource.url", CheckHttpUrl},
-    {"FrameTcpSource.listen", CheckAddress},
+    {"FrameTcpSource.listen", CheckAddresses},
     {"FrameTcpSource.connect", CheckAddress},
     {"PluginsConfig.allowed_sha256", CheckDigest},
     {"PluginConfig.id", CheckId},

@@ -20,7 +20,7 @@ struct Row {
 
 constexpr absl::string_view kKinds =
     "not in this version of weir; kinds that are: ris_live, nakadi, nats, "
-    "replay_file";
+    "frame_tcp, replay_file";
 constexpr absl::string_view kNoRoles =
     "needs authentication by tokens or certificates, which this version does "
     "not have; remove it";
@@ -40,7 +40,6 @@ const std::vector<Row>& Table() {
       {"BrokerConfig.mode",
        "not in this version of weir; modes that are: durable, memory",
        {"durable", "memory"}},
-      {"SourceConfig.frame_tcp", kKinds},
       {"SourceConfig.jetstream", kKinds},
       {"ApiLimits.max_subscribers_per_principal", kNoRoles},
       {"SinkConfig.nats", kSinkKinds},

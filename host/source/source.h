@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 
 #include "absl/status/status.h"
@@ -42,6 +43,8 @@ class Source {
     std::string committed_position;  // What is completed; the same form.
     uint64_t commits = 0;
     uint64_t commit_errors = 0;
+    // Of a source that has many, or none, while it is connected: how many now.
+    std::optional<uint32_t> connections;
     // Input that gave no frame, by reason: "too_long", "empty", "partial".
     std::map<std::string, uint64_t> skipped_by_reason;
     // What only this kind counts, and what it says of itself in words.

@@ -311,6 +311,9 @@ SourceStatus Streamer::GetStatus() const {
   status.upstream_position = progress.upstream_position;
   status.committed_position = progress.committed_position;
   status.details = progress.details;
+  if (progress.connections.has_value()) {
+    status.connections = *progress.connections;
+  }
   status.blocked = BlockedNs() > 0;
   return status;
 }

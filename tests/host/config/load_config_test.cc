@@ -64,10 +64,14 @@ void ExpectFaults(const std::vector<Case>& cases) {
 TEST(LoadConfigTest, RefusesWhatThisVersionDoesNotServe) {
   const std::string no_child = "needs plugins in child processes";
   ExpectFaults({
-      {"a kind of source", Source("frame_tcp: {}"),
-       "f:1: sources[0].frame_tcp: not in this version of weir; kinds that "
-       "are: ris_live, nakadi, nats, replay_file"},
-      {"another", Source("jetstream: {}"), "jetstream: not in this version"},
+      {"a kind of source", Source("jetstream: {}"),
+       "f:1: sources[0].jetstream: not in this version of weir; kinds that "
+       "are: ris_live, nakadi, nats, frame_tcp, replay_file"},
+      {"one that listens", Source("frame_tcp: {listen: '127.0.0.1:1'}"), ""},
+      {"one on several addresses",
+       Source("frame_tcp: {listen: '127.0.0.1:1, [::1]:2'}"), ""},
+      {"one on an address that is none",
+       Source("frame_tcp: {listen: '127.0.0.1:1,a'}"), "\"127.0.0.1:1,a\""},
       {"one that is", Source("ris_live: {}"), ""},
       {"the other that is", Source("replay_file: {path: a}"), ""},
       {"one with a subscription",

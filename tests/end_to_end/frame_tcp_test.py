@@ -1,0 +1,168 @@
+"""Length-prefixed frames of another implementation through the real host."""
+
+import pathlib
+import socket
+import subprocess
+import threading
+
+import buffstreams
+import harness
+
+FRAMES = """
+id: meters
+frame_tcp:
+  listen: "127.0.0.1:0, 127.0.0.1:0"
+decoder: {{opaque_type: METER}}
+{more}
+"""
+
+
+# Frames of 1000 bytes: more than a queue of 8192 and the kernel's buffers hold.
+MANY = 60000
+
+
+class FrameTcpTest(harness.EndToEnd):
+
+    def frames(self, more=""):
+        return FRAMES.format(more=more)
+
+    def addresses(self, host):
+        """What the source listens on."""
+        self.await_state(host, "meters", "STATE_CONNECTED")
+        return self.source(host, "meters")["details"]["listening"].split(",")
+
+    def by_type(self, host):
+        found = self.source_stats(host, "meters").get("messages_by_type", {})
+        return {name: int(count) for name, count in found.items()}
+
+    def counters(self, host):
+        found = self.source_stats(host, "meters").get("counters", {})
+        return {name: int(count) for name, count in found.items()}
+
+    def await_messages(self, host, count):
+        harness.until(lambda: self.by_type(host) == {"METER": count},
+                      f"{count} messages came")
+
+    def test_frames_become_messages_of_the_configured_type(self):
+        self.install_plugin("counts")
+        host = self.start_host(self.write_config([self.frames()]))
+        first, second = self.addresses(host)
+        one = buffstreams.Connection.dial(first)
+        two = buffstreams.Connection.dial(second)
+        for payload in [b"a", b"", b"\0\xff" * 2048, b"x" * 63, b"x" * 64]:
+            one.send(payload)
+            two.send(payload)
+        self.await_messages(host, 8)
+        stats = self.source_stats(host, "meters")
+        self.assertEqual(int(stats["bytes"]), 2 * (1 + 4096 + 63 + 64))
+        self.assertEqual(int(stats["skipped_by_reason"]["empty"]), 2)
+        source = self.source(host, "meters")
+        self.assertEqual(source["kind"], "frame_tcp")
+        self.assertEqual(source["connections"], 2)
+        self.assertTrue(source["flow_control"])
+        peers = [text for name, text in source["details"].items()
+                 if name.startswith("peer.")]
+        self.assertEqual(len(peers), 2)
+        self.assertIn("4 frames", peers[0])
+
+        # Each kind of bad input ends its own connection.
+        for bad in [buffstreams.encode(b"x" * 4097), b"\1\0\0", b"\xff" * 3,
+                    buffstreams.encode(b"hello\n", 255)]:
+            peer = buffstreams.Connection.dial(first)
+            try:
+                peer.socket.sendall(bad)
+                self.assertEqual(peer.socket.recv(1), b"")
+            except ConnectionResetError:
+                pass
+            peer.close()
+        one.send(b"still here")
+        self.await_messages(host, 9)
+        one.socket.sendall(b"\x0a\0\0he")
+        one.close()
+        two.close()
+        want = {"closed.too_long": 1, "closed.negative": 1,
+                "closed.unterminated": 1, "closed.header_class": 1,
+                "closed.truncated_body": 1, "closed.peer_closed": 1,
+                "accepted": 6}
+        harness.until(
+            lambda: want.items() <= self.counters(host).items(), want)
+        self.assertEqual(self.source(host, "meters").get("state"),
+                         "STATE_CONNECTED")
+        self.assertEqual(host.stop(), 0)
+
+    def send_many(self, peer):
+        """Sends more than queue and kernel hold, in a thread that ends then."""
+        frames = buffstreams.encode(b"x" * 1000) * 100
+        sender = threading.Thread(target=lambda: [
+            peer.socket.sendall(frames) for _ in range(MANY // 100)])
+        peer.socket.settimeout(harness.PATIENCE_S)
+        sender.start()
+        return sender
+
+    def test_a_handler_that_blocks_holds_a_peer_up_and_nothing_is_lost(self):
+        # It hangs in one message until it is ended, and goes on with the next.
+        self.put("tests/fixtures/hang_spin.so", "hangs", (
+            "settings: {policy: block, soft_deadline: 1s, hard_deadline: 8s}\n"
+            "config: {seq: 500}\n"))
+        host = self.start_host(self.write_config([self.frames()]))
+        address = self.addresses(host)[0]
+        harness.until(lambda: self.plugin_stats(host, "hangs"),
+                      "it is there")
+        peer = buffstreams.Connection.dial(address)
+        quiet = buffstreams.Connection.dial(address)
+        sender = self.send_many(peer)
+        harness.until(lambda: self.source(host, "meters").get("blocked"),
+                      "the source is held up")
+        # One that sends less than the kernel keeps does not notice.
+        quiet.send(b"quiet")
+        self.assertTrue(sender.is_alive(), "nothing holds the peer up")
+        sender.join()
+        self.await_messages(host, MANY + 1)
+        # It is offered each message, and its payload as it came, too.
+        harness.until(lambda: int(self.plugin_stats(host, "hangs")[
+            "processed_ok"]) == 2 * (MANY + 1) - 1, "all were handled but one")
+        stats = self.plugin_stats(host, "hangs")
+        self.assertEqual(int(stats["lost_in_crash"]), 1)
+        self.assert_books_balance(stats)
+        peer.close()
+        quiet.close()
+
+    def test_peers_of_a_source_that_is_paused_wait(self):
+        host = self.start_host(self.write_config([self.frames()]))
+        peer = buffstreams.Connection.dial(self.addresses(host)[0])
+        peer.send(b"before")
+        self.await_messages(host, 1)
+        self.weir(host, "sources", "pause", "meters", unix=True)
+        self.await_state(host, "meters", "STATE_PAUSED")
+        sender = self.send_many(peer)
+        self.weir(host, "sources", "resume", "meters", unix=True)
+        sender.join()
+        self.await_messages(host, MANY + 1)
+        peer.close()
+
+    def test_a_peer_that_is_connected_to(self):
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            config = self.frames().replace(
+                'listen: "127.0.0.1:0, 127.0.0.1:0"',
+                'connect: "127.0.0.1:%d"' % server.getsockname()[1])
+            config += "backoff: {initial: 20ms, max: 50ms}\n"
+            host = self.start_host(self.write_config([config]))
+            for count in [1, 2]:
+                peer = buffstreams.Connection(server.accept()[0])
+                peer.send(b"hello")
+                self.await_messages(host, count)
+                peer.close()
+
+    def test_the_page_has_a_configuration_that_works(self):
+        page = pathlib.Path(harness.runfile("docs/sources/frame_tcp.md"))
+        config = self.dir / "of_the_page.yaml"
+        config.write_text(
+            page.read_text().split("```yaml\n")[1].split("```")[0])
+        done = subprocess.run(
+            [harness.runfile("host/weir-host"), "--check", config],
+            capture_output=True, text=True, check=False)
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
+
+if __name__ == "__main__":
+    harness.main()
