@@ -4,6 +4,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "host/control/abi_fault.h"
 #include "host/plugin/plugin_events.h"
 #include "host/plugin/plugin_machine.h"
 #include "host/status/error_info.h"
@@ -84,7 +85,7 @@ absl::Status FileFault(const PluginStatus& status, const absl::Status& fault) {
   const char* reason = "PLUGIN_INIT_FAILED";
   if (absl::StrContains(message, "file.sha256: ")) {
     reason = "PLUGIN_DIGEST_MISMATCH";
-  } else if (absl::StrContains(message, "abi.")) {
+  } else if (IsAbiFault(message)) {
     reason = "PLUGIN_ABI_MISMATCH";
   } else if (absl::IsNotFound(fault)) {
     reason = "PLUGIN_MODULE_NOT_FOUND";

@@ -8,10 +8,10 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
-#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/time/time.h"
+#include "host/control/abi_fault.h"
 #include "host/control/plugin_status.h"
 #include "host/rpc/paging.h"
 #include "host/rpc/pending_call.h"
@@ -51,10 +51,8 @@ absl::Status WhatRefuses(const PluginStatus& plugin,
   const char* reason = "PLUGIN_INIT_FAILED";
   for (const PluginCheckReport::Finding& finding : report.findings) {
     if (finding.level != PluginCheckReport::Level::kError) continue;
-    if (absl::StartsWith(finding.check, "abi.")) {
-      reason = "PLUGIN_ABI_MISMATCH";
-    }
     faults.push_back(absl::StrCat(finding.check, ": ", finding.message));
+    if (IsAbiFault(faults.back())) reason = "PLUGIN_ABI_MISMATCH";
   }
   if (faults.empty()) return absl::OkStatus();
   const std::string detail = absl::StrJoin(faults, "; ");
