@@ -5,6 +5,7 @@ import base64
 import json
 import pathlib
 import re
+import sqlite3
 import subprocess
 
 import harness
@@ -26,20 +27,20 @@ broker: {mode: memory, publish_enabled: true, ring_events: 300}
 limits: {max_subscribers: 0, max_subscriptions: 0, publish_limit_per_second: 1}
 """
 
+# In the journal, and little of it in memory.
+DURABLE = """
+broker: {publish_enabled: true}
+"""
+
 # What no row below asks for, and why.
 ELSEWHERE = {
     "WRITE_STALLED": "its details never arrive, since only a client that does "
                      "not read is told: slow_clients_test",
-    "PLUGIN_ABI_MISMATCH": "tests/host/rpc/plugin_service_test.cc",
-    "PLUGIN_INIT_FAILED": "tests/host/rpc/plugin_service_test.cc",
-    "PLUGIN_CONFIG_INVALID": "belongs to changing a plugin's configuration",
     "PLUGIN_BUSY": "takes an operation that outlives a deadline: "
                    "tests/host/plugin",
     "DRAIN_TIMEOUT": "takes a handler that hangs: tests/host/plugin",
-    "JOURNAL_CORRUPT": "takes a journal that is damaged: tests/host/broker",
     "TOKEN_MISSING": "takes an address that is not loopback: AccessTest",
     "TOKEN_INVALID": "takes tokens, which are not served yet",
-    "POISON_MESSAGE_NOT_FOUND": "tests of poison messages",
     "POLICY_NEEDS_FLOW_CONTROL": "takes a source without flow control",
 }
 
@@ -163,10 +164,13 @@ class ErrorsTest(harness.EndToEnd):
         host = self.start_host(self.write_config([], TIGHT))
         self.check_limits(host)
         host.stop()
-        self.check(self.start_host(self.write_config([])),
-                   "EventService/Publish", {"events": [{"type": "test.ping"}]},
-                   "failed_precondition", "PUBLISH_DISABLED",
-                   {"state": "disabled"})
+        host = self.start_host(self.write_config([]))
+        self.check(host, "EventService/Publish",
+                   {"events": [{"type": "test.ping"}]}, "failed_precondition",
+                   "PUBLISH_DISABLED", {"state": "disabled"})
+        host.stop()
+
+        self.check_damaged_journal()
 
         root = pathlib.Path(harness.runfile("proto/weir/v1/common.proto"))
         known = set(re.findall(r"ERROR_REASON_(\w+) = [1-9]", root.read_text()))
@@ -296,6 +300,25 @@ class ErrorsTest(harness.EndToEnd):
             with self.subTest(reason=reason):
                 self.check_any_metadata(host, "PluginService/" + method, body,
                                         code, reason)
+        self.check(host, "PluginService/UpdatePluginConfig",
+                   {"name": "plugins/counts",
+                    "config": {"interval_messages": "many"}},
+                   "invalid_argument", "PLUGIN_CONFIG_INVALID",
+                   {"name": "plugins/counts", "detail": None},
+                   fields=["config/interval_messages"])
+        poison = "plugins/counts/poisonMessages/7"
+        self.check(host, "PluginService/GetPoisonMessage", {"name": poison},
+                   "not_found", "POISON_MESSAGE_NOT_FOUND", {"name": poison})
+        for fixture, reason in [("cap_neg", "PLUGIN_INIT_FAILED"),
+                                ("wrong_major", "PLUGIN_ABI_MISMATCH")]:
+            # By another name than that of the slot which the file may have.
+            self.put(f"tests/fixtures/{fixture}.so", fixture)
+            for dry in (False, True):
+                self.check(host, "PluginService/LoadPlugin",
+                           {"module": f"{fixture}.so", "pluginId": "other",
+                            "validateOnly": dry},
+                           "failed_precondition", reason,
+                           {"name": None, "detail": None})
         self.call(host, "PluginService/QuarantinePlugin",
                   {"name": "plugins/counts"})
         self.check_any_metadata(host, "PluginService/ReloadPlugin",
@@ -325,6 +348,25 @@ class ErrorsTest(harness.EndToEnd):
         self.assert_error(self.ended(drained), "unavailable", "SERVER_DRAINING",
                           {"cursor": None}, True, [])
         self.assertIn("SERVER_DRAINING", "\n".join(drained.lines))  # A notice.
+
+    def check_damaged_journal(self):
+        config = self.write_config([], DURABLE)
+        host = self.start_host(config)
+        self.call(host, "EventService/Publish",
+                  {"events": [{"type": "test.ping"}] * 5})
+        log = self.call(host, "EventService/GetLogInfo", {})
+        self.assertEqual(host.stop(), 0)
+        with sqlite3.connect(self.dir / "state/journal.db") as journal:
+            changed = journal.execute(
+                "UPDATE chunk SET body = substr(body, 2) WHERE first = "
+                "(SELECT min(first) FROM chunk)").rowcount
+        journal.close()
+        self.assertEqual(changed, 1)
+        self.check(self.start_host(config), "EventService/Subscribe",
+                   {"start": {"earliest": {}}, "stopAtLatest": True,
+                    "gapPolicy": "GAP_POLICY_FAIL"},
+                   "data_loss", "JOURNAL_CORRUPT",
+                   {"first_bad_id": f"{log['epoch']}-1", "last_bad_id": None})
 
     def check_limits(self, host):
         self.publish(host, 999)
