@@ -222,7 +222,9 @@ void Writer::Run() {
   {
     MutexLock lock(&mu_);
     while (sending_) changed_.Wait(&mu_);
-    if (state_ == State::kConnected && !broken_ && queue_.empty()) {
+    // Where nothing was sent there is nothing to be read.
+    if (state_ == State::kConnected && !broken_ && queue_.empty() &&
+        sent_on_this_) {
       fd = socket_.fd();
     }
     until = goodbye_until_;

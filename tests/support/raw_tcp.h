@@ -8,6 +8,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
@@ -105,7 +106,11 @@ class RawTcp {
   }
 
   // Returns whether the other end closed, or reset, and nothing came before.
-  bool AwaitEnd() { return Read(1).empty(); }
+  bool AwaitEnd() {
+    char byte;
+    const ssize_t got = recv(fd_, &byte, 1, 0);
+    return got == 0 || (got < 0 && errno != EAGAIN);
+  }
 
   void EndSending() { shutdown(fd_, SHUT_WR); }
 
