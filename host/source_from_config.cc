@@ -140,8 +140,9 @@ std::unique_ptr<Source> MakeStewardNode(const v1::SourceConfig& source,
 std::unique_ptr<Source> MakeNats(const v1::SourceConfig& source,
                                  const Clock& clock, SourceReport report) {
   const v1::NatsSource& config = source.nats();
-  if (config.has_steward())
+  if (config.has_steward()) {
     return MakeStewardNode(source, clock, std::move(report));
+  }
   NatsOptions options;
   FillServer(source, &options);
   options.subjects = {config.subjects().begin(), config.subjects().end()};

@@ -1,8 +1,6 @@
 """Length-prefixed frames of another implementation through the real host."""
 
-import pathlib
 import socket
-import subprocess
 import threading
 
 import buffstreams
@@ -154,14 +152,7 @@ class FrameTcpTest(harness.EndToEnd):
                 peer.close()
 
     def test_the_page_has_a_configuration_that_works(self):
-        page = pathlib.Path(harness.runfile("docs/sources/frame_tcp.md"))
-        config = self.dir / "of_the_page.yaml"
-        config.write_text(
-            page.read_text().split("```yaml\n")[1].split("```")[0])
-        done = subprocess.run(
-            [harness.runfile("host/weir-host"), "--check", config],
-            capture_output=True, text=True, check=False)
-        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assert_configurations_of("docs/sources/frame_tcp.md", 1)
 
 
 if __name__ == "__main__":

@@ -299,6 +299,19 @@ class EndToEnd(unittest.TestCase):
         config.write_text(text + extra)
         return config
 
+    def assert_configurations_of(self, page, count):
+        """Checks that a page has so many configurations, and each no faults."""
+        text = pathlib.Path(runfile(page)).read_text()
+        found = [part.split("```")[0] for part in text.split("```yaml\n")[1:]]
+        self.assertEqual(len(found), count, page)
+        for number, configuration in enumerate(found):
+            config = self.dir / f"of_the_page_{number}.yaml"
+            config.write_text(configuration)
+            done = subprocess.run(
+                [runfile("host/weir-host"), "--check", config],
+                capture_output=True, text=True, check=False)
+            self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+
     def start_host(self, config):
         """Starts weir-host; `address` and `unix` of the result are its API."""
         host = self.start([runfile("host/weir-host"), "--config", config])

@@ -1,7 +1,6 @@
 """A Nakadi subscription through the real host, killed and cut on the way."""
 
 import json
-import pathlib
 import shutil
 import signal
 import subprocess
@@ -237,14 +236,7 @@ class NakadiTest(harness.EndToEnd):
         self.await_state(host, "orders", "STATE_CONNECTED")
 
     def test_the_page_has_a_configuration_that_works(self):
-        page = pathlib.Path(harness.runfile("docs/sources/nakadi.md"))
-        config = self.dir / "of_the_page.yaml"
-        config.write_text(
-            page.read_text().split("```yaml\n")[1].split("```")[0])
-        done = subprocess.run(
-            [harness.runfile("host/weir-host"), "--check", config],
-            capture_output=True, text=True, check=False)
-        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assert_configurations_of("docs/sources/nakadi.md", 1)
 
     def test_two_hosts_share_a_subscription(self):
         self.publish(200)

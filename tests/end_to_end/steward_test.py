@@ -2,9 +2,7 @@
 from a peer that was written from the description of their wire."""
 
 import json
-import pathlib
 import signal
-import subprocess
 
 import harness
 import steward_peer
@@ -296,16 +294,7 @@ class StewardTest(harness.EndToEnd, WithNatsServer):
         self.assertEqual(host.stop(), 0)
 
     def test_the_page_has_configurations_that_work(self):
-        page = pathlib.Path(harness.runfile("docs/sources/nats.md")).read_text()
-        found = [part.split("```")[0] for part in page.split("```yaml\n")[1:]]
-        self.assertEqual(len(found), 3)
-        for number, text in enumerate(found):
-            config = self.dir / f"of_the_page_{number}.yaml"
-            config.write_text(text)
-            done = subprocess.run(
-                [harness.runfile("host/weir-host"), "--check", config],
-                capture_output=True, text=True, check=False)
-            self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assert_configurations_of("docs/sources/nats.md", 3)
 
 
 if __name__ == "__main__":
