@@ -238,6 +238,8 @@ TEST_F(StreamerTest, PausesAndResumesAnyNumberOfTimes) {
   streamer_->Pause("maintenance");
   streamer_->Pause("again");
   EXPECT_EQ(state(), State::kPaused);
+  // The streamer's own thread tells.
+  while (events_.events().empty()) std::this_thread::yield();
   EXPECT_THAT(LastEvent(), HasSubstr("\"paused: maintenance\""));
   EXPECT_THAT(
       streamer_->Reconnect(false, ""),
