@@ -125,6 +125,8 @@ std::vector<MemoryLog::Slice> MemoryLog::After(uint64_t after,
                                                size_t max_slices) const {
   std::vector<Slice> slices;
   MutexLock lock(&mu_);
+  // Of what was appended together the ring may only have the rest.
+  after = std::max(after, EarliestLocked() - 1);
   size_t i = 0;
   if (!chunks_.empty() && after >= chunks_.front()->first()) {
     const auto behind = std::upper_bound(

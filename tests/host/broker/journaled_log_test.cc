@@ -670,6 +670,28 @@ TEST_P(DegradedTest, RecordsAsAHoleWhatTheRingHasForgotten) {
   }
 }
 
+TEST_P(DegradedTest, WritesWhatIsLeftInTheRingOfWhatWasPublishedTogether) {
+  options_.ring.ring_events = 100;
+  Restart();
+  Publish(5);
+  FailingVfs::Get().Set(GetParam());
+  Publish(20);
+  // More than one commit takes, and than the ring keeps.
+  AppendTogether(200, Durability::kAccepted);
+  const uint64_t in_ring = broker_->log().bounds().ring_earliest;
+  ASSERT_GT(in_ring, 26u);
+  FailingVfs::Get().Set(FailingVfs::Fault::kNone);
+  log_->Step();
+  ASSERT_FALSE(broker_->Journal()->degraded);
+  Kill();
+  const Said said = ReadAll(After(5));
+  ASSERT_THAT(said.gaps, SizeIs(1));
+  EXPECT_EQ(said.gaps[0].gap.reason, Reason::kRetention);
+  EXPECT_EQ(said.gaps[0].gap.after_id, "7k2mq9xv-5");
+  EXPECT_EQ(said.gaps[0].gap.missing, in_ring - 6);
+  EXPECT_EQ(said.seqs, Range(in_ring, 225));
+}
+
 TEST_P(DegradedTest, GivesNoNumberTwiceWhenItIsKilled) {
   Publish(5);
   FailingVfs::Get().Set(GetParam());
