@@ -192,7 +192,6 @@ ReplayQuantum FindTimeInJournal(JournalReader& reader, const LogSource& log,
       ++found.next;
     }
   }
-  found.next = std::max(found.next, bounds.earliest);
   return found;
 }
 

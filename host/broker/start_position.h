@@ -66,7 +66,7 @@ absl::StatusOr<StartPoint> StartFoundAt(absl::Time time, uint64_t first,
                                         GapPolicy policy, const LogSource& log);
 
 // The same as FindStart, with `find_time` found: blocks if a file has to be
-// asked (LogSource:: AwaitFirstAtOrAfter). A further error is Unavailable /
+// asked (LogSource::AwaitFirstAtOrAfter). A further error is Unavailable /
 // JOURNAL_UNAVAILABLE.
 absl::StatusOr<StartPoint> AwaitStart(const StartPosition& start,
                                       const std::optional<ReplayId>& after,

@@ -119,7 +119,8 @@ class Stream final : public EventStream {
   bool SayEnd(absl::Status status, StreamItem* item);
   bool SayDegraded(StreamItem* item);
   bool SayStartGap(StreamItem* item);
-  // Finds the start that only a file can tell. Returns false until it is known.
+  // Finds the start that only a file can tell; start_time_ is set until it is
+  // known. Returns why the stream ends instead.
   absl::Status FindStartInFile();
   bool SayExpired(const LogBounds& bounds, StreamItem* item);
   bool SayHole(const LogHole& hole, const LogBounds& bounds, StreamItem* item);
