@@ -19,7 +19,7 @@ void AnswerCache::ForgetOldLocked() {
          (oldest_first_.front().kept_at < begin ||
           oldest_first_.size() > kMaxAnswers || bytes_ > kMaxBytes)) {
     const auto oldest = answers_.find(oldest_first_.front().text);
-    bytes_ -= oldest->first.size() + oldest->second.size();
+    bytes_ -= SizeOf(oldest->first, oldest->second);
     answers_.erase(oldest);
     oldest_first_.pop_front();
   }
@@ -31,16 +31,22 @@ std::optional<std::string> AnswerCache::Find(absl::string_view method,
   MutexLock lock(&mu_);
   ForgetOldLocked();
   const auto found = answers_.find(KeyOf(method, request_id));
-  if (found == answers_.end()) return std::nullopt;
-  return found->second;
+  if (found == answers_.end() || !found->second.ok()) return std::nullopt;
+  return *found->second;
+}
+
+size_t AnswerCache::SizeOf(const std::string& key,
+                           const absl::StatusOr<std::string>& answer) {
+  return key.size() +
+         (answer.ok() ? answer->size() : answer.status().message().size());
 }
 
 void AnswerCache::Keep(absl::string_view method, absl::string_view request_id,
-                       std::string answer) {
+                       absl::StatusOr<std::string> answer) {
   if (request_id.empty()) return;
   MutexLock lock(&mu_);
   std::string key = KeyOf(method, request_id);
-  const size_t bytes = key.size() + answer.size();
+  const size_t bytes = SizeOf(key, answer);
   if (!answers_.emplace(key, std::move(answer)).second) return;
   bytes_ += bytes;
   oldest_first_.push_back({std::move(key), clock_.Now()});
@@ -68,10 +74,10 @@ bool AnswerCache::Begin(absl::string_view method, absl::string_view request_id,
 }
 
 void AnswerCache::Settle(absl::string_view method, absl::string_view request_id,
-                         const absl::StatusOr<std::string>& answer) {
+                         const absl::StatusOr<std::string>& answer, bool done) {
   if (request_id.empty()) return;
   // First, so that no repeat comes between and acts, too.
-  if (answer.ok()) Keep(method, request_id, *answer);
+  if (done) Keep(method, request_id, answer);
   std::vector<Waiter> waiters;
   {
     MutexLock lock(&mu_);

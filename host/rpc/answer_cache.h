@@ -19,8 +19,8 @@
 namespace weir {
 
 // Remembers what was answered to a request_id, so that a client which did not
-// get the answer may ask again and nothing is done twice. Only what worked is
-// remembered: what failed may be tried again. Thread-safe.
+// get the answer may ask again and nothing is done twice. Only the answer to
+// what was done is remembered: what failed may be tried again. Thread-safe.
 //
 // What is done at once: Find, do it, Keep. What takes its time, so that a
 // repeat can come before there is an answer: Begin, do it, Settle.
@@ -38,15 +38,15 @@ class AnswerCache {
   // `clock` must outlive the cache.
   explicit AnswerCache(const Clock& clock) : clock_(clock) {}
 
-  // Returns the serialized answer to `request_id` of `method`, if there is one.
-  // None for an empty request_id.
+  // Returns the serialized answer to `request_id` of `method`, if there is one
+  // and it is no error. None for an empty request_id.
   std::optional<std::string> Find(absl::string_view method,
                                   absl::string_view request_id)
       ABSL_LOCKS_EXCLUDED(mu_);
 
   // Keeps `answer`; nothing for an empty request_id.
   void Keep(absl::string_view method, absl::string_view request_id,
-            std::string answer) ABSL_LOCKS_EXCLUDED(mu_);
+            absl::StatusOr<std::string> answer) ABSL_LOCKS_EXCLUDED(mu_);
 
   // Returns whether the caller is to act, and then to Settle. If not, somebody
   // has acted or does: `waiter` gets the answer, before this returns or from
@@ -57,6 +57,12 @@ class AnswerCache {
   // Gives `answer` to all who wait for it, and keeps it unless it is an error.
   void Settle(absl::string_view method, absl::string_view request_id,
               const absl::StatusOr<std::string>& answer)
+      ABSL_LOCKS_EXCLUDED(mu_) {
+    Settle(method, request_id, answer, answer.ok());
+  }
+  // Keeps it if `done`: an error, too, that tells of something that was done.
+  void Settle(absl::string_view method, absl::string_view request_id,
+              const absl::StatusOr<std::string>& answer, bool done)
       ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
@@ -65,11 +71,14 @@ class AnswerCache {
     absl::Time kept_at;
   };
 
+  static size_t SizeOf(const std::string& key,
+                       const absl::StatusOr<std::string>& answer);
   void ForgetOldLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   const Clock& clock_;
   Mutex mu_;
-  std::map<std::string, std::string> answers_ ABSL_GUARDED_BY(mu_);
+  std::map<std::string, absl::StatusOr<std::string>> answers_
+      ABSL_GUARDED_BY(mu_);
   std::deque<Key> oldest_first_ ABSL_GUARDED_BY(mu_);
   size_t bytes_ ABSL_GUARDED_BY(mu_) = 0;  // Of all keys and answers.
   // Who waits for what is being done; each is the repeat of a call that is

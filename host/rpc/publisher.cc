@@ -1,6 +1,7 @@
 #include "host/rpc/publisher.h"
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -54,6 +55,14 @@ absl::StatusOr<std::string> AnswerOf(
   return response.SerializeAsString();
 }
 
+// Whether `answer` is to events that are in the log: an error says so, too, if
+// they are in memory only.
+bool WasAppended(const absl::StatusOr<std::string>& answer) {
+  if (answer.ok()) return true;
+  const std::optional<ErrorInfo> info = GetErrorInfo(answer.status());
+  return info.has_value() && info->metadata.contains("first_id");
+}
+
 }  // namespace
 
 Publisher::Publisher(EventPublisher& log, const Clock& clock,
@@ -76,7 +85,7 @@ void Publisher::Publish(const v1::PublishRequest& request,
   Append(request, peer,
          [this, request_id,
           done = std::move(done)](const absl::StatusOr<std::string>& answer) {
-           answers_.Settle(kMethod, request_id, answer);
+           answers_.Settle(kMethod, request_id, answer, WasAppended(answer));
            done(answer);
          });
 }

@@ -61,6 +61,17 @@ TEST_F(AnswerCacheTest, AnErrorIsForThoseWhoWaitAndIsNotKept) {
   EXPECT_TRUE(Begin("Load", "1"));
 }
 
+TEST_F(AnswerCacheTest, AnErrorIsKeptIfItTellsOfWhatWasDone) {
+  EXPECT_TRUE(Begin("Load", "1"));
+  cache_.Settle("Load", "1", absl::UnavailableError("half done"), true);
+  EXPECT_FALSE(Begin("Load", "1"));
+  EXPECT_THAT(answers_, ElementsAre(StatusIs(absl::StatusCode::kUnavailable,
+                                             "half done")));
+  EXPECT_EQ(cache_.Find("Load", "1"), std::nullopt);
+  clock_.Advance(AnswerCache::kKeepFor + absl::Seconds(1));
+  EXPECT_TRUE(Begin("Load", "1"));
+}
+
 TEST_F(AnswerCacheTest, OthersActForThemselves) {
   EXPECT_TRUE(Begin("Load", "1"));
   EXPECT_TRUE(Begin("Unload", "1"));
