@@ -140,9 +140,11 @@ absl::Status Sink::Follow() {
     changed_.NotifyAll();
   });
   if (!stream.ok()) return stream.status();
+  absl::Status end;
+  bool goes_on = true;
   while (true) {
-    absl::Status end;
-    const bool goes_on = Fill(**stream, &end);
+    // Once it has said its end, it says nothing more, not even that again.
+    if (goes_on) goes_on = Fill(**stream, &end);
     TellRejected();
     if (!pending_.empty()) {
       if (!DeliverSome()) return absl::CancelledError("the host stops");

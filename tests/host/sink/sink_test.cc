@@ -14,10 +14,12 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "host/broker/broker.h"
+#include "host/control/event_stream.h"
 #include "host/rpc/proto_event_codec.h"
 #include "host/sync/sleeper.h"
 #include "host/sync/system_clock.h"
 #include "tests/fakes/fake_clock.h"
+#include "tests/fakes/fake_event_log.h"
 #include "tests/fakes/fake_event_sink.h"
 #include "tests/host/sink/scripted_delivery.h"
 
@@ -393,6 +395,31 @@ TEST_F(SinkTest, InterruptsADeliveryThatHangs) {
   sink->Stop(absl::ZeroDuration());
   EXPECT_EQ(sink->Stats().delivered_events, 0u);
   EXPECT_EQ(sink->Stats().last_error, "");
+}
+
+// As a journal that cannot be read ends one behind what it could read.
+TEST_F(SinkTest, ComesBackWhenItsStreamEndsBehindEvents) {
+  StreamItem events;
+  events.kind = StreamItem::Kind::kEvents;
+  events.cursor = Id(1);
+  auto framed = std::make_shared<std::string>();
+  codec_.AppendFramed({.type = "a.b", .source = "plugins/test", .subject = "1"},
+                      Id(1), 1, clock_.Now(), framed.get());
+  events.pieces.push_back({framed, *framed});
+  StreamItem end;
+  end.kind = StreamItem::Kind::kEnd;
+  end.end = absl::UnavailableError("the journal cannot be read");
+  FakeEventLog log;
+  log.Say(events);
+  log.Say(end);
+  Sink sink(Options(), std::make_unique<ScriptedDelivery>(3, script_),
+            std::make_unique<SkippingSleeper>(clock_, slept_),
+            {log, told_, clock_});
+  sink.Start();
+  EXPECT_THAT(script_.AwaitDelivered(1), ElementsAre("1"));
+  while (log.opened().size() < 2) std::this_thread::yield();
+  EXPECT_EQ(log.opened()[1].start.after_id, Id(1));
+  EXPECT_EQ(sink.Stats().last_error, "the journal cannot be read");
 }
 
 TEST_F(SinkTest, ComesBackWhenItsStreamIsEnded) {
