@@ -23,6 +23,7 @@
 #include "host/plugin/elf_check.h"
 #include "host/status/json_text.h"
 #include "runner/check/check_config.h"
+#include "runner/check/module_words.h"
 #include "runner/check/recorded_samples.h"
 #include "runner/check/run_all.h"
 #include "runner/check/run_one.h"
@@ -104,23 +105,13 @@ absl::Status TakeOption(absl::string_view word, Arguments& arguments) {
 
 absl::StatusOr<Arguments> Parse(const std::vector<std::string>& words) {
   Arguments arguments;
-  for (const std::string& word : words) {
-    if (word.rfind("--", 0) == 0) {
-      const absl::Status taken = TakeOption(word, arguments);
-      if (!taken.ok()) return taken;
-    } else if (arguments.module.empty()) {
-      arguments.module = word;
-    } else {
-      return absl::InvalidArgumentError(
-          absl::StrCat("\"", word, "\" is a second module; check one"));
-    }
-  }
-  if (arguments.module.empty()) {
-    return absl::InvalidArgumentError("--check takes the file of a plugin");
-  }
+  absl::StatusOr<std::string> module = ReadModuleWords(
+      words, "--check",
+      [&](absl::string_view word) { return TakeOption(word, arguments); });
+  if (!module.ok()) return module.status();
+  arguments.module = *std::move(module);
   if (arguments.options.name.empty()) {
-    arguments.options.name =
-        arguments.module.substr(arguments.module.rfind('/') + 1);
+    arguments.options.name = NameOfModule(arguments.module);
   }
   return arguments;
 }

@@ -26,6 +26,7 @@
 #include "runner/check/check_config.h"
 #include "runner/check/checked_run.h"
 #include "runner/check/module_copy.h"
+#include "runner/check/module_words.h"
 #include "runner/check/recorded_samples.h"
 #include "runner/fuzz/finding_file.h"
 #include "runner/fuzz/fuzz_child.h"
@@ -98,23 +99,13 @@ absl::Status TakeOption(absl::string_view word, Arguments& arguments) {
 
 absl::StatusOr<Arguments> Parse(const std::vector<std::string>& words) {
   Arguments arguments;
-  for (const std::string& word : words) {
-    if (word.rfind("--", 0) == 0) {
-      const absl::Status taken = TakeOption(word, arguments);
-      if (!taken.ok()) return taken;
-    } else if (arguments.module.empty()) {
-      arguments.module = word;
-    } else {
-      return absl::InvalidArgumentError(
-          absl::StrCat("\"", word, "\" is a second module; give one"));
-    }
-  }
-  if (arguments.module.empty()) {
-    return absl::InvalidArgumentError("--fuzz takes the file of a plugin");
-  }
+  absl::StatusOr<std::string> module = ReadModuleWords(
+      words, "--fuzz",
+      [&](absl::string_view word) { return TakeOption(word, arguments); });
+  if (!module.ok()) return module.status();
+  arguments.module = *std::move(module);
   if (arguments.child.name.empty()) {
-    arguments.child.name =
-        arguments.module.substr(arguments.module.rfind('/') + 1);
+    arguments.child.name = NameOfModule(arguments.module);
   }
   if (arguments.runs == 0 && arguments.seconds == 0) arguments.seconds = 60;
   struct stat status;

@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "host/pipeline/element_size.h"
 #include "weir/message_fields.h"
 
 namespace weir {
@@ -54,23 +55,6 @@ constexpr absl::string_view kWords[] = {"\"",
                                         "NaN"};
 
 size_t Below(Random& random, size_t n) { return n == 0 ? 0 : random() % n; }
-
-size_t SizeOfElement(uint8_t kind) {
-  switch (kind) {
-    case WEIR_KIND_U32_ARRAY:
-      return sizeof(uint32_t);
-    case WEIR_KIND_ADDRESS:
-      return sizeof(weir_address);
-    case WEIR_KIND_PREFIX:
-      return sizeof(weir_prefix);
-    case WEIR_KIND_RANGE:
-      return sizeof(weir_range);
-    case WEIR_KIND_NEXT_HOP:
-      return sizeof(weir_next_hop);
-    default:
-      return 1;
-  }
-}
 
 // Any bytes become any others.
 void ChangeBytes(std::string& bytes, Random& random) {
@@ -136,10 +120,9 @@ void MakeCanonical(weir_prefix& prefix) {
 }
 
 void ChangeElements(SampleField& field, Random& random) {
-  const size_t size = SizeOfElement(field.kind);
-  const size_t n = field.bytes.size() / size;
-  if (n == 0) return;
-  const size_t at = Below(random, n) * size;
+  const size_t size = ElementSize(field.kind);
+  if (size == 0 || field.bytes.size() < size) return;
+  const size_t at = Below(random, field.bytes.size() / size) * size;
   const std::string element = field.bytes.substr(at, size);
   switch (random() % 4) {
     case 0:

@@ -12,6 +12,7 @@
 #include "absl/strings/string_view.h"
 #include "host/decode/decoder.h"
 #include "host/decode/ris_live_decoder.h"
+#include "host/pipeline/element_size.h"
 #include "host/pipeline/message.h"
 #include "host/pipeline/message_batch.h"
 #include "host/pipeline/message_writer.h"
@@ -58,23 +59,6 @@ constexpr uint8_t kKinds[] = {
     WEIR_KIND_BYTES,      // NOTIFY_DATA
 };
 
-size_t ElementBytes(uint8_t kind) {
-  switch (kind) {
-    case WEIR_KIND_U32_ARRAY:
-      return sizeof(uint32_t);
-    case WEIR_KIND_ADDRESS:
-      return sizeof(weir_address);
-    case WEIR_KIND_PREFIX:
-      return sizeof(weir_prefix);
-    case WEIR_KIND_RANGE:
-      return sizeof(weir_range);
-    case WEIR_KIND_NEXT_HOP:
-      return sizeof(weir_next_hop);
-    default:
-      return 0;
-  }
-}
-
 uint32_t CountOf(const weir_msg& view, unsigned key) {
   for (uint32_t i = 0; i < view.n_fields; ++i) {
     if (view.fields[i].key == key) return view.fields[i].count;
@@ -100,7 +84,7 @@ void CheckField(const weir_msg& view, const weir_field& field) {
   Require(field.len > 0);
   Require(uint64_t{field.off} + field.len <= view.data_len);
   const uint8_t* const data = view.base + field.off;
-  const size_t element = ElementBytes(field.kind);
+  const size_t element = weir::ElementSize(field.kind);
   Require(element == 0 ? field.count == 1
                        : uint64_t{field.count} * element == field.len);
   for (uint32_t i = 0; i < field.count; ++i) {
