@@ -164,6 +164,49 @@ void ChangeElements(SampleField& field, Random& random) {
   field.count = static_cast<uint32_t>(field.bytes.size() / size);
 }
 
+// See WEIR_KIND_STRINGS. None of what is no such list: a file may say anything.
+std::vector<std::string> ReadStrings(const SampleField& field) {
+  std::vector<std::string> strings;
+  const size_t texts = field.count * sizeof(uint32_t);
+  if (texts > field.bytes.size()) return {};
+  for (uint32_t i = 0, begin = 0; i < field.count; ++i) {
+    uint32_t end;
+    std::memcpy(&end, field.bytes.data() + i * sizeof(end), sizeof(end));
+    if (end < begin || end > field.bytes.size() - texts) return {};
+    strings.push_back(field.bytes.substr(texts + begin, end - begin));
+    begin = end;
+  }
+  return strings;
+}
+
+void WriteStrings(const std::vector<std::string>& strings, SampleField* field) {
+  std::string ends, texts;
+  for (const std::string& text : strings) {
+    texts += text;
+    const auto end = static_cast<uint32_t>(texts.size());
+    ends.append(reinterpret_cast<const char*>(&end), sizeof(end));
+  }
+  field->bytes = ends + texts;
+  field->count = static_cast<uint32_t>(strings.size());
+}
+
+void ChangeStrings(SampleField& field, Random& random) {
+  std::vector<std::string> strings = ReadStrings(field);
+  if (strings.empty()) return;
+  const size_t at = Below(random, strings.size());
+  switch (random() % 3) {
+    case 0:
+      strings.erase(strings.begin() + static_cast<ptrdiff_t>(at));
+      break;
+    case 1:
+      if (field.bytes.size() < kMaxBytes) strings.push_back(strings[at]);
+      break;
+    default:
+      ChangeText(strings[at], random);
+  }
+  WriteStrings(strings, &field);
+}
+
 void ChangeField(SampleField& field, Random& random) {
   switch (field.kind) {
     case WEIR_KIND_UINT:
@@ -177,6 +220,9 @@ void ChangeField(SampleField& field, Random& random) {
       break;
     case WEIR_KIND_BYTES:
       ChangeBytes(field.bytes, random);
+      break;
+    case WEIR_KIND_STRINGS:
+      ChangeStrings(field, random);
       break;
     default:
       ChangeElements(field, random);

@@ -123,5 +123,36 @@ TEST_F(MutatorTest, KeepsWhatTheHostPromises) {
   }
 }
 
+// As messages of a steward network have them.
+TEST_F(MutatorTest, KeepsListsOfStringsWhole) {
+  const uint32_t ends[] = {3, 3, 8};
+  SampleField list = {
+      .key = WEIR_FIELD_STEWARD_ARGS,
+      .kind = WEIR_KIND_STRINGS,
+      .count = 3,
+      .bytes = std::string(reinterpret_cast<const char*>(ends), sizeof(ends))};
+  list.bytes += "onethree";
+  Sample sample;
+  sample.fields = {list};
+  const Mutator mutator({sample}, 7, kAll);
+  std::set<std::string> seen;
+  for (uint64_t n = 0; n < kMany; ++n) {
+    for (const SampleField& field : mutator.Make(n).fields) {
+      seen.insert(field.bytes);
+      const size_t table = field.count * sizeof(uint32_t);
+      ASSERT_LE(table, field.bytes.size()) << n;
+      uint32_t last = 0;
+      for (uint32_t i = 0; i < field.count; ++i) {
+        uint32_t end = 0;
+        std::memcpy(&end, field.bytes.data() + i * sizeof(end), sizeof(end));
+        ASSERT_LE(last, end) << n;
+        last = end;
+      }
+      ASSERT_EQ(table + last, field.bytes.size()) << n;
+    }
+  }
+  EXPECT_GT(seen.size(), 100u);
+}
+
 }  // namespace
 }  // namespace weir
