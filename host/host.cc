@@ -251,6 +251,7 @@ class Host::Rooms {
             [](absl::string_view text) { LogInfo("plugins", text); }),
         sources_(broker_, clock,
                  [] { return std::make_unique<InterruptibleSleeper>(); }),
+        sinks_(clock),
         access_(MakeAccessOptions(config)),
         publisher_(config.broker().publish_enabled()
                        ? std::make_unique<Publisher>(

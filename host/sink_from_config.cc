@@ -14,8 +14,7 @@ namespace weir {
 namespace {
 
 std::unique_ptr<Delivery> MakeNakadi(const v1::NakadiSink& config,
-                                     const std::string& node_id,
-                                     const Clock& clock) {
+                                     const std::string& node_id) {
   NakadiDeliveryOptions options;
   options.client.url = config.url();
   while (absl::EndsWith(options.client.url, "/")) options.client.url.pop_back();
@@ -29,7 +28,7 @@ std::unique_ptr<Delivery> MakeNakadi(const v1::NakadiSink& config,
   options.client.insecure_skip_verify = config.tls().insecure_skip_verify();
   options.event_type = config.event_type();
   options.batch_limit = config.batch_limit();
-  return std::make_unique<NakadiDelivery>(options, clock);
+  return std::make_unique<NakadiDelivery>(options);
 }
 
 }  // namespace
@@ -51,9 +50,9 @@ std::unique_ptr<Sink> MakeSink(const v1::SinkConfig& config,
   options.max_attempts = config.max_attempts();
   options.rate_limit = config.rate_limit();
   options.seed = seed;
-  return std::make_unique<Sink>(
-      std::move(options), MakeNakadi(config.nakadi(), node_id, host.clock),
-      std::make_unique<InterruptibleSleeper>(), host);
+  return std::make_unique<Sink>(std::move(options),
+                                MakeNakadi(config.nakadi(), node_id),
+                                std::make_unique<InterruptibleSleeper>(), host);
 }
 
 }  // namespace weir

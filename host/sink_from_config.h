@@ -6,7 +6,6 @@
 #include <string>
 
 #include "host/sink/sink.h"
-#include "host/sync/clock.h"
 #include "weir/v1/config.pb.h"
 
 namespace weir {

@@ -48,10 +48,8 @@ std::string NakadiEvent(const v1::Event& event) {
                       absl::StripPrefix(json, "{"));
 }
 
-NakadiDelivery::NakadiDelivery(const NakadiDeliveryOptions& options,
-                               const Clock& clock)
+NakadiDelivery::NakadiDelivery(const NakadiDeliveryOptions& options)
     : batch_limit_(options.batch_limit),
-      clock_(clock),
       publisher_(options.client, options.event_type, clock_) {}
 
 Delivery::Result NakadiDelivery::Deliver(

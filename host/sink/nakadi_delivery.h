@@ -7,7 +7,6 @@
 
 #include "absl/status/status.h"
 #include "host/sink/delivery.h"
-#include "host/sync/clock.h"
 #include "lib/nakadi/clock.h"
 #include "lib/nakadi/options.h"
 #include "lib/nakadi/publisher.h"
@@ -39,30 +38,20 @@ struct NakadiDeliveryOptions {
 //                         mend them: Nakadi's operators can
 class NakadiDelivery final : public Delivery {
  public:
-  // `clock` must outlive it, and must be a real one.
-  NakadiDelivery(const NakadiDeliveryOptions& options, const Clock& clock);
+  explicit NakadiDelivery(const NakadiDeliveryOptions& options);
 
   size_t max_events() const override { return batch_limit_; }
   Result Deliver(const std::vector<const v1::Event*>& events) override;
   void Interrupt() override { publisher_.Interrupt(); }
 
  private:
-  // Time, as lib/nakadi asks for it.
-  class LibClock final : public nakadi::Clock {
-   public:
-    explicit LibClock(const weir::Clock& clock) : clock_(clock) {}
-    int64_t MonotonicNs() const override { return clock_.MonotonicNs(); }
-
-   private:
-    const weir::Clock& clock_;
-  };
-
   // Delivers bodies[begin, end) and writes what became of them into `result`.
   void Publish(const std::vector<std::string>& bodies, size_t begin, size_t end,
                Result* result);
 
   const size_t batch_limit_;
-  const LibClock clock_;
+  // The real one: libcurl waits in no other.
+  const nakadi::SteadyClock clock_;
   nakadi::Publisher publisher_;
 };
 

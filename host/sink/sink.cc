@@ -2,8 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
-#include <optional>
 #include <utility>
 
 #include "absl/strings/match.h"
@@ -95,7 +93,7 @@ void Sink::Stop(absl::Duration limit) {
 }
 
 SinkStats Sink::Stats() const {
-  const uint64_t latest = host_.log.Stats().latest_seq;
+  const uint64_t latest = SeqOf(host_.log.Info().latest_id);
   MutexLock lock(&mu_);
   SinkStats stats = stats_;
   const uint64_t seq = SeqOf(stats.cursor);

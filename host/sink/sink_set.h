@@ -2,13 +2,14 @@
 #define WEIR_HOST_SINK_SINK_SET_H_
 
 #include <algorithm>
+#include <cstdint>
 #include <memory>
 #include <vector>
 
-#include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "host/control/sink_stats.h"
 #include "host/sink/sink.h"
+#include "host/sync/clock.h"
 
 namespace weir {
 
@@ -19,7 +20,8 @@ namespace weir {
 // added.
 class SinkSet {
  public:
-  SinkSet() = default;
+  // `clock` must outlive it.
+  explicit SinkSet(const Clock& clock) : clock_(clock) {}
 
   SinkSet(const SinkSet&) = delete;
   SinkSet& operator=(const SinkSet&) = delete;
@@ -33,10 +35,11 @@ class SinkSet {
   // Stops all at the same time: what is in the log is delivered where that
   // works, within `limit` altogether.
   void Stop(absl::Duration limit) {
-    const absl::Time end = absl::Now() + limit;
+    const int64_t end_ns =
+        clock_.MonotonicNs() + absl::ToInt64Nanoseconds(limit);
     for (const auto& sink : sinks_) sink->Drain();
     for (const auto& sink : sinks_) {
-      sink->Stop(std::max(absl::ZeroDuration(), end - absl::Now()));
+      sink->Stop(absl::Nanoseconds(end_ns - clock_.MonotonicNs()));
     }
   }
 
@@ -51,6 +54,7 @@ class SinkSet {
   }
 
  private:
+  const Clock& clock_;
   std::vector<std::unique_ptr<Sink>> sinks_;
 };
 

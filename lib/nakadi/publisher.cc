@@ -67,11 +67,10 @@ std::vector<PublishedItem> ReadPublishedItems(const std::string& body,
 
 Publisher::Publisher(const ClientOptions& options,
                      const std::string& event_type, const Clock& clock)
-    : url_(absl::StrCat(options.url, "/event-types/", event_type, "/events")),
-      event_type_(event_type),
-      transfer_(options, /*packed=*/false, clock) {
+    : event_type_(event_type), transfer_(options, /*packed=*/false, clock) {
   request_.method = "POST";
-  request_.url = url_;
+  request_.url =
+      absl::StrCat(options.url, "/event-types/", event_type, "/events");
   if (!options.flow_id_prefix.empty()) {
     request_.headers.push_back(
         absl::StrCat("X-Flow-Id: ", options.flow_id_prefix, "-publish"));

@@ -65,7 +65,6 @@ class Publisher {
   void Interrupt() { transfer_.Interrupt(); }
 
  private:
-  const std::string url_;
   const std::string event_type_;
   HttpTransfer transfer_;
   HttpRequest request_;

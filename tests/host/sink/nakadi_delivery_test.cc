@@ -8,7 +8,6 @@
 #include "absl/strings/str_cat.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "host/sync/system_clock.h"
 #include "tests/fakes/nakadi/fake_nakadi.h"
 #include "tests/fakes/nakadi/fault.h"
 
@@ -41,7 +40,7 @@ class NakadiDeliveryTest : public testing::Test {
     options.client.url = server_.url();
     options.client.flow_id_prefix = "weir-n1";
     options.event_type = kType;
-    delivery_ = std::make_unique<NakadiDelivery>(options, clock_);
+    delivery_ = std::make_unique<NakadiDelivery>(options);
   }
 
   void Next(Fault fault) {
@@ -59,7 +58,6 @@ class NakadiDeliveryTest : public testing::Test {
     return server_.Published({kType, "0"});
   }
 
-  const SystemClock clock_;
   FakeNakadi server_;
   std::unique_ptr<NakadiDelivery> delivery_;
 };
