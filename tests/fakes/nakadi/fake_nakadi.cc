@@ -594,26 +594,10 @@ Answer FakeNakadi::OpenStream(const HttpRequest& request,
   std::optional<Fault> of_stream;
   bool with_id = true, end_at_once = false;
   if (TakeFault(Where::kOpening, &fault)) {
-    switch (fault.what) {
-      case What::kHang:
-        connection.Hang();
-        return {0, ""};
-      case What::kClose:
-        connection.CloseAfterWriting();
-        return {0, ""};
-      case What::kNoStreamId:
-        with_id = false;
-        break;
-      case What::kEndAtOnce:
-        end_at_once = true;
-        break;
-      case What::kSlowHeader:
-        connection.Drip(fault.after_bytes);
-        break;
-      default:
-        connection.Send({fault.status, fault.body}, fault.headers);
-        return {0, ""};
-    }
+    if (AnswerWith(fault, connection)) return {0, ""};
+    with_id = fault.what != What::kNoStreamId;
+    end_at_once = fault.what == What::kEndAtOnce;
+    if (fault.what == What::kSlowHeader) connection.Drip(fault.after_bytes);
   }
   dom::parser parser;
   dom::element body;
