@@ -4,10 +4,10 @@ of another opinion, by a host that is killed on the way."""
 import json
 import signal
 import subprocess
-import urllib.request
 
 import harness
 from http2_client import Call
+from nakadi_server import NakadiServer
 from protobuf_wire import field
 
 CONFIG = """
@@ -29,29 +29,17 @@ class NakadiSinkTest(harness.EndToEnd):
     def setUp(self):
         super().setUp()
         self.published = 0
-        self.start_nakadi("0")
+        self.start_nakadi()
 
-    def start_nakadi(self, port):
-        self.nakadi = self.start(
-            [harness.runfile("tests/fakes/nakadi/fake-nakadi"), "100", "5",
-             port])
-        self.url = self.nakadi.next_line()
-        self.call("_control/event_type", {"name": TYPE, "partitions": 1})
-        self.call("_control/require_metadata", {"name": TYPE})
-
-    def call(self, path, body):
-        with urllib.request.urlopen(f"{self.url}/{path}",
-                                    json.dumps(body).encode(),
-                                    timeout=30) as answer:
-            text = answer.read()
-        return json.loads(text) if text else None
-
-    def fault(self, **fault):
-        self.call("_control/fault", {"where": "publish", **fault})
+    def start_nakadi(self, port=0):
+        self.nakadi = NakadiServer(self, port)
+        self.nakadi.call("_control/event_type",
+                         {"name": TYPE, "partitions": 1})
+        self.nakadi.call("_control/require_metadata", {"name": TYPE})
 
     def start_sink(self, types=""):
         self.host = self.start_host(self.write_config(
-            [], CONFIG.format(url=self.url, types=types)))
+            [], CONFIG.format(url=self.nakadi.url, types=types)))
 
     def publish(self, count):
         """Publishes events whose subjects are their numbers, from 1."""
@@ -68,7 +56,7 @@ class NakadiSinkTest(harness.EndToEnd):
         self.assertEqual(call.grpc_status, 0, call.grpc_message)
 
     def stored(self):
-        return self.call("_control/published",
+        return self.nakadi.call("_control/published",
                          {"event_type": TYPE, "partition": "0"})
 
     def await_stored(self, subjects):
@@ -116,11 +104,11 @@ class NakadiSinkTest(harness.EndToEnd):
         self.start_sink()
         for round_ in range(4):
             # In every round it dies with some delivered and some not.
-            self.fault(what="hang")
+            self.nakadi.fault("publish", "hang")
             self.publish(100)
             harness.until(
-                lambda: self.call("_control/seen", {})["publishes"] > round_,
-                "it publishes")
+                lambda: self.nakadi.call(
+                    "_control/seen")["publishes"] > round_, "it publishes")
             self.host.stop(signal.SIGKILL)
             self.start_sink()
         stored = self.await_stored(range(1, 401))
@@ -136,9 +124,9 @@ class NakadiSinkTest(harness.EndToEnd):
         self.assertLessEqual(len(stored), 400 + 4 * 20)
 
     def test_only_what_failed_is_published_again(self):
-        self.fault(what="fail_some", body="1,3")
-        self.fault(what="answer", status=503, body="<html>")
-        self.fault(what="lose_answer")
+        self.nakadi.fault("publish", "fail_some", body="1,3")
+        self.nakadi.fault("publish", "answer", status=503, body="<html>")
+        self.nakadi.fault("publish", "lose_answer")
         self.start_sink()
         self.publish(5)
         stats = self.await_stats(lambda s: s.get("delivered_events") == "5",
@@ -152,7 +140,7 @@ class NakadiSinkTest(harness.EndToEnd):
 
     def test_a_refused_event_is_told_of(self):
         self.start_sink(types=', "weir.sink.rejected"')
-        self.fault(what="answer", status=422, body=json.dumps(
+        self.nakadi.fault("publish", "answer", status=422, body=json.dumps(
             [{"publishing_status": "failed", "step": "validating", "eid": "",
               "detail": "#/data: extraneous key [n]"}]))
         self.publish(1)
@@ -174,22 +162,21 @@ class NakadiSinkTest(harness.EndToEnd):
         self.start_sink()
         self.publish(30)
         self.await_stored(range(1, 31))
-        port = self.url.rsplit(":", 1)[1]
-        self.nakadi.stop(signal.SIGKILL)
+        self.nakadi.program.stop(signal.SIGKILL)
         self.publish(70)
         stats = self.await_stats(
             lambda s: int(s.get("failed_attempts", 0)) >= 2, "it tries")
         self.assertEqual(stats["delivered_events"], "30")
         self.assertIn("event-types/net.finding/events: Failed to connect",
                       stats["last_error"])
-        self.start_nakadi(port)
+        self.start_nakadi(self.nakadi.port)
         stored = self.await_stored(range(31, 101))
         self.assertEqual([e["data"]["n"] for e in stored],
                          list(range(31, 101)))
 
     def test_a_filter_that_is_none_is_refused_with_its_place(self):
         config = self.write_config([], CONFIG.format(
-            url=self.url, types="").replace(
+            url=self.nakadi.url, types="").replace(
                 'types: ["test.*"]', 'subject_regexes: ["a", "("]'))
         done = subprocess.run(
             [harness.runfile("host/weir-host"), "--config", config],

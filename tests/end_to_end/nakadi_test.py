@@ -5,9 +5,9 @@ import shutil
 import signal
 import subprocess
 import threading
-import urllib.request
 
 import harness
+from nakadi_server import NakadiServer
 
 NAKADI = """
 id: orders
@@ -38,22 +38,11 @@ class NakadiTest(harness.EndToEnd):
         super().setUp()
         self.records = self.dir / "records"
         self.records.mkdir()
-        # A tenth of a second is a second to it, so that it frees the slot of
-        # a killed host soon.
-        self.nakadi = self.start(
-            [harness.runfile("tests/fakes/nakadi/fake-nakadi"), "100", "5"])
-        self.url = self.nakadi.next_line()
-        self.call("_control/event_type",
-                  {"name": "shop.order", "partitions": PARTITIONS})
+        self.nakadi = NakadiServer(self)
+        self.nakadi.call("_control/event_type",
+                         {"name": "shop.order", "partitions": PARTITIONS})
         self.published = [0] * PARTITIONS
         self.install_plugin("recorder", RECORDER.format(directory=self.records))
-
-    def call(self, path, body=None):
-        data = None if body is None else json.dumps(body).encode()
-        with urllib.request.urlopen(f"{self.url}/{path}", data,
-                                    timeout=30) as answer:
-            text = answer.read()
-        return json.loads(text) if text else None
 
     def publish(self, count):
         events = []
@@ -64,11 +53,11 @@ class NakadiTest(harness.EndToEnd):
             events.append({"metadata": {
                 "partition": str(partition), "eid": f"{partition}-{number}",
                 "occurred_at": "2026-11-21T04:00:00Z"}, "n": number})
-        self.call("event-types/shop.order/events", events)
+        self.nakadi.call("event-types/shop.order/events", events)
 
     def seen(self):
         """What the server has of the one subscription there is."""
-        everything = self.call("_control/seen")
+        everything = self.nakadi.call("_control/seen")
         mine = list(everything["subscriptions"].values())
         return {**everything, **(mine[0] if mine else {"committed": {}})}
 
@@ -107,7 +96,7 @@ class NakadiTest(harness.EndToEnd):
 
     def start_nakadi_host(self, more=""):
         return self.start_host(self.write_config(
-            [NAKADI.format(url=self.url, more=more)]))
+            [NAKADI.format(url=self.nakadi.url, more=more)]))
 
     def config_of_another(self):
         """That of a second host on this machine: a folder more for each."""
@@ -204,11 +193,9 @@ class NakadiTest(harness.EndToEnd):
 
     def test_a_stream_that_ends_or_breaks_goes_on(self):
         for what in ("fin", "reset", "end"):
-            self.call("_control/fault", {"where": "stream", "what": what,
-                                         "after_bytes": 3000})
+            self.nakadi.fault("stream", what, after_bytes=3000)
         for status in (503, 500):
-            self.call("_control/fault", {"where": "commit", "what": "answer",
-                                         "status": status, "body": ""})
+            self.nakadi.fault("commit", "answer", status=status, body="")
         self.publish(400)
         host = self.start_nakadi_host()
         self.await_all_committed()
@@ -222,9 +209,9 @@ class NakadiTest(harness.EndToEnd):
         self.assertFalse(any(gap["data_lost"] for gap in gaps))
 
     def test_what_waiting_does_not_cure_is_said_and_not_tried_again(self):
-        self.call("_control/fault", {
-            "where": "opening", "what": "answer", "status": 403,
-            "body": '{"detail":"Application or event type is blocked"}'})
+        self.nakadi.fault(
+            "opening", "answer", status=403,
+            body='{"detail":"Application or event type is blocked"}')
         host = self.start_nakadi_host()
         self.await_state(host, "orders", "STATE_FAILED")
         error = self.source(host, "orders")["last_error"]
