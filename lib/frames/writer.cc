@@ -268,14 +268,13 @@ void Writer::ConnectOnce() {
     Connected(std::move(*socket));
     return;
   }
-  ++attempts_;
   ++stats_.connect_failures;
   stats_.last_error = std::string(socket.status().message());
-  if (options_.log) options_.log(stats_.last_error);
+  Log(stats_.last_error);
+  ++attempts_;
   if (options_.max_attempts > 0 && attempts_ >= options_.max_attempts) {
     GiveUp();
   }
-  changed_.NotifyAll();
 }
 
 void Writer::Connected(Socket socket) {
@@ -441,13 +440,12 @@ void Writer::SendOnce() {
 void Writer::Break(absl::string_view why) {
   if (broken_ || state_ != State::kConnected) return;
   broken_ = true;
-  if (!stopping_) {
-    ++stats_.breaks;
-    stats_.last_error = absl::StrCat("\"", options_.address, "\": ", why);
-    if (options_.log) options_.log(stats_.last_error);
-  }
   WakeThread();
   changed_.NotifyAll();
+  if (stopping_) return;
+  ++stats_.breaks;
+  stats_.last_error = absl::StrCat("\"", options_.address, "\": ", why);
+  Log(stats_.last_error);
 }
 
 void Writer::Disconnect() {
@@ -470,8 +468,9 @@ void Writer::GiveUp() {
   state_ = State::kGaveUp;
   stats_.last_error = absl::StrCat(stats_.last_error, "; gave up after ",
                                    attempts_, " attempts");
-  if (options_.log) options_.log(stats_.last_error);
   KeepErrored();
+  changed_.NotifyAll();
+  Log(stats_.last_error);
 }
 
 void Writer::KeepErrored() {
@@ -492,6 +491,15 @@ absl::Status Writer::NotConnected() const {
       stats_.last_error.empty()
           ? absl::StrCat("\"", options_.address, "\": not connected yet")
           : stats_.last_error);
+}
+
+void Writer::Log(absl::string_view line) {
+  if (!options_.log) return;
+  // A copy: last_error may be another's once the lock is open.
+  const std::string copy(line);
+  mu_.Unlock();
+  options_.log(copy);
+  mu_.Lock();
 }
 
 void Writer::WakeThread() {

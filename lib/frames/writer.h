@@ -135,6 +135,8 @@ class Writer {
   void GiveUp() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void KeepErrored() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   absl::Status NotConnected() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Gives options_.log a line, without the lock: do it last.
+  void Log(absl::string_view line) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Ends the thread's sleep.
   void WakeThread() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 

@@ -38,7 +38,9 @@ struct WriterOptions {
   // valid during the call. It may Post, and must not Write. Empty: read and
   // thrown away.
   std::function<void(absl::string_view message)> on_message;
-  // Says that a connection broke, and why. Empty: nothing.
+  // Says that a connection broke, or could not be made, and why; with no lock.
+  // It may ask for statistics and Reopen, and must not Write, Post, Flush or
+  // Close. Empty: nothing.
   LogLine log;
 };
 

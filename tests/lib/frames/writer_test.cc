@@ -369,6 +369,20 @@ TEST(WriterTest, ReopenConnectsAnewWhateverTheBackoffSays) {
   EXPECT_TRUE(second.AwaitEnd());
 }
 
+TEST(WriterTest, TheLogMayAskForStatistics) {
+  RawTcpServer server;
+  WriterOptions options = To(server.address());
+  std::atomic<Writer*> self{nullptr};
+  std::atomic<uint64_t> breaks{0};
+  options.log = [&](absl::string_view) {
+    breaks = self.load()->GetStats().breaks;
+  };
+  const auto writer = Dialled(options);
+  self = writer.get();
+  { const RawTcp peer = server.Accept(); }
+  EXPECT_TRUE(Eventually([&] { return breaks == 1; }));
+}
+
 TEST(WriterTest, APatientWriteWaitsForTheNextConnection) {
   RawTcpServer server;
   WriterOptions options = To(server.address());
