@@ -253,7 +253,7 @@ void Writer::ConnectOnce() {
     uint64_t count = 0;
     [[maybe_unused]] const ssize_t got =
         read(wake_.fd(), &count, sizeof(count));
-    if (stopping_ || reopen_) return;
+    if (stopping_) return;
   }
   pollfd woken = {wake_.fd(), POLLIN, 0};
   if (wait > absl::ZeroDuration() &&
@@ -271,6 +271,8 @@ void Writer::ConnectOnce() {
   ++stats_.connect_failures;
   stats_.last_error = std::string(socket.status().message());
   Log(stats_.last_error);
+  // One that Reopen overtook does not count: the next begins now.
+  if (reopen_) return;
   ++attempts_;
   if (options_.max_attempts > 0 && attempts_ >= options_.max_attempts) {
     GiveUp();

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
@@ -381,6 +382,27 @@ TEST(WriterTest, TheLogMayAskForStatistics) {
   self = writer.get();
   { const RawTcp peer = server.Accept(); }
   EXPECT_TRUE(Eventually([&] { return breaks == 1; }));
+}
+
+// Reopen promises an attempt that begins after it.
+TEST(WriterTest, ReopenDuringTheLastAttemptIsNotForgotten) {
+  auto server = std::make_unique<RawTcpServer>();
+  WriterOptions options = To(server->address());
+  options.max_attempts = 1;
+  std::atomic<Writer*> self{nullptr};
+  std::atomic<bool> reopened{false};
+  options.log = [&](absl::string_view line) {
+    if (absl::StrContains(line, "cannot connect") && !reopened.exchange(true)) {
+      EXPECT_THAT(self.load()->Reopen(), IsOk());
+    }
+  };
+  const auto writer = Dialled(options);
+  self = writer.get();
+  { const RawTcp peer = server->Accept(); }
+  server.reset();
+  EXPECT_TRUE(
+      Eventually([&] { return writer->GetStats().connect_failures == 2; }));
+  EXPECT_TRUE(Eventually([&] { return writer->GetStats().gave_up; }));
 }
 
 TEST(WriterTest, APatientWriteWaitsForTheNextConnection) {
