@@ -387,7 +387,9 @@ absl::Status Writer::Admit(absl::string_view message) {
     if (queue_.empty() || queue_.bytes() + whole <= options_.max_unsent_bytes) {
       return absl::OkStatus();
     }
-    if (!options_.wait_for_room) {
+    // The thread itself would wait for what only it can do.
+    if (!options_.wait_for_room ||
+        std::this_thread::get_id() == thread_.get_id()) {
       return absl::ResourceExhaustedError(absl::StrCat(
           options_.address, ": ", queue_.bytes(),
           " bytes are unsent and at "

@@ -29,7 +29,8 @@ struct WriterOptions {
   absl::Duration write_patience = absl::ZeroDuration();
   // Unsent frames that are kept, bytes with headers.
   size_t max_unsent_bytes = size_t{64} << 20;
-  // Whether Write and Post wait for room where there is none, or refuse.
+  // Whether Write and Post wait for room where there is none, or refuse. A Post
+  // from on_message does not wait.
   bool wait_for_room = false;
   // Messages kept for TakeErrored, bytes; beyond it the oldest are dropped, and
   // counted.

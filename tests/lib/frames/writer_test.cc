@@ -317,6 +317,26 @@ TEST(WriterTest, CloseEndsAPostThatWaitsForRoom) {
   EXPECT_THAT(writer->TakeErrored(), ElementsAre("1234567"));
 }
 
+// The writer's own thread would wait for itself.
+TEST(WriterTest, APostFromOnMessageIsRefusedWhereItWouldWaitForRoom) {
+  RawTcpServer server;
+  WriterOptions options = To(server.address());
+  options.max_unsent_bytes = 10;
+  options.wait_for_room = true;
+  std::atomic<Writer*> self{nullptr};
+  options.on_message = [&](absl::string_view) {
+    EXPECT_THAT(self.load()->Post("1234567"), IsOkAndHolds(10));
+    EXPECT_THAT(self.load()->Post("8"),
+                StatusIs(absl::StatusCode::kResourceExhausted,
+                         HasSubstr("max_unsent_bytes")));
+  };
+  const auto writer = Dialled(options);
+  self = writer.get();
+  RawTcp peer = server.Accept();
+  ASSERT_TRUE(peer.Send(FrameOf("hello")));
+  EXPECT_EQ(peer.Read(10), FrameOf("1234567"));
+}
+
 TEST(WriterTest, GivesUpAfterSoManyAttemptsAndHandsOverWhatWaited) {
   auto server = std::make_unique<RawTcpServer>();
   const uint16_t port = server->port();
