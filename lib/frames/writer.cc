@@ -434,8 +434,8 @@ void Writer::SendOnce() {
   if (sent < 0) return;
   stats_.bytes_sent += static_cast<uint64_t>(sent);
   sent_on_this_ = true;
-  const bool had_room = queue_.bytes() < options_.max_unsent_bytes;
-  if (queue_.Sent(static_cast<size_t>(sent)) || queue_.empty() || !had_room ||
+  // Who waits does so for a fate, for nothing to be left, or for room.
+  if (queue_.Sent(static_cast<size_t>(sent)) || queue_.empty() ||
       options_.wait_for_room) {
     changed_.NotifyAll();
   }
