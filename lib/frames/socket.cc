@@ -62,9 +62,13 @@ absl::StatusOr<AddressList> LookUp(const std::string& address, int flags) {
   return AddressList(found);
 }
 
-std::string ToText(const sockaddr_storage& storage, socklen_t length) {
+// What `name` of the socket, getsockname or getpeername, says.
+std::string AddressOf(int fd, int (*name)(int, sockaddr*, socklen_t*)) {
+  sockaddr_storage storage = {};
+  socklen_t length = sizeof(storage);
   char host[NI_MAXHOST], port[NI_MAXSERV];
-  if (getnameinfo(reinterpret_cast<const sockaddr*>(&storage), length, host,
+  if (name(fd, reinterpret_cast<sockaddr*>(&storage), &length) != 0 ||
+      getnameinfo(reinterpret_cast<const sockaddr*>(&storage), length, host,
                   sizeof(host), port, sizeof(port),
                   NI_NUMERICHOST | NI_NUMERICSERV) != 0) {
     return "unknown";
@@ -176,23 +180,9 @@ void SetConnectionOptions(int fd) {
              sizeof(kKeepAliveSeconds));
 }
 
-std::string LocalAddress(int fd) {
-  sockaddr_storage storage = {};
-  socklen_t length = sizeof(storage);
-  if (getsockname(fd, reinterpret_cast<sockaddr*>(&storage), &length) != 0) {
-    return "unknown";
-  }
-  return ToText(storage, length);
-}
+std::string LocalAddress(int fd) { return AddressOf(fd, getsockname); }
 
-std::string PeerAddress(int fd) {
-  sockaddr_storage storage = {};
-  socklen_t length = sizeof(storage);
-  if (getpeername(fd, reinterpret_cast<sockaddr*>(&storage), &length) != 0) {
-    return "unknown";
-  }
-  return ToText(storage, length);
-}
+std::string PeerAddress(int fd) { return AddressOf(fd, getpeername); }
 
 std::string ErrorText(int error) {
   return std::generic_category().message(error);

@@ -40,8 +40,8 @@ class Socket {
 // silence whether the peer's machine is still there.
 //
 // An address is "host:port"; IPv6 in brackets, "[::1]:5031". To listen, no
-// host,
-// ":5031", is all of the machine's addresses, and port 0 is one that is free.
+// host, ":5031", is all of the machine's addresses, and port 0 is one that is
+// free.
 
 // Listens. Returns InvalidArgument for what is no address, PermissionDenied for
 // a port that is not ours to take, Unavailable for one that is taken, or for an
