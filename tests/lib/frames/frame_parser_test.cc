@@ -6,27 +6,19 @@
 #include <string>
 #include <vector>
 
-#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "lib/frames/frame_header.h"
 #include "lib/frames/frame_list.h"
+#include "tests/lib/frames/frame_bytes.h"
 
 namespace weir::frames {
 namespace {
 
 using testing::ElementsAre;
 using testing::IsEmpty;
-
-std::string Bytes(absl::string_view hex) { return absl::HexStringToBytes(hex); }
-
-std::string Frame(absl::string_view payload, uint32_t max = 0) {
-  std::string frame(HeaderSize(max), '\0');
-  WriteHeader(payload.size(), frame.size(), frame.data());
-  return absl::StrCat(frame, payload);
-}
 
 struct Parsed {
   std::vector<std::string> frames;
@@ -92,7 +84,7 @@ TEST(FrameParserTest, ReadsTheVectorsOfTheOriginal) {
     std::string payload;
     for (size_t i = 0; i < c.payload; ++i) payload += static_cast<char>(i);
     const Parsed parsed =
-        Parse(Bytes(c.header) + payload, {.max_message_size = c.max});
+        Parse(Hex(c.header) + payload, {.max_message_size = c.max});
     EXPECT_THAT(parsed.frames, ElementsAre(payload)) << c.max << c.header;
     EXPECT_EQ(parsed.fault, CloseReason::kNone) << c.max << c.header;
   }
@@ -114,10 +106,10 @@ TEST(FrameParserTest, FindsTheFaultBehindTheFramesBeforeIt) {
            {"does not end", 0, "ffffff", CloseReason::kUnterminated},
            {"does not end, of zeros", 255, "8080", CloseReason::kUnterminated},
        }) {
-    const std::string good = Frame("good", c.max);
+    const std::string good = FrameOf("good", c.max);
     FrameParser parser({.max_message_size = c.max});
     const Parsed parsed =
-        ParseInPieces(&parser, absl::StrCat(good, Bytes(c.bytes), good), 1000);
+        ParseInPieces(&parser, absl::StrCat(good, Hex(c.bytes), good), 1000);
     EXPECT_THAT(parsed.frames, ElementsAre("good")) << c.why;
     EXPECT_EQ(Name(parsed.fault), Name(c.fault)) << c.why;
     FrameList after;
@@ -132,15 +124,14 @@ TEST(FrameParserTest, TakesAnyPaddingAndNumbersLongerThanNeedBe) {
        {"0a0000", "0aff7f", "0a0001", "8a0000", "8a8000", "8a00ff"}) {
     FrameParser parser({});
     EXPECT_THAT(
-        ParseInPieces(&parser, absl::StrCat(Bytes(header), "hello"), 100)
-            .frames,
+        ParseInPieces(&parser, absl::StrCat(Hex(header), "hello"), 100).frames,
         ElementsAre("hello"))
         << header;
   }
 }
 
 TEST(FrameParserTest, CountsOddPaddingOrRefusesIt) {
-  const std::string odd = absl::StrCat(Frame("a"), Bytes("0aff7f"), "hello");
+  const std::string odd = absl::StrCat(FrameOf("a"), Hex("0aff7f"), "hello");
   FrameParser parser({});
   ParseInPieces(&parser, odd, 100);
   EXPECT_EQ(parser.counts().odd_padding, 1);
@@ -162,7 +153,7 @@ TEST(FrameParserTest, CallsAnotherHeaderSizeByItsName) {
            {"longer headers, an odd letter first", 65536, 255, "aaa"},
        }) {
     const std::string bytes =
-        Frame(c.payload, c.writer) + Frame(c.payload, c.writer);
+        FrameOf(c.payload, c.writer) + FrameOf(c.payload, c.writer);
     EXPECT_STREQ(Name(Parse(bytes, {.max_message_size = c.reader}).fault),
                  "header_class")
         << c.why;
@@ -174,7 +165,7 @@ TEST(FrameParserTest, GivesTheSameFramesHoweverItIsCut) {
   std::vector<std::string> want;
   for (const size_t size : {0, 1, 5, 63, 64, 200, 4096, 3, 0, 1000}) {
     want.emplace_back(size, static_cast<char>('a' + size % 26));
-    bytes += Frame(want.back());
+    bytes += FrameOf(want.back());
   }
   for (size_t piece = 1; piece <= bytes.size(); piece += 1 + piece / 40) {
     for (const bool by_space : {false, true}) {
@@ -187,7 +178,7 @@ TEST(FrameParserTest, GivesTheSameFramesHoweverItIsCut) {
 }
 
 TEST(FrameParserTest, CutAtEveryByteOfTwoFramesGivesBoth) {
-  const std::string bytes = Frame("hello") + Frame(std::string(70, 'x'));
+  const std::string bytes = FrameOf("hello") + FrameOf(std::string(70, 'x'));
   for (size_t cut = 1; cut < bytes.size(); ++cut) {
     FrameParser parser({});
     FrameList list;
@@ -202,7 +193,7 @@ TEST(FrameParserTest, CutAtEveryByteOfTwoFramesGivesBoth) {
 }
 
 TEST(FrameParserTest, DeliversEmptyFramesOrSkipsThem) {
-  const std::string bytes = Frame("") + Frame("a") + Frame("");
+  const std::string bytes = FrameOf("") + FrameOf("a") + FrameOf("");
   EXPECT_THAT(Parse(bytes).frames, ElementsAre("", "a", ""));
 
   FrameParser parser({.deliver_empty = false});
@@ -227,7 +218,7 @@ TEST(FrameParserTest, SaysWhereTheEndCame) {
     std::string hex = c.bytes;
     hex.erase(std::remove(hex.begin(), hex.end(), ' '), hex.end());
     FrameParser parser({});
-    const std::string bytes = Bytes(hex);
+    const std::string bytes = Hex(hex);
     ParseInPieces(&parser, bytes, 100);
     EXPECT_STREQ(Name(parser.AtEnd()), Name(c.at_end)) << c.bytes;
     EXPECT_EQ(parser.in_frame(), c.at_end != CloseReason::kPeerClosed);
@@ -235,7 +226,7 @@ TEST(FrameParserTest, SaysWhereTheEndCame) {
 }
 
 TEST(FrameParserTest, DoesNotCopyAFrameThatLiesWhole) {
-  const std::string bytes = Frame("hello") + Frame("world");
+  const std::string bytes = FrameOf("hello") + FrameOf("world");
   FrameParser parser({});
   FrameList list;
   parser.Feed(bytes, &list);
@@ -246,7 +237,7 @@ TEST(FrameParserTest, DoesNotCopyAFrameThatLiesWhole) {
 }
 
 TEST(FrameParserTest, DoesNotCopyAFrameWhoseHeaderAloneWasCut) {
-  const std::string bytes = Frame("hello");
+  const std::string bytes = FrameOf("hello");
   FrameParser parser({});
   FrameList list;
   parser.Feed(absl::string_view(bytes).substr(0, 1), &list);
@@ -276,7 +267,7 @@ TEST(FrameParserTest, TakesMemoryForWhatCameOnly) {
 TEST(FrameParserTest, TellsOneFrameThatBeganFromTheNext) {
   FrameParser parser({});
   FrameList list;
-  const std::string two = Frame("a") + Frame("hello");
+  const std::string two = FrameOf("a") + FrameOf("hello");
   parser.Feed(two.substr(0, 5), &list);
   EXPECT_TRUE(parser.in_frame());
   EXPECT_EQ(parser.begun(), 2);
