@@ -35,6 +35,15 @@ def decode_length(header):
     raise ValueError(f"a length without an end: {header.hex()}")
 
 
+# What ends a connection whose maximum is the default, and what it is called.
+BAD_INPUTS = {
+    "too_long": encode(b"x" * 4097),
+    "negative": b"\1\0\0",
+    "unterminated": b"\xff" * 3,
+    "header_class": encode(b"hello\n", 255),
+}
+
+
 class Connection:
     """One end."""
 
@@ -72,6 +81,14 @@ class Connection:
                 return None
             data += piece
         return data
+
+    def is_closed_after(self, data):
+        """Sends, and returns whether the other end closes without an answer."""
+        try:
+            self.socket.sendall(data)
+            return self.socket.recv(1) == b""
+        except ConnectionResetError:
+            return True
 
     def close(self):
         self.socket.close()
