@@ -40,6 +40,13 @@ WriterOptions To(const std::string& address) {
   return options;
 }
 
+// Once the connection broke, the next attempt is in an hour.
+WriterOptions OnceTo(const std::string& address) {
+  WriterOptions options = To(address);
+  options.backoff = {absl::Hours(1), absl::Hours(1)};
+  return options;
+}
+
 std::unique_ptr<Writer> Dialled(WriterOptions options) {
   absl::StatusOr<std::unique_ptr<Writer>> writer =
       Writer::Dial(std::move(options));
@@ -159,9 +166,7 @@ TEST(WriterTest, ConcurrentWritersLoseAndDuplicateNothing) {
 // The first failing write of the original's first release returns success.
 TEST(WriterTest, TheFirstWriteAfterAResetReturnsTheError) {
   RawTcpServer server;
-  auto options = To(server.address());
-  options.backoff = {absl::Hours(1), absl::Hours(1)};
-  const auto writer = Dialled(options);
+  const auto writer = Dialled(OnceTo(server.address()));
   RawTcp peer = server.Accept();
   ASSERT_THAT(writer->Write("a"), IsOk());
   EXPECT_EQ(peer.Read(4), FrameOf("a"));
@@ -174,9 +179,7 @@ TEST(WriterTest, TheFirstWriteAfterAResetReturnsTheError) {
 // The original's write succeeds, and its message is lost.
 TEST(WriterTest, AWriteAfterThePeerClosedCleanlyIsAnErrorAndNotLost) {
   RawTcpServer server;
-  auto options = To(server.address());
-  options.backoff = {absl::Hours(1), absl::Hours(1)};
-  const auto writer = Dialled(options);
+  const auto writer = Dialled(OnceTo(server.address()));
   { const RawTcp peer = server.Accept(); }
   EXPECT_THAT(writer->Write("a"),
               StatusIs(absl::StatusCode::kUnavailable, HasSubstr("closed")));
@@ -261,9 +264,8 @@ TEST(WriterTest, TheWholeRestComesInOrderAfterABreak) {
 
 TEST(WriterTest, UnsentIsKeptUpToItsLimit) {
   RawTcpServer server;
-  WriterOptions options = To(server.address());
+  WriterOptions options = OnceTo(server.address());
   options.max_unsent_bytes = 100;
-  options.backoff = {absl::Hours(1), absl::Hours(1)};
   const auto writer = Dialled(options);
   { const RawTcp peer = server.Accept(); }
   ASSERT_TRUE(Eventually([&] { return !writer->GetStats().connected; }));
@@ -298,10 +300,9 @@ TEST(WriterTest, PostWaitsForRoomIfItIsToldTo) {
 
 TEST(WriterTest, CloseEndsAPostThatWaitsForRoom) {
   RawTcpServer server;
-  WriterOptions options = To(server.address());
+  WriterOptions options = OnceTo(server.address());
   options.max_unsent_bytes = 10;
   options.wait_for_room = true;
-  options.backoff = {absl::Hours(1), absl::Hours(1)};
   const auto writer = Dialled(options);
   { const RawTcp peer = server.Accept(); }
   ASSERT_TRUE(Eventually([&] { return !writer->GetStats().connected; }));
@@ -371,9 +372,7 @@ TEST(WriterTest, GivesUpAfterSoManyAttemptsAndHandsOverWhatWaited) {
 // The original's closes first, fails at that, and never dials.
 TEST(WriterTest, ReopenConnectsAnewWhateverTheBackoffSays) {
   RawTcpServer server;
-  WriterOptions options = To(server.address());
-  options.backoff = {absl::Hours(1), absl::Hours(1)};
-  const auto writer = Dialled(options);
+  const auto writer = Dialled(OnceTo(server.address()));
   { const RawTcp peer = server.Accept(); }
   ASSERT_TRUE(Eventually([&] { return !writer->GetStats().connected; }));
   ASSERT_THAT(writer->Reopen(), IsOk());
@@ -439,9 +438,8 @@ TEST(WriterTest, APatientWriteWaitsForTheNextConnection) {
 
 TEST(WriterTest, APatientWriteFailsWhenItsPatienceEndsAndIsNotSentLater) {
   RawTcpServer server;
-  WriterOptions options = To(server.address());
+  WriterOptions options = OnceTo(server.address());
   options.write_patience = absl::Milliseconds(10);
-  options.backoff = {absl::Hours(1), absl::Hours(1)};
   const auto writer = Dialled(options);
   { const RawTcp peer = server.Accept(); }
   ASSERT_TRUE(Eventually([&] { return !writer->GetStats().connected; }));
