@@ -8,20 +8,18 @@
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>
-#include <span>
 #include <string>
 #include <vector>
 
 #include "absl/strings/string_view.h"
 #include "lib/frames/close_reason.h"
 #include "lib/frames/frame_header.h"
-#include "lib/frames/frame_list.h"
 #include "lib/frames/frame_parser.h"
+#include "tests/lib/frames/feed_piece.h"
 
 namespace {
 
 using weir::frames::CloseReason;
-using weir::frames::FrameList;
 using weir::frames::FrameParser;
 using weir::frames::ParserOptions;
 
@@ -36,29 +34,18 @@ Cut CutInPieces(absl::string_view bytes, const ParserOptions& options,
                 size_t piece, bool by_space) {
   FrameParser parser(options);
   Cut cut;
-  FrameList list;
   size_t fed = 0;
   while (!bytes.empty() && cut.fault == CloseReason::kNone) {
-    list.Clear();
-    // On the heap, so that a view beyond a piece is found out.
-    const std::vector<char> copy(bytes.begin(),
-                                 bytes.begin() + std::min(piece, bytes.size()));
-    bytes.remove_prefix(copy.size());
-    absl::string_view rest(copy.data(), copy.size());
-    if (by_space) {
-      const std::span<char> space = parser.Space();
-      // Memory for what has come, not for what was promised.
-      if (space.size() > std::max(FrameParser::kLeastSpace, fed)) std::abort();
-      const size_t filled = std::min(space.size(), rest.size());
-      std::copy_n(rest.begin(), filled, space.begin());
-      parser.Filled(filled, &list);
-      rest.remove_prefix(filled);
+    // Memory for what has come, not for what was promised.
+    if (by_space &&
+        parser.Space().size() > std::max(FrameParser::kLeastSpace, fed)) {
+      std::abort();
     }
-    fed += copy.size();
-    cut.fault = parser.Feed(rest, &list);
-    for (const absl::string_view frame : list.frames) {
-      cut.frames.emplace_back(frame);
-    }
+    piece = std::min(piece, bytes.size());
+    cut.fault = weir::frames::FeedPiece(&parser, bytes.substr(0, piece),
+                                        by_space, &cut.frames);
+    fed += piece;
+    bytes.remove_prefix(piece);
     piece = piece % 13 + 1;
   }
   cut.at_end = parser.AtEnd();

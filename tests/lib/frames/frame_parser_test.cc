@@ -12,6 +12,7 @@
 #include "gtest/gtest.h"
 #include "lib/frames/frame_header.h"
 #include "lib/frames/frame_list.h"
+#include "tests/lib/frames/feed_piece.h"
 #include "tests/lib/frames/frame_bytes.h"
 
 namespace weir::frames {
@@ -25,30 +26,14 @@ struct Parsed {
   CloseReason fault = CloseReason::kNone;
 };
 
-// Feeds `bytes` in pieces of `piece` bytes, through Space where there is any if
-// `by_space`. Each piece is memory of its own, so that a view that outlives it
-// is found out.
+// Feeds `bytes` in pieces of `piece` bytes; see FeedPiece.
 Parsed ParseInPieces(FrameParser* parser, absl::string_view bytes, size_t piece,
                      bool by_space = false) {
   Parsed parsed;
-  FrameList list;
   while (!bytes.empty() && parsed.fault == CloseReason::kNone) {
-    list.Clear();
-    const std::vector<char> copy(bytes.begin(),
-                                 bytes.begin() + std::min(piece, bytes.size()));
-    bytes.remove_prefix(copy.size());
-    absl::string_view rest(copy.data(), copy.size());
-    if (by_space) {
-      const std::span<char> space = parser->Space();
-      const size_t filled = std::min(space.size(), rest.size());
-      std::copy_n(rest.begin(), filled, space.begin());
-      parser->Filled(filled, &list);
-      rest.remove_prefix(filled);
-    }
-    parsed.fault = parser->Feed(rest, &list);
-    for (const absl::string_view frame : list.frames) {
-      parsed.frames.emplace_back(frame);
-    }
+    parsed.fault =
+        FeedPiece(parser, bytes.substr(0, piece), by_space, &parsed.frames);
+    bytes.remove_prefix(std::min(piece, bytes.size()));
   }
   return parsed;
 }
