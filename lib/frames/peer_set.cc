@@ -41,12 +41,6 @@ void Add(const PeerStats& stats, PeerSet::Totals* totals) {
   totals->bytes_sent += stats.bytes_sent;
 }
 
-int ToMilliseconds(absl::Duration timeout) {
-  return static_cast<int>(std::clamp<int64_t>(
-      absl::ToInt64Milliseconds(absl::Ceil(timeout, absl::Milliseconds(1))), 0,
-      3'600'000));
-}
-
 }  // namespace
 
 std::map<std::string, uint64_t> PeerSet::Totals::ClosedByReason() const {
@@ -95,8 +89,7 @@ absl::Status PeerSet::Start() {
 PeerSet::Event PeerSet::Take(absl::Duration timeout, std::span<char> space,
                              FrameList* out, Turn* turn) {
   epoll_event event = {};
-  const int happened =
-      epoll_wait(epoll_.fd(), &event, 1, ToMilliseconds(timeout));
+  const int happened = epoll_wait(epoll_.fd(), &event, 1, PollTimeout(timeout));
   if (happened == 0) return Event::kTimeout;
   if (happened < 0) return Event::kNothing;  // A signal.
   const uint64_t which = event.data.u64 >> 2;

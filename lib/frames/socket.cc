@@ -81,14 +81,11 @@ std::string AddressOf(int fd, int (*name)(int, sockaddr*, socklen_t*)) {
 absl::StatusOr<int> AwaitConnection(
     int fd, int wake, std::chrono::steady_clock::time_point until) {
   while (true) {
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(
-        until - std::chrono::steady_clock::now());
-    if (left.count() <= 0) return ETIMEDOUT;
+    const absl::Duration left =
+        absl::FromChrono(until - std::chrono::steady_clock::now());
+    if (left <= absl::ZeroDuration()) return ETIMEDOUT;
     pollfd waits[] = {{fd, POLLOUT, 0}, {wake, POLLIN, 0}};
-    // Never so long that the cast could matter.
-    const int timeout =
-        static_cast<int>(std::min<int64_t>(left.count() + 1, 3'600'000));
-    if (poll(waits, 2, timeout) < 0 && errno != EINTR) return errno;
+    if (poll(waits, 2, PollTimeout(left)) < 0 && errno != EINTR) return errno;
     if ((waits[1].revents & POLLIN) != 0) {
       return absl::CancelledError("the attempt to connect was ended");
     }
@@ -183,6 +180,12 @@ void SetConnectionOptions(int fd) {
 std::string LocalAddress(int fd) { return AddressOf(fd, getsockname); }
 
 std::string PeerAddress(int fd) { return AddressOf(fd, getpeername); }
+
+int PollTimeout(absl::Duration timeout) {
+  return static_cast<int>(std::clamp<int64_t>(
+      absl::ToInt64Milliseconds(absl::Ceil(timeout, absl::Milliseconds(1))), 0,
+      3'600'000));
+}
 
 std::string ErrorText(int error) {
   return std::generic_category().message(error);

@@ -64,6 +64,9 @@ void SetConnectionOptions(int fd);
 std::string LocalAddress(int fd);
 std::string PeerAddress(int fd);
 
+// What poll and epoll_wait take: milliseconds, rounded up, from 0 to an hour.
+int PollTimeout(absl::Duration timeout);
+
 // "Connection refused", thread-safe.
 std::string ErrorText(int error);
 

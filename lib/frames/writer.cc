@@ -20,12 +20,6 @@ using client::MutexLock;
 
 constexpr size_t kReadBytes = 64 << 10;
 
-int ToMilliseconds(absl::Duration timeout) {
-  return static_cast<int>(std::clamp<int64_t>(
-      absl::ToInt64Milliseconds(absl::Ceil(timeout, absl::Milliseconds(1))), 0,
-      3'600'000));
-}
-
 ParserOptions RepliesOf(const WriterOptions& options) {
   ParserOptions parser;
   parser.max_message_size = options.max_message_size;
@@ -257,7 +251,7 @@ void Writer::ConnectOnce() {
   }
   pollfd woken = {wake_.fd(), POLLIN, 0};
   if (wait > absl::ZeroDuration() &&
-      (poll(&woken, 1, ToMilliseconds(wait)) != 0 || gave_up)) {
+      (poll(&woken, 1, PollTimeout(wait)) != 0 || gave_up)) {
     return;
   }
   absl::StatusOr<Socket> socket =
@@ -362,7 +356,7 @@ void Writer::SayGoodbye(int fd, absl::Time end) {
     const absl::Duration left = end - absl::Now();
     if (left <= absl::ZeroDuration()) return;
     pollfd wait = {fd, POLLIN, 0};
-    if (poll(&wait, 1, ToMilliseconds(left)) <= 0) continue;
+    if (poll(&wait, 1, PollTimeout(left)) <= 0) continue;
     ReadReplies(fd);
     MutexLock lock(&mu_);
     if (broken_) return;
