@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <utility>
@@ -51,7 +52,10 @@ bool Connection::BeginTurn() {
 CloseReason Connection::Read(std::span<char> space, FrameList* out,
                              size_t* used) {
   *used = 0;
-  const std::span<char> body = parser_.Space();
+  // Together no more than `space`: a long frame has no longer turn than others.
+  std::span<char> body = parser_.Space();
+  body = body.first(std::min(body.size(), space.size()));
+  space = space.first(space.size() - body.size());
   std::array<iovec, 2> into;
   size_t parts = 0;
   if (!body.empty()) into[parts++] = {body.data(), body.size()};

@@ -39,8 +39,9 @@ class Connection {
 
   // Begins a turn. Returns false if it is another's, or if it is closed.
   bool BeginTurn() ABSL_LOCKS_EXCLUDED(mu_);
-  // Reads once into `space`, and into the parser's own. Sets `used`, the bytes
-  // of `space` that `out` points into. Returns kNone if the connection goes on.
+  // Reads once, no more than `space` holds, into that and the parser's own.
+  // Sets `used`, the bytes of `space` that `out` points into. Returns kNone if
+  // the connection goes on.
   CloseReason Read(std::span<char> space, FrameList* out, size_t* used);
   // Sends what waits. Only in a turn.
   void Flush() ABSL_LOCKS_EXCLUDED(mu_);

@@ -195,6 +195,32 @@ TEST_F(PeerSetTest, FramesLongerThanTheSpaceComeWhole) {
   EXPECT_TRUE(frames_[0] == want);
 }
 
+// So much, and then it is the next one's turn.
+TEST_F(PeerSetTest, ATurnTakesNoMoreThanTheSpaceOfALongFrame) {
+  Open({.parser = {.max_message_size = 1 << 20}});
+  space_.resize(10000);
+  RawTcp peer = Connect();
+  const std::string bytes = FrameOf(std::string(1 << 20, 'x'), 1 << 20);
+  absl::string_view rest = bytes;
+  uint64_t before = 0;
+  EXPECT_TRUE(Eventually([&] {
+    // There is more than one turn takes.
+    while (rest.size() > bytes.size() - 100000) {
+      EXPECT_TRUE(peer.Send(rest.substr(0, 10000)));
+      rest.remove_prefix(10000);
+    }
+    Serve();
+    const uint64_t now = set_->GetTotals().wire_bytes;
+    EXPECT_LE(now - before, 10000);
+    before = now;
+    peer.Send(rest.substr(0, 10000));
+    rest.remove_prefix(std::min<size_t>(rest.size(), 10000));
+    return !frames_.empty();
+  }));
+  ASSERT_EQ(frames_.size(), 1);
+  EXPECT_EQ(frames_[0].size(), 1 << 20);
+}
+
 TEST_F(PeerSetTest, MoreConnectionsThanMayBeAreRefused) {
   Open({.max_connections = 2});
   RawTcp first = Connect(), second = Connect(), third = Connect();
