@@ -69,6 +69,15 @@ absl::StatusOr<int> Lock(const std::string& path) {
       "state_dir and a broker.journal_path of its own"));
 }
 
+// Whether the checksum of `row` - first, n, t0, t1, crc, body - is right.
+bool IsSound(const SqliteStatement& row) {
+  const int64_t n = row.Number(1);
+  return IsJournalNumber(row.Number(0)) && n >= 1 && n <= Chunk::kMaxEvents &&
+         row.Number(4) == JournalRowCrc(static_cast<uint64_t>(row.Number(0)),
+                                        static_cast<uint32_t>(n), row.Number(2),
+                                        row.Number(3), row.Bytes(5));
+}
+
 // Reads a row of `hole`. Returns false for one that cannot be.
 bool ReadHole(const SqliteStatement& row, LogHole* hole) {
   if (!IsJournalNumber(row.Number(0)) || !IsJournalNumber(row.Number(1)) ||
@@ -103,7 +112,7 @@ struct SqliteJournal::Statements {
         forget(db, "DELETE FROM sub WHERE name = ?"),
         meta(db, "INSERT OR REPLACE INTO meta VALUES(?, ?)"),
         oldest(db,
-               "SELECT first, n, t0, t1, length(body) FROM chunk "
+               "SELECT first, n, t0, t1, crc, body FROM chunk "
                "WHERE first > 0 ORDER BY first LIMIT ?"),
         prune(db, "DELETE FROM chunk WHERE first <= ?"),
         prune_holes(db, "DELETE FROM hole WHERE last <= ?") {}
@@ -245,7 +254,7 @@ absl::Status SqliteJournal::ReadContents() {
   }
   contents_.last = *pruned;
   if (*pruned > 0) {
-    contents_.last_time = contents_.gone_time =
+    contents_.last_time = contents_.gone_time = pruned_time_ =
         absl::FromUnixNanos(static_cast<int64_t>(*pruned_time));
   }
   absl::Status status = ReadHolesAndSubscriptions();
@@ -280,14 +289,9 @@ absl::Status SqliteJournal::ReadNewest() {
   if (!impossible.ok()) return impossible.status();
   uint64_t damaged = static_cast<uint64_t>(*impossible) * Chunk::kMaxEvents;
   while (newest.Step()) {
-    const auto first = static_cast<uint64_t>(newest.Number(0));
-    const auto n = static_cast<uint32_t>(newest.Number(1));
-    const bool sound =
-        IsJournalNumber(newest.Number(0)) && n >= 1 && n <= Chunk::kMaxEvents &&
-        newest.Number(4) == JournalRowCrc(first, n, newest.Number(2),
-                                          newest.Number(3), newest.Bytes(5));
-    if (sound) {
-      contents_.last = std::max(contents_.last, first + n - 1);
+    if (IsSound(newest)) {
+      const int64_t last = newest.Number(0) + newest.Number(1) - 1;
+      contents_.last = std::max(contents_.last, static_cast<uint64_t>(last));
       contents_.last_time =
           std::max(contents_.last_time, absl::FromUnixNanos(newest.Number(3)));
       break;
@@ -464,6 +468,7 @@ absl::StatusOr<std::optional<SqliteJournal::Cut>> SqliteJournal::FindCut(
     excess = used - std::min(used, retention.bytes);
   }
   std::optional<Cut> cut;
+  absl::Time gone_time = pruned_time_;
   SqliteStatement& rows = statements_->oldest;
   rows.Bind(int64_t{kRowsPerPrune + 1});
   for (int i = 0; rows.Step(); ++i) {
@@ -479,15 +484,19 @@ absl::StatusOr<std::optional<SqliteJournal::Cut>> SqliteJournal::FindCut(
     const bool too_much =
         last < latest && (excess > 0 || (retention.events != 0 &&
                                          latest - last >= retention.events));
-    if (i == kRowsPerPrune || (!too_much && t1 >= now - retention.age)) {
+    // Nobody knows how old a damaged row is: it goes with what follows it.
+    const bool sound = IsSound(rows);
+    if (i == kRowsPerPrune ||
+        (sound && !too_much && t1 >= now - retention.age)) {
       if (cut.has_value()) {
-        cut->earliest_time = absl::FromUnixNanos(rows.Number(2));
+        cut->earliest_time =
+            sound ? absl::FromUnixNanos(rows.Number(2)) : gone_time;
       }
       break;
     }
-    excess -= std::min(
-        excess, static_cast<uint64_t>(rows.Number(4)) + kRowOverheadBytes);
-    cut = Cut{last, t1, absl::InfinitePast()};
+    if (sound) gone_time = std::max(gone_time, t1);
+    if (sound || too_much) cut = Cut{last, gone_time, absl::InfinitePast()};
+    excess -= std::min(excess, rows.Bytes(5).size() + kRowOverheadBytes);
   }
   rows.Reset();
   if (!rows.status().ok()) return rows.status();
@@ -505,6 +514,7 @@ absl::Status SqliteJournal::Prune(const Cut& cut) {
                        static_cast<uint64_t>(absl::ToUnixNanos(cut.last_time)));
   }
   if (status.ok()) status = writer_->Run("COMMIT");
+  if (status.ok()) pruned_time_ = cut.last_time;
   if (!status.ok() && sqlite3_get_autocommit(writer_->get()) == 0) {
     writer_->Run("ROLLBACK").IgnoreError();
   }

@@ -53,7 +53,7 @@ struct SqliteJournalOptions {
 //
 // A row whose checksum is wrong is never read, and if it is the newest, or its
 // number cannot be, numbers go on behind as many as it can have had: readers
-// are told of those as damaged.
+// are told of those as damaged. Retention takes it with what follows it.
 //
 // The calls marked [writer] are made by one thread, the one marked [checkpoint]
 // by one other.
@@ -158,6 +158,7 @@ class SqliteJournal {
   std::unique_ptr<SqliteConnection> writer_;
   std::unique_ptr<Statements> statements_;
   uint64_t reserved_ = 0;
+  absl::Time pruned_time_ = absl::InfinitePast();
   // The checkpointer's.
   std::unique_ptr<SqliteConnection> checkpointer_;
 

@@ -503,6 +503,48 @@ TEST_F(JournaledLogTest, ATimeIsNotGoneAsLongAsTheRingHasIt) {
   EXPECT_THAT(ReadAll(options).gaps, IsEmpty());
 }
 
+TEST_F(JournaledLogTest, RetentionDoesNotBelieveTheTimeOfADamagedRow) {
+  for (const char* const time : {"9223372036854775807", "0"}) {
+    SCOPED_TRACE(time);
+    broker_ = nullptr;
+    options_.journal.path = absl::StrCat(dir_.path(), "/d", ++images_);
+    options_.retention = {};
+    Start();
+    for (int i = 0; i < 50; ++i) {
+      clock_.Advance(absl::Seconds(1));
+      Publish(1);
+    }
+    broker_ = nullptr;
+    Run(absl::StrCat("UPDATE chunk SET t1 = ", time,
+                     " WHERE first IN (10, 20, 25)"));
+    // By age it goes with what comes after it, neither before nor never.
+    options_.retention.age = absl::Seconds(31);
+    Start();
+    log_->Step();
+    EXPECT_EQ(broker_->Info().earliest_id, "7k2mq9xv-19");
+    clock_.Advance(absl::Seconds(1));
+    log_->Step();
+    EXPECT_EQ(broker_->Info().earliest_id, "7k2mq9xv-20");
+    options_.retention.events = 25;  // The newest that goes is damaged.
+    Restart();
+    log_->Step();
+    EXPECT_EQ(broker_->Info().earliest_id, "7k2mq9xv-26");
+    for (int life = 0; life < 2; ++life) {
+      StreamOptions options;
+      options.start.kind = StartPosition::Kind::kAtTime;
+      options.start.at_time = clock_.Now() - absl::Seconds(10);
+      const Said said = ReadAll(options);
+      EXPECT_THAT(said.gaps, IsEmpty());
+      EXPECT_EQ(said.seqs, Range(41, 50));
+      options.start.at_time = clock_.Now() - absl::Seconds(27);  // Of 24.
+      EXPECT_THAT(ReadAll(options).gaps, SizeIs(1));
+      Restart();
+    }
+    Publish(1);
+    EXPECT_EQ(broker_->Info().latest_time, clock_.Now());
+  }
+}
+
 TEST_F(JournaledLogTest, AppendTimesDoNotGoBackAcrossARestart) {
   clock_.Advance(absl::Hours(5));
   Publish(1);
