@@ -156,8 +156,10 @@ std::unique_ptr<Decoder> MakeSteward(const v1::SourceConfig& config,
   const std::optional<steward::Profile> profile =
       steward::FindProfile(config.decoder().steward_profile());
   if (profile.has_value()) options.layout = steward::LayoutOf(*profile);
-  options.any_subject = config.decoder().steward_any_subject() ||
-                        config.nats().steward().any_subject();
+  // A node has looked at subjects itself, before it acknowledged: by its own
+  // profile, whereas the decoder would go by the sender's.
+  options.any_subject =
+      config.decoder().steward_any_subject() || config.nats().has_steward();
   options.max_bytes = config.max_payload_bytes();
   return std::make_unique<StewardDecoder>(types, options);
 }

@@ -163,6 +163,25 @@ class StewardTest(harness.EndToEnd, WithNatsServer):
                 "reply": "REQToConsole"})
             self.assertEqual(host.stop(), 0)
 
+    def test_a_nodes_profile_decides_its_subjects_and_not_whose_messages(self):
+        self.start_nats()
+        done = 0
+        for profile, subject in (("S1", "central.REQCliCommand.EventACK"),
+                                 ("C1", "central.REQCliCommand")):
+            host = self.start_node(profile, cli=", acknowledge: done")
+            for sender in ("S0", "S1", "C4"):
+                peer = self.peer(sender)
+                acks = peer.nats.subscribe(subject + ".reply")
+                peer.send("central", "REQCliCommand", subject=subject,
+                          MethodArgs=["ok"], ACKTimeout=60)
+                acks.get(timeout=60)
+                done += 1
+                harness.until(lambda: len(self.commanded(host)) == done,
+                              f"a message of {sender} by {subject} is done")
+                self.assertEqual(self.commanded(host)[-1]["profile"], sender)
+            self.assertEqual(self.skipped(host, "central"), {})
+            self.assertEqual(host.stop(), 0)
+
     def test_done_is_said_when_the_handler_is_done_and_not_if_it_failed(self):
         self.start_nats()
         for isolation in ("child", "in_process"):
