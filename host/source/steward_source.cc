@@ -48,12 +48,17 @@ StewardSource::~StewardSource() { answers_->Detach(); }
 absl::Status StewardSource::Connect() {
   if (absl::Status status = ReadKeys(); !status.ok()) return status;
   answers_->Reconnected();
-  answers_->TakeStops();  // Of what came by the last connection.
+  if (interrupted_.exchange(false)) {
+    answers_->TakeStops();  // Not told yet, and the operator's word is newer.
+    MutexLock lock(&mu_);
+    ended_.clear();
+  } else {
+    EndProcesses();  // Handlers that failed while there was no connection.
+  }
   std::vector<NatsConnection::Subscription> subscriptions;
   const bool grouped = gate_.node().profile != steward::Profile::kS0;
   {
     MutexLock lock(&mu_);
-    if (interrupted_.exchange(false)) ended_.clear();
     for (size_t i = 0; i < gate_.node().processes.size(); ++i) {
       if (ended_.count(i) > 0) continue;
       const std::string& subject = gate_.subject(i);

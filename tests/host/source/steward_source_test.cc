@@ -393,6 +393,51 @@ TEST_F(StewardSourceTest, AProcessThatStopsOnAnErrorStaysSoUntilToldOtherwise) {
   again.Await();
 }
 
+TEST_F(StewardSourceTest, AFailureDuringAnOutageEndsItsProcessToo) {
+  StewardSource source(
+      Options(Profile::kS1, {{.method = "REQPing", .stop_on_error = true}}),
+      clock_);
+  ASSERT_THAT(source.Connect(), IsOk());
+  FrameBatch first;
+  {
+    Sender sender(server_.url());
+    sender.Send("central.REQPing.EventACK",
+                Encode(Request("REQPing"), Profile::kS1));
+    first = ReadOne(source);
+  }
+  server_.Kill();
+  FrameBatch none;
+  EXPECT_EQ(source.Read(&none).code(), absl::StatusCode::kUnavailable);
+  first.receipt.Complete(Outcome::kSomeFailed);
+  server_.Start();
+  source.Rearm();
+  ASSERT_THAT(source.Connect(), IsOk());
+  EXPECT_EQ(source.GetProgress().details["process central.REQPing.EventACK"],
+            "ended: a handler failed");
+  ASSERT_EQ(reports_.size(), 1u);
+  EXPECT_THAT(reports_[0], HasSubstr("has ended: a handler failed"));
+}
+
+TEST_F(StewardSourceTest, AnOperatorsReconnectForgetsAFailureBeforeIt) {
+  StewardSource source(
+      Options(Profile::kS1, {{.method = "REQPing", .stop_on_error = true}}),
+      clock_);
+  ASSERT_THAT(source.Connect(), IsOk());
+  Sender sender(server_.url());
+  sender.Send("central.REQPing.EventACK",
+              Encode(Request("REQPing"), Profile::kS1));
+  FrameBatch first = ReadOne(source);
+  source.Interrupt();
+  FrameBatch none;
+  EXPECT_EQ(source.Read(&none).code(), absl::StatusCode::kCancelled);
+  first.receipt.Complete(Outcome::kSomeFailed);
+  source.Rearm();
+  ASSERT_THAT(source.Connect(), IsOk());
+  EXPECT_EQ(source.GetProgress().details["process central.REQPing.EventACK"],
+            "running");
+  EXPECT_THAT(reports_, IsEmpty());
+}
+
 TEST_F(StewardSourceTest, AProcessThatContinuesDoes) {
   StewardSource source(Options(Profile::kS1, {{.method = "REQPing"}}), clock_);
   ASSERT_THAT(source.Connect(), IsOk());
