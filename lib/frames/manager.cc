@@ -135,7 +135,12 @@ absl::Status Manager::CloseListener(const std::string& address,
   }
   absl::Status status = listener->Close(drain);
   MutexLock lock(&mu_);
-  listeners_.erase(address);
+  if (absl::IsFailedPrecondition(status)) {
+    // In a callback of its own, which it must outlive: it goes on.
+    listeners_[address] = std::move(listener);
+  } else {
+    listeners_.erase(address);
+  }
   return status;
 }
 

@@ -87,7 +87,8 @@ class Manager {
       ABSL_LOCKS_EXCLUDED(mu_);
 
   // See Listener::Close and Writer::Close; the address is free again after it,
-  // whatever it returns. ErrNotOpened.
+  // whatever it returns, but for a listener that one of its own callbacks wants
+  // to close: that is refused, and it goes on. ErrNotOpened.
   absl::Status CloseListener(const std::string& address,
                              absl::Duration drain = absl::Seconds(5))
       ABSL_LOCKS_EXCLUDED(mu_);

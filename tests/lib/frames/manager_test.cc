@@ -162,6 +162,29 @@ TEST_F(ManagerTest, RepliesByIdentity) {
   EXPECT_EQ(peer.Read(8), FrameOf("hello"));
 }
 
+TEST_F(ManagerTest, ACallbackThatClosesItsOwnListenerIsRefusedAndItGoesOn) {
+  const std::string address = FreeAddress();
+  ASSERT_THAT(
+      manager_.StartListening({.address = address,
+                               .callback =
+                                   [&](const Peer&, absl::string_view) {
+                                     ++count_;
+                                     return manager_.CloseListener(address);
+                                   }}),
+      IsOk());
+  RawTcp peer(address);
+  ASSERT_TRUE(peer.Send(FrameOf("a") + FrameOf("b")));
+  ASSERT_TRUE(Got(2));
+  EXPECT_TRUE(Eventually([&] {
+    const auto listener = manager_.FindListener(address);
+    return listener != nullptr && listener->GetStats().callback_errors == 2;
+  }));
+  EXPECT_THAT(Listen(address), StatusIs(absl::StatusCode::kAlreadyExists,
+                                        HasSubstr("already open")));
+  peer.Close();
+  EXPECT_THAT(manager_.CloseListener(address), IsOk());
+}
+
 TEST_F(ManagerTest, OpensAndClosesFromManyThreads) {
   const std::string address = FreeAddress();
   std::atomic<int> opened{0};
