@@ -161,12 +161,12 @@ absl::Status Writer::Close(absl::Duration drain) {
   MutexLock lock(&mu_);
   // The thread may be another Close's to join.
   while (state_ != State::kClosed) changed_.Wait(&mu_);
-  if (stats_.errored_messages + stats_.errored_dropped == 0) {
-    return absl::OkStatus();
-  }
+  const uint64_t unsent = stats_.errored_messages + stats_.errored_dropped;
+  if (unsent == 0) return absl::OkStatus();
   return absl::DeadlineExceededError(
-      absl::StrCat(options_.address, ": ", stats_.errored_messages,
-                   " messages were not sent; TakeErrored has them"));
+      absl::StrCat(options_.address, ": ", unsent,
+                   " messages were not sent; TakeErrored has ",
+                   stats_.errored_messages, " of them"));
 }
 
 std::vector<std::string> Writer::TakeErrored() {

@@ -338,6 +338,23 @@ TEST(WriterTest, APostFromOnMessageIsRefusedWhereItWouldWaitForRoom) {
   EXPECT_EQ(peer.Read(10), FrameOf("1234567"));
 }
 
+TEST(WriterTest, CloseSaysHowManyWereNotSentAndHowManyAreLeft) {
+  RawTcpServer server;
+  WriterOptions options = OnceTo(server.address());
+  options.max_errored_bytes = 10;
+  const auto writer = Dialled(options);
+  { const RawTcp peer = server.Accept(); }
+  ASSERT_TRUE(Eventually([&] { return !writer->GetStats().connected; }));
+  for (const char* message : {"1234567", "2345678", "3456789"}) {
+    ASSERT_THAT(writer->Post(message), IsOk());
+  }
+  EXPECT_THAT(
+      writer->Close(absl::ZeroDuration()),
+      StatusIs(absl::StatusCode::kDeadlineExceeded,
+               HasSubstr("3 messages were not sent; TakeErrored has 1")));
+  EXPECT_THAT(writer->TakeErrored(), ElementsAre("3456789"));
+}
+
 TEST(WriterTest, GivesUpAfterSoManyAttemptsAndHandsOverWhatWaited) {
   auto server = std::make_unique<RawTcpServer>();
   const uint16_t port = server->port();
