@@ -22,7 +22,7 @@ struct PeerStats {
   Peer peer;
   std::string local_address;
   absl::Duration age;     // Since it was accepted.
-  absl::Duration silent;  // Since a byte came.
+  absl::Duration silent;  // Since a byte came, or a reply that waited went.
   uint64_t frames = 0;    // Delivered.
   uint64_t payload_bytes = 0;
   uint64_t wire_bytes = 0;  // All that came.

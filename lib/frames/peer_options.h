@@ -19,8 +19,9 @@ struct PeerOptions {
   // Open at the same time. More are accepted, closed at once and counted as
   // "refused". 0 is no limit, but for the process' own of open files.
   size_t max_connections = 10000;
-  // A connection from which nothing came for so long is closed. Zero: never.
-  // Time in which its bytes waited for us does not count.
+  // A connection from which nothing came for so long, and that read no reply
+  // that waits for it, is closed. Zero: never. Time in which its bytes waited
+  // for us does not count.
   absl::Duration idle_timeout = absl::ZeroDuration();
   // A frame that began must be whole after this time, and a long one after as
   // much more as it takes at `frame_bytes_per_second`: so nobody holds memory
