@@ -27,6 +27,8 @@ constexpr absl::string_view kNoRoles =
 constexpr absl::string_view kSinkKinds =
     "not in this version of weir; the kind that is: nakadi. Other readers use "
     "EventService.Subscribe or `weir watch`";
+constexpr absl::string_view kNoSending =
+    "not in this version of weir, whose steward nodes only receive; remove it";
 constexpr absl::string_view kNoHttp =
     "needs the HTTP side, which this version does not have; remove it";
 
@@ -41,6 +43,12 @@ const std::vector<Row>& Table() {
        "not in this version of weir; modes that are: durable, memory",
        {"durable", "memory"}},
       {"SourceConfig.jetstream", kKinds},
+      {"StewardNode.sending", kNoSending},
+      {"StewardNode.duplicate_window", kNoSending},
+      {"FrameTcpSource.frame_timeout", "is 30 s in this version; remove it"},
+      {"FrameTcpSource.tls",
+       "not in this version of weir; use a loopback address, or something that "
+       "encrypts in front of it"},
       {"ApiLimits.max_subscribers_per_principal", kNoRoles},
       {"SinkConfig.nats", kSinkKinds},
       {"SinkConfig.frame_tcp", kSinkKinds},
@@ -49,6 +57,7 @@ const std::vector<Row>& Table() {
       {"SinkConfig.webhook", kSinkKinds},
       {"SinkConfig.email", kSinkKinds},
       {"SinkConfig.exec", kSinkKinds},
+      {"SinkConfig.steward", kSinkKinds},
       {"MetricsConfig.listen", kNoHttp, {""}},
       {"MetricsConfig.tls", kNoHttp},
       {"MetricsConfig.insecure", kNoHttp, {"false"}},
