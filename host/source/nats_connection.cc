@@ -16,6 +16,10 @@ namespace {
 
 // How long the server may take to say that it knows the subscriptions.
 constexpr int64_t kFlushTimeoutMs = 5000;
+// How long it may take nothing of what is written to it. cnats writes with its
+// lock held, so without an end a server that hangs would also hold up
+// Disconnect and whoever publishes.
+constexpr int64_t kWriteTimeoutMs = 5000;
 
 std::string WithoutCredentials(const std::string& url) {
   const size_t scheme = url.find("://");
@@ -80,6 +84,7 @@ absl::Status Configure(const NatsServerOptions& wanted, natsOptions* options) {
   natsOptions_SetNoRandomize(options, true);
   natsOptions_SetTimeout(options,
                          absl::ToInt64Milliseconds(wanted.connect_timeout));
+  natsOptions_SetWriteDeadline(options, kWriteTimeoutMs);
   // The streamer connects again, with its back-off and its statistics.
   natsOptions_SetAllowReconnect(options, false);
   // One thread delivers for all subscriptions, so that the order stays.
@@ -144,6 +149,30 @@ class NatsConnection::Inbox {
     inbox->Leave();
   }
   static void OnComplete(void* self) { static_cast<Inbox*>(self)->Leave(); }
+
+  // The connection is at its end, because of `code` or what it says itself.
+  void End(natsStatus code, natsConnection* connection)
+      ABSL_LOCKS_EXCLUDED(mu_) {
+    const char* text = nullptr;
+    natsConnection_GetLastError(connection, &text);
+    const std::string reason = absl::StrCat(
+        "NATS: ",
+        text != nullptr && *text != '\0' ? text : natsStatus_GetText(code));
+    MutexLock lock(&mu_);
+    // Where an answer goes is the sender's word: that is no reason to end.
+    if (code == NATS_NOT_PERMITTED &&
+        absl::StrContains(absl::AsciiStrToLower(reason), "publish to")) {
+      ++forbidden_;
+      return;
+    }
+    // The first reason is the cause of the others.
+    if (!end_.ok()) return;
+    end_ = code == NATS_CONNECTION_CLOSED
+               ? MakeSourceError(absl::StatusCode::kUnavailable,
+                                 SourceError::kEndOfStream, reason)
+               : ToError(code, reason);
+    changed_.NotifyAll();
+  }
 
   // A connection or subscription that calls Leave as the last it does.
   void Enter() ABSL_LOCKS_EXCLUDED(mu_) {
@@ -249,29 +278,6 @@ class NatsConnection::Inbox {
       }
     }
     natsMsg_Destroy(message);
-  }
-
-  void End(natsStatus code, natsConnection* connection)
-      ABSL_LOCKS_EXCLUDED(mu_) {
-    const char* text = nullptr;
-    natsConnection_GetLastError(connection, &text);
-    const std::string reason = absl::StrCat(
-        "NATS: ",
-        text != nullptr && *text != '\0' ? text : natsStatus_GetText(code));
-    MutexLock lock(&mu_);
-    // Where an answer goes is the sender's word: that is no reason to end.
-    if (code == NATS_NOT_PERMITTED &&
-        absl::StrContains(absl::AsciiStrToLower(reason), "publish to")) {
-      ++forbidden_;
-      return;
-    }
-    // The first reason is the cause of the others.
-    if (!end_.ok()) return;
-    end_ = code == NATS_CONNECTION_CLOSED
-               ? MakeSourceError(absl::StatusCode::kUnavailable,
-                                 SourceError::kEndOfStream, reason)
-               : ToError(code, reason);
-    changed_.NotifyAll();
   }
 
   static void Destroy(std::vector<natsMsg*>* messages) {
@@ -441,14 +447,17 @@ absl::Status NatsConnection::Publish(absl::string_view subject,
   }
   if (code == NATS_OK) {
     MutexLock lock(&handles_->mu);
-    code = handles_->connection == nullptr
+    code = handles_->connection == nullptr || !inbox_->end().ok()
                ? NATS_CONNECTION_CLOSED
                : natsConnection_PublishMsg(handles_->connection, created);
+    // Part of it may be written: nothing can follow.
+    if (code == NATS_TIMEOUT) inbox_->End(code, handles_->connection);
   }
   if (code == NATS_OK) return absl::OkStatus();
   const std::string text =
       absl::StrCat("subject \"", subject, "\": ", natsStatus_GetText(code));
-  return code == NATS_CONNECTION_CLOSED || code == NATS_CONNECTION_DISCONNECTED
+  return code == NATS_CONNECTION_CLOSED ||
+                 code == NATS_CONNECTION_DISCONNECTED || code == NATS_TIMEOUT
              ? absl::UnavailableError(text)
              : absl::InvalidArgumentError(text);
 }

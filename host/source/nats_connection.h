@@ -71,7 +71,8 @@ class NatsConnection {
   void Disconnect();
 
   // Publishes, with headers if there are any. OK means that it was written to
-  // the connection, and no more. Returns Unavailable without a connection, and
+  // the connection, and no more. Returns Unavailable without a connection, or
+  // if the server takes nothing for 5 s, which ends the connection, and
   // InvalidArgument for what the server does not take: too long, no subject.
   absl::Status Publish(absl::string_view subject,
                        const std::vector<Header>& headers,

@@ -93,6 +93,8 @@ void NatsServer::Start() {
   abort();
 }
 
+void NatsServer::Freeze() { kill(pid_, SIGSTOP); }
+
 void NatsServer::Kill() {
   if (pid_ < 0) return;
   kill(pid_, SIGKILL);

@@ -23,6 +23,8 @@ class NatsServer {
   // "nats://127.0.0.1:PORT"
   std::string url() const;
 
+  // Makes it do nothing more, its connections included, until Kill.
+  void Freeze();
   // Ends it by SIGKILL and waits until it is gone.
   void Kill();
   // Starts it again, on the same port.
