@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/synchronization/mutex.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "benchmarks/event_readers.h"
@@ -81,6 +82,8 @@ double CpuNs() {
 }
 
 BenchNode::BenchNode(Mode mode, const BrokerOptions& options) {
+  // As weir-host does.
+  absl::SetMutexDeadlockDetectionMode(absl::OnDeadlockCycle::kIgnore);
   std::mt19937_64 random(1);
   const std::string epoch = MakeEpoch(random);
   if (mode == Mode::kJournal) {
