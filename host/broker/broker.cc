@@ -37,8 +37,10 @@ void SetEffective(StreamOptions* options) {
       Effective(batch.max_events, kDefaultBatchEvents, kMaxBatchEvents);
   batch.max_bytes =
       Effective(batch.max_bytes, kDefaultBatchBytes, kMaxBatchBytes);
-  batch.max_delay = std::clamp(batch.max_delay.value_or(kDefaultDelay),
-                               absl::ZeroDuration(), kMaxDelay);
+  if (batch.max_delay.has_value()) {
+    batch.max_delay =
+        std::clamp(*batch.max_delay, absl::ZeroDuration(), kMaxDelay);
+  }
   options->heartbeat_interval =
       std::clamp(options->heartbeat_interval.value_or(kDefaultHeartbeat),
                  kMinHeartbeat, kMaxHeartbeat);

@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <cassert>
+#include <cmath>
 #include <limits>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "host/broker/replay_id.h"
+#include "host/broker/stream_limits.h"
 #include "host/status/error_info.h"
 
 namespace weir {
@@ -20,6 +22,10 @@ constexpr int kChunksPerScan = 32;
 // buffers, so short runs are copied together instead.
 constexpr uint64_t kWorthSharingBytes = 1024;
 constexpr size_t kAlwaysShareRuns = 4;
+
+// Of the linger; see the header.
+constexpr absl::Duration kDelayOfCrowd = absl::Milliseconds(2);
+constexpr double kMessagesPerSecond = 15'000;
 
 // When a client whose replay the disk refused should come back.
 constexpr absl::Duration kRetryReplay = absl::Seconds(5);
@@ -508,11 +514,12 @@ uint64_t Stream::Wanted() const {
 }
 
 int64_t Stream::LingerNs() const {
-  const int64_t floor_ns =
-      int64_t{environment_.n_streams.load(std::memory_order_relaxed)} *
-      1'000'000'000 / 15'000;
-  return std::max(absl::ToInt64Nanoseconds(*setup_.options.batch.max_delay),
-                  floor_ns);
+  const double n_streams =
+      environment_.n_streams.load(std::memory_order_relaxed);
+  const absl::Duration delay = setup_.options.batch.max_delay.value_or(
+      std::max(kDefaultDelay, kDelayOfCrowd * std::sqrt(n_streams)));
+  return absl::ToInt64Nanoseconds(
+      std::max(delay, absl::Seconds(n_streams / kMessagesPerSecond)));
 }
 
 int64_t Stream::HeldUntilNs(int64_t now_ns) const {

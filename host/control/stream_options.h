@@ -31,7 +31,8 @@ enum class LagPolicy { kCatchUp, kSkip, kDisconnect };
 struct BatchOptions {
   uint32_t max_events = 0;                  // Default 256, at most 4096.
   uint32_t max_bytes = 0;                   // Default 256 KiB, at most 1 MiB.
-  std::optional<absl::Duration> max_delay;  // Default 10 ms, at most 1 s.
+  // At most 1 s. Unset: 10 ms, and more where there are many streams.
+  std::optional<absl::Duration> max_delay;
 };
 
 // What a client asks of a stream; weir.v1.SubscribeRequest in our own words.

@@ -158,6 +158,22 @@ TEST_F(StreamTest, LingersLongerTheMoreStreamsThereAre) {
   EXPECT_EQ(items[0].hello.batch.max_delay, absl::Milliseconds(10));
 }
 
+TEST_F(StreamTest, ByDefaultLingersLongerTheMoreStreamsThereAre) {
+  StreamOptions options;
+  options.batch.max_delay = absl::Milliseconds(10);
+  std::vector<std::unique_ptr<EventStream>> streams;
+  for (int i = 0; i < 25; ++i) streams.push_back(Open());
+  EXPECT_EQ(Drain(*streams.back())[0].hello.batch.max_delay,
+            absl::Milliseconds(10));
+  for (int i = 25; i < 99; ++i) streams.push_back(Open());
+  streams.push_back(Open(options));
+  EXPECT_EQ(Drain(*streams[0])[0].hello.batch.max_delay,
+            absl::Milliseconds(20));
+  EXPECT_EQ(Drain(*streams.back())[0].hello.batch.max_delay,
+            absl::Milliseconds(10))
+      << "this one said what it wants";
+}
+
 TEST_F(StreamTest, IsCalledWhenThereIsSomethingToSay) {
   const auto stream = Open();
   broker_.Tick();
