@@ -29,6 +29,17 @@ class EventMask {
   void Set(uint32_t i) { words_[i / 64] |= uint64_t{1} << (i % 64); }
   void Clear(uint32_t i) { words_[i / 64] &= ~(uint64_t{1} << (i % 64)); }
   bool Has(uint32_t i) const { return (words_[i / 64] >> (i % 64) & 1) != 0; }
+  // The first of them that is not before `from`, which is less than kEvents;
+  // kEvents if there is none.
+  uint32_t NextFrom(uint32_t from) const {
+    uint64_t word = words_[from / 64] >> (from % 64) << (from % 64);
+    for (uint32_t at = from / 64;; word = words_[at]) {
+      if (word != 0) {
+        return at * 64 + static_cast<uint32_t>(std::countr_zero(word));
+      }
+      if (++at == words_.size()) return kEvents;
+    }
+  }
   bool empty() const {
     return (words_[0] | words_[1] | words_[2] | words_[3]) == 0;
   }

@@ -431,11 +431,13 @@ void Stream::ScanChunk(const LogSource::View& view, uint64_t goal,
   }
   bool in_run = false;
   for (uint32_t i = begin; i < end; ++i) {
-    if (!all && !mask.Has(i)) {
-      ++progress_.filtered_events;
-      ++progress_.cursor;
+    const uint32_t passes = all ? i : std::min(mask.NextFrom(i), end);
+    if (passes > i) {
+      progress_.filtered_events += passes - i;
+      progress_.cursor += passes - i;
       in_run = false;
-      continue;
+      i = passes;
+      if (i == end) return;
     }
     const uint64_t size = chunk.framed(i, i + 1).size();
     batch->full = batch->n_events == batch->room ||
