@@ -127,9 +127,12 @@ class Reader final
       const uint64_t value = ReadVarint(&bytes);
       if ((tag & 7) != 2) continue;
       if (tag >> 3 == v1::SubscribeResponse::kEventsFieldNumber) {
+        // What the host itself says has no mark.
         const int64_t sent_ns = SentNs(bytes.substr(0, value));
-        latencies_us_.push_back(
-            static_cast<uint32_t>((now_ns - sent_ns) / 1000));
+        if (sent_ns > 0) {
+          latencies_us_.push_back(
+              static_cast<uint32_t>((now_ns - sent_ns) / 1000));
+        }
       }
       bytes.remove_prefix(std::min<size_t>(value, bytes.size()));
     }

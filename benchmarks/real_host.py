@@ -84,36 +84,38 @@ def recording(directory):
 
 
 class Host:
-    """A weir-host with the plugin `counts`, which takes every message."""
+    """A weir-host with one plugin."""
 
     def __init__(self, process, address):
         self.process = process
-        self._address = address
+        self.address = address
 
     def stats(self):
         done = subprocess.run(
-            [runfile("cli/weir"), "--server", self._address, "--json", "stats"],
+            [runfile("cli/weir"), "--server", self.address, "--json", "stats"],
             capture_output=True, text=True, check=True)
         return json.loads(done.stdout)
 
 
 @contextlib.contextmanager
-def host(directory, url):
-    """Runs weir-host on the stream at `url`, None for no source. Its one plugin is
-    in process, so that what is measured is all in one."""
+def host(directory, url, plugin="plugins/counts/counts.so",
+         settings="{policy: block, isolation: in_process}", more=""):
+    """Runs weir-host on the stream at `url`, None for no source, with one plugin.
+    `counts` takes every message; in process, so that what is measured is all in
+    one. `more` is added to the configuration."""
     plugins = directory / "plugins"
     for path in (plugins, directory / "state"):
         path.mkdir()
         path.chmod(0o755)
-    shutil.copyfile(runfile("plugins/counts/counts.so"), plugins / "counts.so")
-    (plugins / "counts.yaml").write_text(
-        "settings: {policy: block, isolation: in_process}\n")
+    name = pathlib.Path(plugin).stem
+    shutil.copyfile(runfile(plugin), plugins / f"{name}.so")
+    (plugins / f"{name}.yaml").write_text(f"settings: {settings}\n")
     for path in plugins.iterdir():
         path.chmod(0o644)
     config = directory / "weir.yaml"
     text = (f"state_dir: {directory}/state\n"
             "listeners:\n  - tcp: 127.0.0.1:0\n"
-            f"plugins:\n  folders: [{plugins}]\n")
+            f"plugins:\n  folders: [{plugins}]\n" + more)
     if url:
         text += f"sources:\n  - id: ris-live\n    ris_live:\n      url: {url}\n"
     config.write_text(text)
