@@ -68,6 +68,7 @@ absl::StatusOr<std::unique_ptr<JournaledLog>> OpenJournal(
   JournaledLogOptions options;
   options.journal.path = broker.journal_path();
   options.journal.full_sync = broker.sync() == v1::BrokerConfig::SYNC_FULL;
+  options.journal.shown_ahead = broker.mode() == v1::BrokerConfig::MODE_FAST;
   options.journal.boot_id = ReadBootId();
   options.journal.new_epoch = new_epoch;
   options.ring = MakeBrokerOptions(config).log;

@@ -223,7 +223,7 @@ bool Broker::closed() const {
 }
 
 void Broker::OnVisible(int64_t append_ns, uint64_t n) {
-  append_to_visible_.Record(append_ns, clock_.MonotonicNs(), n);
+  if (n > 0) append_to_visible_.Record(append_ns, clock_.MonotonicNs(), n);
   waiters_.Answer();
   alarm_.News();
 }

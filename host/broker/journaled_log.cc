@@ -53,7 +53,9 @@ JournaledLog::JournaledLog(const JournaledLogOptions& options,
       holes_(journal_->contents().holes),
       earliest_(journal_->contents().earliest),
       earliest_time_(journal_->contents().earliest_time),
-      gone_time_(journal_->contents().gone_time) {}
+      gone_time_(journal_->contents().gone_time) {
+  Release();
+}
 
 JournaledLog::~JournaledLog() {
   std::thread writer;
@@ -102,7 +104,7 @@ absl::Status JournaledLog::AwaitRoom(uint64_t n) {
 absl::StatusOr<uint64_t> JournaledLog::Append(Event event) {
   if (absl::Status status = AwaitRoom(1); !status.ok()) return status;
   absl::StatusOr<uint64_t> seq = ring_.Append(std::move(event));
-  if (seq.ok()) OnAppended(1);
+  if (seq.ok()) OnAppended(*seq, 1);
   return seq;
 }
 
@@ -110,16 +112,17 @@ absl::StatusOr<uint64_t> JournaledLog::AppendAll(std::vector<Event> events) {
   const size_t n = events.size();
   if (absl::Status status = AwaitRoom(n); !status.ok()) return status;
   absl::StatusOr<uint64_t> first = ring_.AppendAll(std::move(events));
-  if (first.ok()) OnAppended(n);
+  if (first.ok()) OnAppended(*first, n);
   return first;
 }
 
-void JournaledLog::OnAppended(uint64_t n) {
+void JournaledLog::OnAppended(uint64_t first, uint64_t n) {
   const int64_t now_ns = clock_.MonotonicNs();
-  bool visible = false;
+  bool visible =
+      options_.journal.shown_ahead && ring_.bounds().latest >= first + n - 1;
   {
     MutexLock lock(&mu_);
-    visible = degraded_;
+    visible = visible || degraded_;
     const uint64_t pending_bytes = ring_.appended_bytes() - committed_bytes_;
     const uint64_t before = pending_events_;
     pending_events_ += n;
@@ -272,18 +275,25 @@ void JournaledLog::Commit() {
     Degrade(more.status());
     return;
   }
-  const uint64_t to = durable();
-  if (to <= visible) return;
+  if (!*more) return;
   const auto oldest = ring_.After(visible, 1);
-  ring_.Release(to);
+  Release();
   {
     MutexLock lock(&mu_);
     room_.NotifyAll();  // For Flush.
   }
-  if (on_visible_ && !oldest.empty()) {
+  const uint64_t now_visible = ring_.bounds().latest;
+  if (on_visible_ && !oldest.empty() && now_visible > visible) {
     on_visible_(oldest.front().chunk->append_ns(oldest.front().begin),
-                to - visible);
+                now_visible - visible);
+  } else if (on_visible_ && options_.journal.shown_ahead) {
+    on_visible_(clock_.MonotonicNs(), 0);  // Somebody may wait for the disk.
   }
+}
+
+void JournaledLog::Release() {
+  ring_.Release(durable());
+  if (options_.journal.shown_ahead) ring_.Show(journal_->reserved());
 }
 
 void JournaledLog::Degrade(const absl::Status& why) {
@@ -324,7 +334,7 @@ void JournaledLog::Recover() {
   const uint64_t visible = ring_.bounds().latest;
   const auto oldest = ring_.After(visible, 1);
   if (status.ok()) {
-    ring_.Release(durable());
+    Release();
   } else {
     ring_.Hold(false);
   }

@@ -33,6 +33,7 @@ namespace weir {
 
 // The defaults are those of weir.v1.BrokerConfig.
 struct JournaledLogOptions {
+  // `journal.shown_ahead` is FAST mode.
   SqliteJournalOptions journal;
   MemoryLogOptions ring;
   absl::Duration commit_interval = absl::Milliseconds(5);
@@ -43,12 +44,20 @@ struct JournaledLogOptions {
   uint64_t max_pending_bytes = 16 << 20;
 };
 
-// The log of DURABLE mode: a ring in front, a journal behind. An event is
-// visible when it is committed, so a restart forgets nothing that anybody saw.
+// The log of DURABLE and FAST mode: a ring in front, a journal behind. In
+// DURABLE mode an event is visible when it is committed, so a restart forgets
+// nothing that anybody saw.
 //
 //   Append --> MemoryLog --(256 events, 64 KiB or 5 ms)--> SqliteJournal
 //                  |  <-- Release, after the commit ---------'     |
 //                  '--> Find                  ReplayReaders --> OpenFeed
+//
+// FAST mode: an event is visible at once, and in the journal after its commit.
+// What was not committed when the process is killed is lost, though it was
+// seen: readers are told of a hole that reaches to the last number which the
+// journal had reserved, and none is given twice. Nothing is shown beyond that
+// number, so if events outrun the writer they wait for it. The ring forgets
+// none of them before it is committed.
 //
 // Degraded: when a commit fails, the log goes on in memory. Events are visible
 // at once, the ring forgets as it would without a journal, and every second
@@ -123,8 +132,10 @@ class JournaledLog final : public WritableLog, public SubscriptionArchive {
 
   // Waits until there is room, or returns why there is none for `n` events.
   absl::Status AwaitRoom(uint64_t n) ABSL_LOCKS_EXCLUDED(mu_);
-  // What is to be done when `n` events are in the ring.
-  void OnAppended(uint64_t n) ABSL_LOCKS_EXCLUDED(mu_);
+  // What is to be done when `n` events are in the ring, from `first` on.
+  void OnAppended(uint64_t first, uint64_t n) ABSL_LOCKS_EXCLUDED(mu_);
+  // Lets readers see what the journal answers for.
+  void Release() ABSL_LOCKS_EXCLUDED(mu_);
 
   // The writer's.
   void Write();

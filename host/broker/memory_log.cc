@@ -26,6 +26,7 @@ MemoryLog::MemoryLog(const MemoryLogOptions& options, MemoryLogStart start,
       last_seq_(start_.last),
       last_time_(start_.last_time),
       held_(start_.held),
+      released_(start_.last),
       appended_(start_.last),
       visible_(start_.last) {}
 
@@ -116,7 +117,7 @@ absl::StatusOr<uint64_t> MemoryLog::AppendLocked(
   appended_bytes_ += scratch_.size();
   appended_ = last_seq_;
   if (start_.held && n > 1) together_.push_back({first, last_seq_});
-  if (!held_) visible_ = appended_;
+  if (!held_ || appended_ <= shown_) visible_ = appended_;
   *evicted = EvictLocked(now_ns);
   return first;
 }
@@ -167,12 +168,27 @@ void MemoryLog::Release(uint64_t seq) {
   std::vector<std::shared_ptr<Chunk>> evicted;
   MutexLock append_lock(&append_mu_);
   MutexLock lock(&mu_);
-  visible_ = std::max(visible_, std::min(seq, appended_));
-  while (!together_.empty() && together_.front().last <= visible_) {
+  released_ = std::max(released_, std::min(seq, appended_));
+  visible_ = std::max(visible_, released_);
+  while (!together_.empty() && together_.front().last <= released_) {
     together_.pop_front();
   }
   evicted = EvictLocked(clock_.MonotonicNs());
   if (chunks_.empty()) tail_ = nullptr;
+}
+
+void MemoryLog::Show(uint64_t seq) {
+  MutexLock append_lock(&append_mu_);
+  MutexLock lock(&mu_);
+  shown_ = std::max(shown_, seq);
+  uint64_t end = std::min(shown_, appended_);
+  const auto at = std::lower_bound(
+      together_.begin(), together_.end(), end,
+      [](const Together& t, uint64_t last) { return t.last < last; });
+  if (at != together_.end() && at->first <= end && end < at->last) {
+    end = at->first - 1;
+  }
+  visible_ = std::max(visible_, end);
 }
 
 void MemoryLog::Hold(bool held) {
@@ -217,7 +233,7 @@ std::vector<std::shared_ptr<Chunk>> MemoryLog::EvictLocked(int64_t now_ns) {
   while (!chunks_.empty()) {
     const Chunk& oldest = *chunks_.front();
     const uint64_t end = EndLocked(0);
-    if (end > visible_ + 1) break;  // Held back.
+    if (end > (held_ ? released_ : visible_) + 1) break;
     // The newest chunk only goes with age: what was just said is kept, however
     // small the ring.
     const bool too_much =

@@ -39,13 +39,14 @@ struct MemoryLogStart {
   std::string epoch;
   uint64_t last = 0;  // The last number that was given.
   absl::Time last_time = absl::InfinitePast();
-  // Events are held back until Release; see there.
+  // Events are held back until Release or Show; see there.
   bool held = false;
 };
 
 // The ring: a log in memory. Numbers events one by one, without a hole, and
-// makes each visible at once, or when Release says so; forgets the oldest, a
-// chunk at a time, but none that is held back. Thread-safe.
+// makes each visible at once, or when Release or Show says so; forgets the
+// oldest, a chunk at a time, but none that is held back or not released yet.
+// Thread-safe.
 //
 // Append times are the wall clock's, but never go back, so that a position can
 // be found by time; the age of an event is told by the monotonic clock.
@@ -77,10 +78,15 @@ class MemoryLog final : public WritableLog {
   std::vector<Slice> After(uint64_t after, size_t max_slices) const
       ABSL_LOCKS_EXCLUDED(mu_);
 
-  // Makes everything up to `seq` visible. It stays so.
+  // Everything up to `seq` is kept elsewhere as well: makes it visible, and it
+  // may be forgotten. It stays so.
   void Release(uint64_t seq) ABSL_LOCKS_EXCLUDED(append_mu_);
-  // Whether events that are appended from now on wait for Release. Nobody is
-  // told of what becomes visible by this.
+  // Makes everything up to `seq` visible though it is held back, also what is
+  // yet to come; of what was appended together all or, if it ends behind `seq`,
+  // nothing. It stays so.
+  void Show(uint64_t seq) ABSL_LOCKS_EXCLUDED(append_mu_);
+  // Whether events that are appended from now on are held back. Nobody is told
+  // of what becomes visible by this.
   void Hold(bool held) ABSL_LOCKS_EXCLUDED(append_mu_);
   // Nothing is appended any more when this returns: Append returns Closed.
   void Seal() ABSL_LOCKS_EXCLUDED(append_mu_);
@@ -158,6 +164,8 @@ class MemoryLog final : public WritableLog {
   // Of what may not be in the journal yet, in order.
   std::deque<Together> together_ ABSL_GUARDED_BY(mu_);
   bool held_ ABSL_GUARDED_BY(mu_);
+  uint64_t released_ ABSL_GUARDED_BY(mu_);   // What Release said,
+  uint64_t shown_ ABSL_GUARDED_BY(mu_) = 0;  // and Show: may be > appended_.
   uint64_t appended_ ABSL_GUARDED_BY(mu_);
   uint64_t visible_ ABSL_GUARDED_BY(mu_);  // <= appended_
   size_t memory_bytes_ ABSL_GUARDED_BY(mu_) = 0;

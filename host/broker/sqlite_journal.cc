@@ -20,6 +20,9 @@ namespace {
 
 using Access = SqliteConnection::Access;
 
+// meta.sync of a journal whose events are shown ahead of their commit.
+constexpr char kAhead[] = "ahead";
+
 // `v` has no type, so a text stays a text and a number a number.
 constexpr char kMakeTables[] = R"sql(
   BEGIN IMMEDIATE;
@@ -342,9 +345,10 @@ absl::Status SqliteJournal::Begin() {
   const bool intact =
       access(absl::StrCat(options_.path, "-intact").c_str(), F_OK) == 0;
   uint64_t given = contents_.last;
+  const bool machine_forgot = *sync != "full" && *boot_id != options_.boot_id;
   if (*clean == 0 && !intact) {
     given += kDegradedNumbers;
-  } else if (*clean == 0 && *sync != "full" && *boot_id != options_.boot_id) {
+  } else if (*clean == 0 && (*sync == kAhead || machine_forgot)) {
     // One that cannot be was damaged: then as far as degraded mode can go.
     const bool sound = *reserved <= uint64_t{kMaxJournalNumber};
     given = std::max(given, sound ? *reserved : given + kDegradedNumbers);
@@ -362,8 +366,9 @@ absl::Status SqliteJournal::Begin() {
   SqliteStatement boot(*writer_,
                        "INSERT OR REPLACE INTO meta VALUES('boot_id', ?1), "
                        "('sync', ?2), ('clean', 0)");
+  const char* const unforced = options_.full_sync ? "full" : "normal";
   status = boot.BindText(options_.boot_id)
-               .BindText(options_.full_sync ? "full" : "normal")
+               .BindText(options_.shown_ahead ? kAhead : unforced)
                .Finish();
   if (!status.ok()) return status;
   status = Transact(batch, given + kReserve);
@@ -400,9 +405,11 @@ absl::Status SqliteJournal::WriteMeta(const char* key, uint64_t number) {
 
 absl::Status SqliteJournal::Commit(const JournalBatch& batch) {
   uint64_t reserve = 0;
-  if (!options_.full_sync && !batch.rows.empty()) {
+  if ((options_.shown_ahead || !options_.full_sync) && !batch.rows.empty()) {
     const uint64_t last = batch.rows.back().first + batch.rows.back().n - 1;
-    if (last > reserved_) reserve = last + kReserve;
+    // What is shown ahead should never have to wait for a reservation.
+    const uint64_t ahead = options_.shown_ahead ? kReserve / 2 : 0;
+    if (last + ahead > reserved_) reserve = last + kReserve;
   }
   return Transact(batch, reserve);
 }

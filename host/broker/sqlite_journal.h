@@ -22,6 +22,8 @@ struct SqliteJournalOptions {
   // Each commit waits for the disk. Without it a commit survives the process
   // but, until the next checkpoint, not the machine.
   bool full_sync = false;
+  // Events are shown before they are committed, up to reserved().
+  bool shown_ahead = false;
   // Of this run of the machine: /proc/sys/kernel/random/boot_id.
   std::string boot_id;
   // For a file that is new: MakeEpoch.
@@ -39,12 +41,13 @@ struct SqliteJournalOptions {
 //          pruned_time: the newest position that retention took
 //
 // No number is given twice, whatever happened. A killed process loses nothing
-// that was committed, so the next number follows the last one committed. Two
-// things can take committed, and seen, events back, and then numbers go on
-// behind a hole:
+// that was committed, so the next number follows the last one committed. Three
+// things can take seen events back, and then numbers go on behind a hole:
 //  - the machine went down while commits did not wait for the disk. No number
 //    is committed before a higher one, `reserved_seq`, is on the disk for good;
 //    the next follows that.
+//  - events were shown ahead of their commit, which is done up to that number
+//    (`sync` is "ahead" then), and the process was killed.
 //  - events were shown while they could not be written (JournaledLog, degraded
 //    mode). Nothing can be written then to say so, but a file can be removed:
 //    PATH-intact is there as long as everything that was shown is in the
@@ -86,6 +89,9 @@ class SqliteJournal {
   SqliteJournal& operator=(const SqliteJournal&) = delete;
 
   const JournalContents& contents() const { return contents_; }
+
+  // Numbers up to this are not given again, whatever happens. [writer]
+  uint64_t reserved() const { return reserved_; }
 
   // Writes `batch` in one transaction; all of it, or nothing at an error.
   // [writer]

@@ -18,8 +18,8 @@ namespace weir {
 class WritableLog : public LogSource {
  public:
   // Called when events have become visible: how many, and when the oldest of
-  // them was appended (Clock::MonotonicNs). Quick, and without a lock of the
-  // log's held.
+  // them was appended (Clock::MonotonicNs); with 0, when some that were visible
+  // have become durable. Quick, and without a lock of the log's held.
   using OnVisible = std::function<void(int64_t append_ns, uint64_t n)>;
 
   // Says who is told; before Start and the first Append.

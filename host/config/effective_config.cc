@@ -219,7 +219,7 @@ HostConfig EffectiveConfig(const HostConfig& written,
   config.mutable_logging();
   config.mutable_limits();
   FillTree(&config);
-  if (config.broker().mode() == v1::BrokerConfig::MODE_DURABLE) {
+  if (config.broker().mode() != v1::BrokerConfig::MODE_MEMORY) {
     FillField("journal_path", absl::StrCat(config.state_dir(), "/journal.db"),
               config.mutable_broker());
   }

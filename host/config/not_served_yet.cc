@@ -13,7 +13,7 @@ namespace {
 
 struct Row {
   absl::string_view field;  // its full name, without "weir.v1."
-  absl::string_view why;    // after the field's path, and its value if any
+  absl::string_view why;    // after the field's path
   // Values that are served all the same, as they are written.
   std::vector<absl::string_view> served = {};
 };
@@ -39,9 +39,6 @@ const std::vector<Row>& Table() {
        "or `insecure: true` behind something that encrypts"},
       {"Security.tokens_file", kNoRoles},
       {"Security.certificate_roles", kNoRoles},
-      {"BrokerConfig.mode",
-       "not in this version of weir; modes that are: durable, memory",
-       {"durable", "memory"}},
       {"SourceConfig.jetstream", kKinds},
       {"StewardNode.sending", kNoSending},
       {"StewardNode.duplicate_window", kNoSending},
@@ -80,16 +77,13 @@ void CheckNotServedYet(const google::protobuf::Message& message,
   WalkFields(message, path, [&](const FieldAt& at) {
     const Row* row = FindRow(at.field.full_name());
     if (row == nullptr) return true;
-    std::string value;
     if (IsWrittenAsText(at.field) && !at.field.is_repeated()) {
       const std::string text = ToText(at.message, at.field, at.index);
       if (std::count(row->served.begin(), row->served.end(), text) > 0) {
         return true;
       }
-      // Only a choice among several says something that the path does not.
-      if (at.field.enum_type() != nullptr) value = absl::StrCat(text, ": ");
     }
-    faults->Add(at.path, absl::StrCat(value, row->why));
+    faults->Add(at.path, std::string(row->why));
     return false;
   });
 }

@@ -619,6 +619,114 @@ TEST_F(JournaledLogTest, RefusesWhatComesAfterTheEnd) {
   EXPECT_EQ(Latest(), 5u);
 }
 
+// FAST mode.
+class FastLogTest : public JournaledLogTest {
+ protected:
+  FastLogTest() {
+    options_.journal.shown_ahead = true;
+    Restart();
+  }
+};
+
+TEST_F(FastLogTest, ShowsAnEventAtOnce) {
+  {
+    const auto stream = Open({});
+    EXPECT_THAT(Read(*stream).seqs, IsEmpty());
+    Append(3);
+    EXPECT_THAT(Read(*stream).seqs, ElementsAre(1, 2, 3));
+  }
+  EXPECT_EQ(broker_->Info().durable_id, "");
+  log_->Step();
+  EXPECT_EQ(broker_->Info().durable_id, "7k2mq9xv-3");
+  Restart();
+  EXPECT_EQ(Latest(), 3u) << "a clean end leaves no hole";
+}
+
+TEST_F(FastLogTest, TellsOfWhatWasSeenAndLostAndGivesNoNumberTwice) {
+  Publish(40);
+  Append(3);
+  EXPECT_EQ(Latest(), 43u);
+  Kill();
+  Append(2);
+  // Who has seen what is gone, and who has not.
+  for (const uint64_t seen : {43, 38}) {
+    const Said said = ReadAll(After(seen));
+    ASSERT_THAT(said.gaps, SizeIs(1));
+    EXPECT_EQ(said.gaps[0].gap.reason, Reason::kUncleanShutdown);
+    EXPECT_EQ(said.gaps[0].gap.before_id, "7k2mq9xv-10001");
+    auto seqs = Range(seen + 1, 40);
+    seqs.insert(seqs.end(), {10001, 10002});
+    EXPECT_EQ(said.seqs, seqs);
+  }
+  // In DURABLE mode the tail of before is as lost.
+  options_.journal.shown_ahead = false;
+  Kill();
+  EXPECT_GE(Latest(), 10002u);
+  Publish(1);
+  EXPECT_GT(Latest(), 20000u);
+}
+
+TEST_F(FastLogTest, ForgetsNothingBeforeItIsCommitted) {
+  Append(50);  // The ring is for sixteen.
+  clock_.Advance(absl::Minutes(11));
+  log_->EvictOld();
+  EXPECT_EQ(ReadAll(After(0)).seqs, Range(1, 50));
+  while (log_->durable() < 50) log_->Step();
+  log_->EvictOld();
+  EXPECT_EQ(ReadAll(After(0)).seqs, Range(1, 50)) << "from the journal";
+}
+
+TEST_F(FastLogTest, ShowsNothingBeyondWhatItsJournalHasReserved) {
+  constexpr uint64_t kReserved = SqliteJournal::kReserve;
+  Append(static_cast<int>(kReserved) - 2);
+  const auto together = AppendTogether(4, Durability::kAccepted);
+  EXPECT_EQ(Latest(), kReserved - 2) << "all of them or none";
+  EXPECT_FALSE(together->given);
+  Append(1);
+  EXPECT_EQ(Latest(), kReserved - 2);
+  while (log_->durable() < kReserved + 3) log_->Step();
+  EXPECT_EQ(Latest(), kReserved + 3);
+  EXPECT_TRUE(together->given);
+}
+
+TEST_F(FastLogTest, AnswersWhoWaitsForTheDiskWhenItIsThere) {
+  const auto visible = AppendTogether(2, Durability::kAccepted);
+  EXPECT_TRUE(visible->given);
+  const auto journaled = AppendTogether(2);
+  EXPECT_FALSE(journaled->given);
+  EXPECT_EQ(Latest(), 4u);
+  log_->Step();
+  ASSERT_TRUE(journaled->given);
+  EXPECT_THAT(journaled->ids, IsOk());
+}
+
+TEST_F(FastLogTest, ReservesAheadOfWhatItShows) {
+  constexpr int kHalf = static_cast<int>(SqliteJournal::kReserve) / 2;
+  for (int i = 0; i < 5; ++i) {
+    Append(kHalf - 10);
+    EXPECT_EQ(Latest(), log_->appended_events()) << "nothing had to wait";
+    while (log_->durable() < Latest()) log_->Step();
+  }
+}
+
+TEST_F(FastLogTest, GoesOnInMemoryWhenTheDiskFails) {
+  Publish(3);
+  FailingVfs::Get().Set(FailingVfs::Fault::kDiskFull);
+  Append(2);
+  log_->Step();
+  EXPECT_TRUE(log_->degraded());
+  Append(2);
+  EXPECT_EQ(Latest(), 7u);
+  FailingVfs::Get().Set(FailingVfs::Fault::kNone);
+  clock_.Advance(absl::Seconds(2));
+  log_->Step();
+  EXPECT_FALSE(log_->degraded());
+  EXPECT_EQ(log_->durable(), 7u);
+  Append(1);
+  EXPECT_EQ(Latest(), 8u);
+  EXPECT_EQ(ReadAll(After(0)).seqs, Range(1, 8));
+}
+
 class DegradedTest : public JournaledLogTest,
                      public testing::WithParamInterface<FailingVfs::Fault> {};
 

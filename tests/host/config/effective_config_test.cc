@@ -272,6 +272,18 @@ TEST(EffectiveConfigTest, LeavesWhatIsWritten) {
   EXPECT_EQ(values.count("plugins.folders[1]"), 0u);
 }
 
+TEST(EffectiveConfigTest, EveryLogButTheOneInMemoryHasAJournal) {
+  for (const char* const mode : {"MODE_DURABLE", "MODE_FAST"}) {
+    EXPECT_EQ(Effective(std::string("broker { mode: ") + mode + " }")
+                  .broker()
+                  .journal_path(),
+              "/var/lib/weir/journal.db")
+        << mode;
+  }
+  EXPECT_EQ(Effective("broker { mode: MODE_MEMORY }").broker().journal_path(),
+            "");
+}
+
 TEST(EffectiveConfigTest, LeavesSinglePluginsToTheirOwnFiles) {
   const v1::HostConfig config =
       Effective("plugins { plugins { id: 'a' settings { capacity: 5 } } }");
