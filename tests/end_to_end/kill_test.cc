@@ -175,7 +175,7 @@ class KillTest : public testing::Test {
         event->set_subject(absl::StrCat("no ", ++published_));
       }
       together_.push_back({published_ - n + 1, published_});
-      request.set_durability(published_ % 2 == 0
+      request.set_durability(together_.size() % 2 == 0
                                  ? v1::PublishRequest::DURABILITY_ACCEPTED
                                  : v1::PublishRequest::DURABILITY_JOURNALED);
       grpc::ClientContext context;
