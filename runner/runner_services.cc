@@ -51,6 +51,7 @@ RunnerServices::RunnerServices(ChildChannel& channel, int notify_fd)
       emit_bucket_(channel.emit_limit_per_second, channel.emit_limit_per_second,
                    Ns(CLOCK_MONOTONIC)) {
   SetDataDir(channel.data_dir);
+  SetTakesReplies(channel.takes_replies != 0);
   SetKeyValueLimits({.max_key_bytes = channel.max_key_bytes,
                      .max_value_bytes = channel.max_value_bytes,
                      .max_total_bytes = channel.max_total_bytes});
@@ -211,6 +212,20 @@ weir_status RunnerServices::KvFlush() {
   const weir_status status =
       Ask(ChildQuestion::kFlush, "", nullptr, 0, nullptr);
   return status == WEIR_OK && refused ? WEIR_AGAIN : status;
+}
+
+// The host says what became of it, which it alone knows; and so it has it
+// before the message is done.
+weir_status RunnerServices::SendReply(size_t index, absl::string_view data,
+                                      absl::string_view file_suffix) {
+  const uint32_t head[] = {static_cast<uint32_t>(index),
+                           static_cast<uint32_t>(file_suffix.size())};
+  std::string body(reinterpret_cast<const char*>(head), sizeof(head));
+  body.reserve(body.size() + file_suffix.size() + data.size());
+  body.append(file_suffix.data(), file_suffix.size());
+  body.append(data.data(), data.size());
+  if (!PushPatiently(ChildRecord::kReply, body)) return WEIR_AGAIN;
+  return Ask(ChildQuestion::kReply, "", nullptr, 0, nullptr);
 }
 
 weir_status RunnerServices::ReportHealth(int32_t health,

@@ -10,6 +10,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/strings/string_view.h"
+#include "absl/types/span.h"
 #include "host/plugin/child_channel.h"
 #include "host/plugin/child_ring.h"
 #include "host/plugin/instance_services.h"
@@ -43,6 +44,10 @@ class RunnerServices final : public InstanceServices {
   void Declare(const std::optional<std::vector<std::string>>& kinds)
       ABSL_LOCKS_EXCLUDED(mu_);
 
+  // [worker] The plugin gets `views`, and may answer them; none: it has
+  // returned.
+  void HandOver(absl::Span<const weir_msg* const> views) { SetRun(views); }
+
   // Whether the host waits for us, and so looks into the ring by itself.
   void SetBusy(bool busy) { busy_.store(busy); }
 
@@ -70,6 +75,8 @@ class RunnerServices final : public InstanceServices {
                     std::optional<absl::string_view> value) override;
   weir_status KvFlush() override;
   weir_status ReportHealth(int32_t health, absl::string_view text) override;
+  weir_status SendReply(size_t index, absl::string_view data,
+                        absl::string_view file_suffix) override;
 
   static const SystemClock& Clock();
 

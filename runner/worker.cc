@@ -203,11 +203,14 @@ void Worker::HandleRun(uint32_t count) {
         reinterpret_cast<uintptr_t>(message.fields) + away);
     // NOLINTEND(performance-no-int-to-ptr)
   }
-  instance_->HandleMessages(absl::MakeConstSpan(views_.data(), count),
+  const auto views = absl::MakeConstSpan(views_.data(), count);
+  services_.HandOver(views);
+  instance_->HandleMessages(views,
                             {.done = channel_.head,
                              .max_streak = channel_.max_consecutive_errors,
                              .inflight = &channel_.inflight,
                              .failed = channel_.failed});
+  services_.HandOver({});
 }
 
 void Worker::Unload() {

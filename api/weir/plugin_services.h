@@ -185,6 +185,44 @@ typedef struct weir_ext_datadir {
   weir_str (*path)(void* ctx);
 } weir_ext_datadir;
 
+/* One answer to a message. */
+typedef struct weir_reply {
+  uint32_t struct_size, reserved;
+  weir_str data; /* up to weir_ext_reply.max_bytes; for nodes of S0 UTF-8 */
+  /* Put behind the name of the file that the request names, where it does:
+   * ".error". Up to 64 bytes of UTF-8 without '/' and without controls; mostly
+   * empty. */
+  weir_str file_suffix;
+} weir_reply;
+
+/* Host side. Answers to those who sent a message, by the way it came: a node of
+ * a steward or ctrl network gets a message with the method, the arguments and
+ * the file that it asked for. Null if the host sends nothing. */
+#define WEIR_EXT_REPLY "weir.reply/1"
+typedef struct weir_ext_reply {
+  uint32_t struct_size, reserved;
+  uint64_t max_bytes; /* of weir_reply.data */
+  /* [worker] While `message` is being handled, as often as it takes: each is a
+   * message of its own, and those of one message go out in this order. All is
+   * copied.
+   *
+   * WEIR_OK: it will be sent, over a restart of the host too, unless the host
+   * cannot write it to the disk; then the message counts as failed for its
+   * sender. One whose sender wants to know when it is done is said to be done
+   * after its answers are on the disk. What was answered before the plugin dies
+   * of the message is sent, and the message may come again.
+   *
+   * WEIR_UNSUPPORTED: nothing can be sent to where the message came from.
+   * WEIR_NOT_FOUND: its sender wants no answer, or it is none of the messages
+   * in hand. WEIR_INVALID: a bound is broken, or what the request asks for
+   * makes no message. WEIR_AGAIN: too much waits to be sent, or it is longer
+   * than the receiver's server takes. WEIR_ERR: the host's disk does not take
+   * it, the host ends, or this is not the worker. Some 50 us for a plugin in a
+   * child, which waits for the host. */
+  weir_status (*reply)(void* ctx, const weir_msg* message,
+                       const weir_reply* reply);
+} weir_ext_reply;
+
 #ifdef __cplusplus
 } /* extern "C" */
 #endif
@@ -199,6 +237,8 @@ WEIR_ASSERT_LAYOUT(sizeof(weir_ext_metrics) == 16);
 WEIR_ASSERT_LAYOUT(sizeof(weir_ext_kv) == 56);
 WEIR_ASSERT_LAYOUT(sizeof(weir_ext_health) == 16);
 WEIR_ASSERT_LAYOUT(sizeof(weir_ext_datadir) == 16);
+WEIR_ASSERT_LAYOUT(sizeof(weir_reply) == 40);
+WEIR_ASSERT_LAYOUT(sizeof(weir_ext_reply) == 24);
 
 /* NOLINTEND(readability-identifier-naming) */
 

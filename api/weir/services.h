@@ -241,6 +241,37 @@ class Health {
   const weir_ext_health* ext_;
 };
 
+// Answers those who sent a message, such as nodes of a steward or ctrl network;
+// see weir_ext_reply. Only from the thread that calls the plugin.
+//
+//   if (replies_.Send(message, output) != WEIR_OK) ...
+class Replies {
+ public:
+  explicit Replies(const Host& host)
+      : ctx_(host.table()->ctx),
+        ext_(host.Find<weir_ext_reply>(WEIR_EXT_REPLY)) {}
+
+  // Of `data` at most; 0 if the host sends nothing at all.
+  uint64_t max_bytes() const { return ext_ == nullptr ? 0 : ext_->max_bytes; }
+
+  // Answers `message`, which is being handled, once more. Returns WEIR_OK if it
+  // will be sent, else why not; WEIR_UNSUPPORTED where the host sends nothing.
+  // `file_suffix` goes behind the name of the file that the request names.
+  weir_status Send(const Message& message, std::string_view data,
+                   std::string_view file_suffix = {}) const {
+    if (ext_ == nullptr) return WEIR_UNSUPPORTED;
+    weir_reply reply = {};
+    reply.struct_size = sizeof(reply);
+    reply.data = ToStr(data);
+    reply.file_suffix = ToStr(file_suffix);
+    return ext_->reply(ctx_, message.raw(), &reply);
+  }
+
+ private:
+  void* ctx_;
+  const weir_ext_reply* ext_;
+};
+
 // The path of the plugin's own directory; empty if it has none.
 inline std::string DataDirectory(const Host& host) {
   const auto* const ext = host.Find<weir_ext_datadir>(WEIR_EXT_DATADIR);

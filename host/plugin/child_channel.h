@@ -71,6 +71,7 @@ struct ChildQuestion {
   enum Kind : uint32_t {
     kGet = 1,    // The value of `key`.
     kFlush = 2,  // Whether all that was put is on the disk.
+    kReply = 3,  // What became of the last answer in the ring.
   };
   static constexpr size_t kMaxKey = 512;
   static constexpr size_t kMaxValue = 1 << 20;
@@ -132,6 +133,7 @@ struct ChildChannel {
   uint32_t max_key_bytes;    // ChildQuestion::kMaxKey at most, ...
   uint64_t max_value_bytes;  // ... kMaxValue; 0: nothing can be kept.
   uint64_t max_total_bytes;
+  uint32_t takes_replies;  // 1 or 0.
 
   // The host's words.
   alignas(64) std::atomic<uint32_t> turn;
@@ -183,7 +185,7 @@ struct ChildChannel {
 inline constexpr uint64_t kChildLayout = [] {
   uint64_t hash = 0xcbf29ce484222325;  // FNV-1a.
   for (const uint64_t value : {
-           uint64_t{3},  // What offsets do not show: the meaning.
+           uint64_t{4},  // What offsets do not show: the meaning.
            uint64_t{sizeof(ChildChannel)},
            uint64_t{sizeof(ChildDescriptor)},
            uint64_t{sizeof(ChildCrash)},

@@ -61,6 +61,23 @@ void SetName(absl::string_view name, ChildChannel::Name& to) {
   std::memcpy(to.text, name.data(), to.length);
 }
 
+// Messages that a child may answer, for as long as it lives. They are let go of
+// after that, so whoever waits for them is told that they are done after their
+// answers are safe.
+class AnswerableRun {
+ public:
+  AnswerableRun(ChildVoice& voice, absl::Span<const Message* const> messages)
+      : voice_(voice) {
+    voice_.BeginRun(messages);
+  }
+  ~AnswerableRun() { voice_.EndRun(); }
+  AnswerableRun(const AnswerableRun&) = delete;
+  AnswerableRun& operator=(const AnswerableRun&) = delete;
+
+ private:
+  ChildVoice& voice_;
+};
+
 // Reads what Worker::Describe wrote. What is cut short ends the list.
 std::vector<std::string> ReadKinds(absl::string_view bytes) {
   std::vector<std::string> kinds;
@@ -138,6 +155,7 @@ absl::Status ChildHandler::StartChild() {
       .destroy_ns = absl::ToInt64Nanoseconds(options_.destroy_deadline),
       .state_ns = absl::ToInt64Nanoseconds(options_.state_deadline)};
   LendStorage(channel);
+  channel.takes_replies = services_->replies() != nullptr ? 1 : 0;
   if (arena_ != nullptr) {
     channel.host_arena = reinterpret_cast<uintptr_t>(arena_->base());
     channel.arena_bytes = arena_->size();
@@ -347,6 +365,7 @@ RunOutcome ChildHandler::HandleMessages(
       continue;
     }
     if (std::exchange(redelivered_, false)) (*channel_)->run[0].redelivered = 1;
+    const AnswerableRun answerable(*voice_, messages.subspan(at, lent.count));
     const bool answered =
         Ask(ChildCommand::kRun, lent.count, absl::InfiniteDuration(), &lent);
     Look(lent);

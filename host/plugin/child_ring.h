@@ -21,6 +21,8 @@ enum class ChildRecord : uint32_t {
   kPut = 3,     // uint32_t bytes of the key, the key, and the value.
   kErase = 4,   // The key.
   kHealth = 5,  // int32_t WEIR_HEALTH_*, and why.
+  kReply = 6,   // uint32_t message of the run, uint32_t bytes of the suffix,
+                // the suffix, and the data.
 };
 
 // No record is longer: a value of 1 MiB with its key. An event of 64 KiB with

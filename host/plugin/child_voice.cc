@@ -58,7 +58,8 @@ ChildVoice::ChildVoice(ChildChannel& channel,
     : channel_(channel),
       services_(std::move(services)),
       answerer_(std::make_shared<Answerer>(channel.question)),
-      ring_(channel.ring) {}
+      ring_(channel.ring),
+      replies_(services_->replies()) {}
 
 ChildVoice::~ChildVoice() { answerer_->Close(); }
 
@@ -83,6 +84,11 @@ bool ChildVoice::AnswerQuestion(uint32_t number) {
   ChildQuestion& question = channel_.question;
   const auto kind = *static_cast<volatile uint32_t*>(&question.kind);
   const auto size = *static_cast<volatile uint32_t*>(&question.key_bytes);
+  if (kind == ChildQuestion::kReply) {
+    last_question_ = number;
+    answerer_->Answer(number, std::exchange(last_reply_, WEIR_ERR));
+    return true;
+  }
   KeyValueStore* const store = services_->key_values();
   if (size > ChildQuestion::kMaxKey || store == nullptr) return false;
   last_question_ = number;
@@ -119,6 +125,32 @@ bool ChildVoice::PassOnPut(absl::string_view body) {
   return true;
 }
 
+void ChildVoice::BeginRun(absl::Span<const Message* const> messages) {
+  MutexLock lock(&mu_);
+  run_ = messages;
+}
+
+void ChildVoice::EndRun() {
+  std::optional<SentReplies> sent;
+  {
+    MutexLock lock(&mu_);
+    run_ = {};
+    sent.emplace(std::exchange(replies_, SentReplies(services_->replies())));
+  }
+  sent->AwaitKept();
+}
+
+bool ChildVoice::PassOnReply(absl::string_view body) {
+  uint32_t head[2] = {};  // Which message; how long its suffix is.
+  if (body.size() < sizeof(head)) return false;
+  std::memcpy(head, body.data(), sizeof(head));
+  body.remove_prefix(sizeof(head));
+  if (head[0] >= run_.size() || head[1] > body.size()) return false;
+  last_reply_ = replies_.Send(*run_[head[0]], body.substr(head[1]),
+                              body.substr(0, head[1]));
+  return true;
+}
+
 bool ChildVoice::PassOn(ChildRingReader::Record record) {
   const weir_host* const host = services_->table();
   if (record.kind == ChildRecord::kLog) {
@@ -130,6 +162,7 @@ bool ChildVoice::PassOn(ChildRingReader::Record record) {
     return true;
   }
   if (record.kind == ChildRecord::kPut) return PassOnPut(record.body);
+  if (record.kind == ChildRecord::kReply) return PassOnReply(record.body);
   if (record.kind == ChildRecord::kErase) {
     KeyValueStore* const store = services_->key_values();
     if (store == nullptr) return false;

@@ -8,11 +8,15 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/strings/string_view.h"
+#include "absl/types/span.h"
+#include "host/pipeline/message.h"
 #include "host/plugin/child_channel.h"
 #include "host/plugin/child_ring.h"
 #include "host/plugin/instance_health.h"
 #include "host/plugin/plugin_host_services.h"
+#include "host/plugin/sent_replies.h"
 #include "host/sync/mutex.h"
+#include "weir/plugin_abi.h"
 
 namespace weir {
 
@@ -44,6 +48,14 @@ class ChildVoice {
   // Passes on the last line, if it is not complete.
   void EndPrint();
 
+  // `messages` are with the child, which may answer them. They must be held
+  // until EndRun returns.
+  void BeginRun(absl::Span<const Message* const> messages)
+      ABSL_LOCKS_EXCLUDED(mu_);
+  // They are not any more, and what was in the ring was drained. Waits until
+  // the answers are on the disk.
+  void EndRun() ABSL_LOCKS_EXCLUDED(mu_);
+
   // What the plugin says of how it does.
   const InstanceHealth& health() const { return health_; }
 
@@ -52,8 +64,10 @@ class ChildVoice {
   // be slower than the end of a child.
   class Answerer;
 
-  bool PassOn(ChildRingReader::Record record);
+  bool PassOn(ChildRingReader::Record record)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   bool PassOnPut(absl::string_view body);
+  bool PassOnReply(absl::string_view body) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   bool AnswerQuestion(uint32_t number) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void CountRejected() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
@@ -70,6 +84,9 @@ class ChildVoice {
       ABSL_GUARDED_BY(mu_) = {};
   uint64_t suppressed_ ABSL_GUARDED_BY(mu_) = 0;
   uint32_t last_question_ ABSL_GUARDED_BY(mu_) = 0;
+  absl::Span<const Message* const> run_ ABSL_GUARDED_BY(mu_);
+  SentReplies replies_ ABSL_GUARDED_BY(mu_);
+  weir_status last_reply_ ABSL_GUARDED_BY(mu_) = WEIR_ERR;
 };
 
 }  // namespace weir

@@ -62,10 +62,12 @@ RunOutcome InProcessHandler::HandleMessages(
   const std::function<void(uint32_t)> on_error = [messages](uint32_t index) {
     MarkFailed(*messages[index]);
   };
+  lent_.BeginRun(messages, views_);
   instance_.HandleMessages(views_, {.done = done,
                                     .max_streak = max_consecutive_errors_,
                                     .errors = &errors,
                                     .on_error = &on_error});
+  lent_.EndRun();
   if (max_consecutive_errors_ == 0 ||
       instance_.error_streak() < max_consecutive_errors_) {
     return {};

@@ -40,9 +40,11 @@ InProcessServices::InProcessServices(std::shared_ptr<PluginHostServices> slot,
       slot_(std::move(slot)),
       metrics_(std::move(metrics)),
       attached_(slot_->metrics(), *metrics_),
+      replies_(slot_->replies()),
       table_{sizeof(weir_host), WEIR_ABI_MAJOR, WEIR_ABI_MINOR, ctx(),
              &GetExt,           &Log,           &NowNs} {
   SetDataDir(std::move(data_dir));
+  SetTakesReplies(slot_->replies() != nullptr);
   if (slot_->key_values() == nullptr) return;
   const KeyValueOptions& options = slot_->key_values()->options();
   SetKeyValueLimits(
@@ -78,6 +80,11 @@ weir_status InProcessServices::ReportHealth(int32_t health,
   health_.Set(
       {.degraded = health == WEIR_HEALTH_DEGRADED, .text = ToUtf8(text)});
   return WEIR_OK;
+}
+
+weir_status InProcessServices::SendReply(size_t index, absl::string_view data,
+                                         absl::string_view file_suffix) {
+  return replies_.Send(*messages_[index], data, file_suffix);
 }
 
 const void* InProcessServices::GetExt(void* ctx, const char* id) {

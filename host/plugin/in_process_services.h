@@ -1,18 +1,22 @@
 #ifndef WEIR_HOST_PLUGIN_IN_PROCESS_SERVICES_H_
 #define WEIR_HOST_PLUGIN_IN_PROCESS_SERVICES_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
 
 #include "absl/strings/string_view.h"
+#include "absl/types/span.h"
+#include "host/pipeline/message.h"
 #include "host/plugin/host_words.h"
 #include "host/plugin/instance_health.h"
 #include "host/plugin/instance_services.h"
 #include "host/plugin/metric_page.h"
 #include "host/plugin/plugin_host_services.h"
 #include "host/plugin/plugin_metrics.h"
+#include "host/plugin/sent_replies.h"
 #include "weir/plugin_abi.h"
 
 namespace weir {
@@ -32,6 +36,19 @@ class InProcessServices final : public InstanceServices {
   HostWords& words() { return words_; }
   const InstanceHealth& health() const { return health_; }
 
+  // [worker] The plugin gets `messages`, as `views`, and may answer them.
+  void BeginRun(absl::Span<const Message* const> messages,
+                absl::Span<const weir_msg* const> views) {
+    messages_ = messages;
+    SetRun(views);
+  }
+  // [worker] It has returned. Waits until its answers are on the disk.
+  void EndRun() {
+    SetRun({});
+    messages_ = {};
+    replies_.AwaitKept();
+  }
+
  private:
   InProcessServices(std::shared_ptr<PluginHostServices> slot,
                     const CallLimits& limits, std::string data_dir,
@@ -50,12 +67,16 @@ class InProcessServices final : public InstanceServices {
                     std::optional<absl::string_view> value) override;
   weir_status KvFlush() override;
   weir_status ReportHealth(int32_t health, absl::string_view text) override;
+  weir_status SendReply(size_t index, absl::string_view data,
+                        absl::string_view file_suffix) override;
 
   const std::shared_ptr<PluginHostServices> slot_;
   HostWords words_ = {};
   const std::unique_ptr<MetricPage> metrics_;
   const PluginMetrics::Attachment attached_;
   InstanceHealth health_;
+  absl::Span<const Message* const> messages_;  // [worker]
+  SentReplies replies_;                        // [worker]
   const weir_host table_;
 };
 

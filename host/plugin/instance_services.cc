@@ -40,6 +40,9 @@ const void* InstanceServices::FindExt(const char* id) {
   if (std::strcmp(id, WEIR_EXT_DATADIR) == 0 && !data_dir_.empty()) {
     return &kDatadir;
   }
+  static constexpr weir_ext_reply kReply = {sizeof(weir_ext_reply), 0,
+                                            kMaxReplyBytes, &Reply};
+  if (std::strcmp(id, WEIR_EXT_REPLY) == 0 && takes_replies_) return &kReply;
   return nullptr;
 }
 
@@ -102,6 +105,27 @@ weir_status InstanceServices::Report(void* ctx, int32_t health, weir_str text) {
 weir_str InstanceServices::DataDir(void* ctx) {
   const std::string& path = Self(ctx).data_dir_;
   return {path.data(), path.size()};
+}
+
+// The message is found by its number: the plugin may hold a copy of it.
+weir_status InstanceServices::Reply(void* ctx, const weir_msg* message,
+                                    const weir_reply* reply) {
+  InstanceServices& self = Self(ctx);
+  if (message == nullptr || reply == nullptr ||
+      !WEIR_HAS(reply, weir_reply, file_suffix) ||
+      reply->data.len > kMaxReplyBytes ||
+      reply->file_suffix.len > kMaxReplySuffixBytes ||
+      (reply->data.data == nullptr && reply->data.len > 0) ||
+      (reply->file_suffix.data == nullptr && reply->file_suffix.len > 0)) {
+    return WEIR_INVALID;
+  }
+  if (!self.watch_.IsWorker()) return WEIR_ERR;
+  for (size_t i = 0; i < self.run_.size(); ++i) {
+    if (self.run_[i]->seq != message->seq) continue;
+    return self.SendReply(i, {reply->data.data, reply->data.len},
+                          {reply->file_suffix.data, reply->file_suffix.len});
+  }
+  return WEIR_NOT_FOUND;
 }
 
 int64_t InstanceServices::TimeLeftNs(void* ctx) {

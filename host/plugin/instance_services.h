@@ -1,11 +1,14 @@
 #ifndef WEIR_HOST_PLUGIN_INSTANCE_SERVICES_H_
 #define WEIR_HOST_PLUGIN_INSTANCE_SERVICES_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 
 #include "absl/strings/string_view.h"
+#include "absl/types/span.h"
 #include "host/plugin/call_watch.h"
 #include "host/plugin/host_words.h"
 #include "host/plugin/metric_declarations.h"
@@ -30,6 +33,11 @@ class InstanceServices {
   InstanceServices(const InstanceServices&) = delete;
   InstanceServices& operator=(const InstanceServices&) = delete;
 
+  // Of one answer; weir_ext_reply.max_bytes. What NATS takes by default, 1 MiB,
+  // with room for what the answer says of itself and of its request.
+  static constexpr uint64_t kMaxReplyBytes = uint64_t{960} << 10;
+  static constexpr uint64_t kMaxReplySuffixBytes = 64;
+
   CallWatch& watch() { return watch_; }
 
   // The plugin's `create` has returned.
@@ -48,6 +56,11 @@ class InstanceServices {
   // Before the plugin is created.
   void SetKeyValueLimits(const KeyValueLimits& limits);
   void SetDataDir(std::string path) { data_dir_ = std::move(path); }
+  void SetTakesReplies(bool takes) { takes_replies_ = takes; }
+
+  // [worker] The messages that the plugin has in hand and may answer; none at
+  // the end of a run. They must stay as long.
+  void SetRun(absl::Span<const weir_msg* const> run) { run_ = run; }
 
   // weir.kv/1 and weir.health/1, where the two modes differ. Arguments are
   // within their bounds; a put of nullopt is an erase.
@@ -57,6 +70,10 @@ class InstanceServices {
                             std::optional<absl::string_view> value) = 0;
   virtual weir_status KvFlush() = 0;
   virtual weir_status ReportHealth(int32_t health, absl::string_view text) = 0;
+  // weir.reply/1, to the message at `index` of the run. Both texts are within
+  // their lengths; what they are is not looked at.
+  virtual weir_status SendReply(size_t index, absl::string_view data,
+                                absl::string_view file_suffix) = 0;
 
   // What `ctx` of the plugin's weir_host has to be.
   void* ctx() { return this; }
@@ -78,6 +95,8 @@ class InstanceServices {
   static weir_status Flush(void* ctx);
   static weir_status Report(void* ctx, int32_t health, weir_str text);
   static weir_str DataDir(void* ctx);
+  static weir_status Reply(void* ctx, const weir_msg* message,
+                           const weir_reply* reply);
 
   bool IsKey(weir_str key) const;
 
@@ -86,6 +105,8 @@ class InstanceServices {
   MetricDeclarations metrics_;
   weir_ext_kv kv_ = {};  // With max_value_bytes 0: there is none.
   std::string data_dir_;
+  bool takes_replies_ = false;
+  absl::Span<const weir_msg* const> run_;  // [worker]
 };
 
 }  // namespace weir

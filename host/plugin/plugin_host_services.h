@@ -14,6 +14,7 @@
 #include "host/pipeline/event.h"
 #include "host/pipeline/event_sink.h"
 #include "host/pipeline/name_table.h"
+#include "host/pipeline/reply_sink.h"
 #include "host/plugin/key_value_store.h"
 #include "host/plugin/plugin_metrics.h"
 #include "host/sync/clock.h"
@@ -32,6 +33,7 @@ struct PluginHostOptions {
   std::function<void(Severity, absl::string_view area, absl::string_view text)>
       write_log;
   KeyValueStore* key_values = nullptr;  // Must outlive all. Null: none.
+  ReplySink* replies = nullptr;         // The same.
 };
 
 // What the host lends one plugin: a weir_host with weir.emit/1 and
@@ -62,6 +64,7 @@ class PluginHostServices {
   // The slot's id, "counts": under it things are kept.
   const std::string& id() const { return id_; }
   KeyValueStore* key_values() const { return options_.key_values; }
+  ReplySink* replies() const { return options_.replies; }
   PluginMetrics& metrics() { return metrics_; }
 
   // An instance has ended: what it kept is to be on the disk before the next

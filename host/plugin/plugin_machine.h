@@ -23,6 +23,7 @@
 #include "host/pipeline/handler_slot.h"
 #include "host/pipeline/handler_stats.h"
 #include "host/pipeline/name_table.h"
+#include "host/pipeline/reply_sink.h"
 #include "host/plugin/desired_state.h"
 #include "host/plugin/folder_plan.h"
 #include "host/plugin/instance_health.h"
@@ -56,6 +57,7 @@ struct PluginSurroundings {
   KeyValueStore* key_values = nullptr;  // Null: plugins keep nothing.
   // What settings are; null: an operator can set none.
   const SlotSettings* settings = nullptr;
+  ReplySink* replies = nullptr;  // Null: plugins answer nothing.
 };
 
 // The states of one plugin's slot, and what leads from one to another:

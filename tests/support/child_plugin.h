@@ -19,6 +19,7 @@
 #include "host/pipeline/message_writer.h"
 #include "host/pipeline/name_table.h"
 #include "host/pipeline/receipt.h"
+#include "host/pipeline/reply_sink.h"
 #include "host/pipeline/shared_arena.h"
 #include "host/pipeline/slab_pool.h"
 #include "host/plugin/child_handler.h"
@@ -93,15 +94,18 @@ class ChildPlugins {
     NewServices();
   }
 
-  // With `key_values`, which must outlive all, plugins can keep something.
-  void NewServices(KeyValueStore* key_values = nullptr) {
+  // With `key_values`, which must outlive all, plugins can keep something, and
+  // with `replies` answer messages.
+  void NewServices(KeyValueStore* key_values = nullptr,
+                   ReplySink* replies = nullptr) {
     services_ = std::make_shared<PluginHostServices>(
         PluginHostOptions{
             .name = "plugins/x",
             .write_log = [this](
                              Severity, absl::string_view,
                              absl::string_view text) { heard_.TakeLine(text); },
-            .key_values = key_values},
+            .key_values = key_values,
+            .replies = replies},
         heard_, types_, sources_, clock_);
   }
 
@@ -115,8 +119,8 @@ class ChildPlugins {
 
   TestRun Run(uint64_t first, size_t n,
               absl::string_view payload = "{\"a\": 1}",
-              uint16_t type = kTypeUpdate) {
-    writer_->Begin(Receipt());
+              uint16_t type = kTypeUpdate, Receipt receipt = Receipt()) {
+    writer_->Begin(std::move(receipt));
     for (size_t i = 0; i < n; ++i) {
       const MessageWriter::Room room = writer_->Reserve(payload, 1, 8);
       room.message->view.type_id = type;

@@ -93,7 +93,7 @@ TEST_F(ChildRingTest, BelievesNothing) {
            {"a record longer than any", 2 << 20, {(1 << 20) + 4097, 1}},
            {"a length that would wrap", 64, {UINT32_MAX, 1}},
            {"no kind", 64, {16, 0}},
-           {"an unknown kind", 64, {16, 6}},
+           {"an unknown kind", 64, {16, 7}},
            {"more than the ring holds", ChildRing::kBytes + 8, {16, 1}},
            {"less than was read", UINT64_MAX, {16, 1}},
        }) {

@@ -1,0 +1,93 @@
+#include "host/source/steward_replies.h"
+
+#include <cstddef>
+#include <memory>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "host/control/steward_outbox.h"
+#include "host/status/json_text.h"
+#include "host/sync/mutex.h"
+#include "lib/steward/message.h"
+#include "lib/steward/payload.h"
+#include "lib/steward/profile.h"
+#include "lib/steward/reply.h"
+
+namespace weir {
+namespace {
+
+// A source has let in no payload that unpacks to more than its own limit, and
+// hands payloads on unpacked: this is for JSON and for recordings.
+constexpr size_t kMaxBytes = size_t{64} << 20;
+
+// An outbox says by one call that it refuses, before Post returns, and that a
+// message is kept, at any time; here the one is a result and the other a call.
+class Verdict {
+ public:
+  explicit Verdict(ReplySink::Kept kept) : kept_(std::move(kept)) {}
+
+  void Tell(const absl::Status& status) ABSL_LOCKS_EXCLUDED(mu_) {
+    {
+      MutexLock lock(&mu_);
+      if (!posted_ && !status.ok()) {
+        refused_ = status;
+        return;
+      }
+    }
+    kept_(status);
+  }
+
+  // Post has returned.
+  absl::Status Posted() ABSL_LOCKS_EXCLUDED(mu_) {
+    MutexLock lock(&mu_);
+    posted_ = true;
+    return refused_;
+  }
+
+ private:
+  const ReplySink::Kept kept_;
+  Mutex mu_;
+  bool posted_ ABSL_GUARDED_BY(mu_) = false;
+  absl::Status refused_ ABSL_GUARDED_BY(mu_);
+};
+
+}  // namespace
+
+absl::Status StewardReplies::Reply(const Message& request, std::string data,
+                                   absl::string_view file_suffix, Kept kept) {
+  const absl::string_view source = sources_.Name(request.view.source_id);
+  StewardOutbox* const outbox =
+      outboxes_.Find(absl::StrCat("sources/", source));
+  if (outbox == nullptr) {
+    return absl::UnimplementedError(
+        absl::StrCat("source ", source,
+                     " sends nothing; give its steward node a `sending`"));
+  }
+  std::string unpacked;
+  absl::StatusOr<absl::string_view> bytes =
+      steward::UnpackBare(request.payload(), kMaxBytes, &unpacked);
+  if (!bytes.ok()) return absl::InvalidArgumentError(bytes.status().message());
+  const absl::StatusOr<steward::DecodedMessage> decoded =
+      steward::DecodeUnpacked(*bytes);
+  if (!decoded.ok()) {
+    return absl::InvalidArgumentError(decoded.status().message());
+  }
+  const absl::Status wanted = steward::WantsReply(decoded->message);
+  if (!wanted.ok()) return wanted;
+  const bool as_text = outbox->profile() == steward::Profile::kS0;
+  std::vector<steward::Message> replies;
+  replies.push_back(steward::MakeReply(decoded->message,
+                                       as_text ? ToUtf8(data) : std::move(data),
+                                       ToUtf8(file_suffix)));
+  const auto verdict = std::make_shared<Verdict>(std::move(kept));
+  outbox->Post(std::move(replies), [verdict](const absl::Status& status) {
+    verdict->Tell(status);
+  });
+  return verdict->Posted();
+}
+
+}  // namespace weir
