@@ -6,6 +6,8 @@
 #include "absl/strings/str_cat.h"
 #include "host/rpc/proto_time.h"
 #include "host/rpc/stream_convert.h"
+#include "host/sink/delivery.h"
+#include "host/sink/frame_tcp_delivery.h"
 #include "host/sink/nakadi_delivery.h"
 #include "host/sync/interruptible_sleeper.h"
 #include "lib/nakadi/token_provider.h"
@@ -31,6 +33,23 @@ std::unique_ptr<Delivery> MakeNakadi(const v1::NakadiSink& config,
   return std::make_unique<NakadiDelivery>(options);
 }
 
+std::unique_ptr<Delivery> MakeFrameTcp(const v1::FrameTcpSink& config,
+                                       const std::string& name) {
+  FrameTcpDeliveryOptions options;
+  options.writer.address = config.connect();
+  options.writer.max_message_size = config.max_message_size();
+  options.name = name;
+  options.binary = config.binary();
+  return std::make_unique<FrameTcpDelivery>(std::move(options));
+}
+
+std::unique_ptr<Delivery> MakeDelivery(const v1::SinkConfig& config,
+                                       const std::string& name,
+                                       const std::string& node_id) {
+  if (config.has_frame_tcp()) return MakeFrameTcp(config.frame_tcp(), name);
+  return MakeNakadi(config.nakadi(), node_id);
+}
+
 }  // namespace
 
 std::unique_ptr<Sink> MakeSink(const v1::SinkConfig& config,
@@ -50,8 +69,9 @@ std::unique_ptr<Sink> MakeSink(const v1::SinkConfig& config,
   options.max_attempts = config.max_attempts();
   options.rate_limit = config.rate_limit();
   options.seed = seed;
-  return std::make_unique<Sink>(std::move(options),
-                                MakeNakadi(config.nakadi(), node_id),
+  std::unique_ptr<Delivery> delivery =
+      MakeDelivery(config, options.name, node_id);
+  return std::make_unique<Sink>(std::move(options), std::move(delivery),
                                 std::make_unique<InterruptibleSleeper>(), host);
 }
 

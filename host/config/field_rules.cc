@@ -199,6 +199,15 @@ absl::Status CheckAddress(absl::string_view address) {
   return ParseHostPort(address).status();
 }
 
+// One that is connected to.
+absl::Status CheckPeerAddress(absl::string_view address) {
+  const absl::StatusOr<HostPort> parsed = ParseHostPort(address);
+  if (!parsed.ok()) return parsed.status();
+  if (parsed->port != 0) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      "port 0 is nobody's; write the one that the peer listens on");
+}
+
 // As Nakadi's API has them: the name becomes a part of a URL.
 absl::Status CheckEventType(absl::string_view name) {
   const auto is_inner = [](unsigned char c) {
@@ -253,14 +262,14 @@ constexpr Form kForms[] = {
     {"RisLiveSource.url", CheckHttpUrl},
     {"NakadiSource.url", CheckHttpUrl},
     {"FrameTcpSource.listen", CheckAddresses},
-    {"FrameTcpSource.connect", CheckAddress},
+    {"FrameTcpSource.connect", CheckPeerAddress},
     {"PluginsConfig.allowed_sha256", CheckDigest},
     {"PluginConfig.id", CheckId},
     {"PluginConfig.module", CheckModule},
     {"PluginConfig.sha256", CheckDigest},
     {"SinkConfig.id", CheckId},
     {"NakadiSink.event_type", CheckEventType},
-    {"FrameTcpSink.connect", CheckAddress},
+    {"FrameTcpSink.connect", CheckPeerAddress},
     {"NakadiSink.url", CheckHttpUrl},
     {"WebhookSink.url", CheckHttpUrl},
 };
