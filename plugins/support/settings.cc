@@ -85,6 +85,41 @@ std::string Settings::Text(std::string_view key, std::string_view otherwise,
   return std::string(otherwise);
 }
 
+std::vector<std::string> Settings::Texts(std::string_view key, size_t max_count,
+                                         size_t max_bytes) {
+  const auto element = Find(key);
+  if (!element) return {};
+  dom::array array;
+  if (element->get(array) != simdjson::SUCCESS || array.size() > max_count) {
+    Refuse(key, "must be an array of at most " + std::to_string(max_count) +
+                    " texts");
+    return {};
+  }
+  std::vector<std::string> texts;
+  for (const dom::element item : array) {
+    std::string_view text;
+    if (item.get(text) != simdjson::SUCCESS || text.size() > max_bytes) {
+      Refuse(std::string(key) + '[' + std::to_string(texts.size()) + ']',
+             simdjson::minify(item) + "; must be text of at most " +
+                 std::to_string(max_bytes) + " bytes");
+      text = {};
+    }
+    texts.emplace_back(text);
+  }
+  return texts;
+}
+
+bool Settings::Bool(std::string_view key, bool otherwise) {
+  const auto element = Find(key);
+  if (!element) return otherwise;
+  bool value = otherwise;
+  if (element->get(value) != simdjson::SUCCESS) {
+    Refuse(key, simdjson::minify(*element) + "; must be true or false");
+    return otherwise;
+  }
+  return value;
+}
+
 std::vector<uint32_t> Settings::AsNumbers(std::string_view key,
                                           size_t max_count) {
   const auto element = Find(key);

@@ -56,6 +56,14 @@ class Settings {
   std::string Text(std::string_view key, std::string_view otherwise,
                    size_t max_bytes);
 
+  // An array of up to `max_count` texts of up to `max_bytes` bytes each; none
+  // if the key is absent.
+  std::vector<std::string> Texts(std::string_view key, size_t max_count,
+                                 size_t max_bytes);
+
+  // Yes or no.
+  bool Bool(std::string_view key, bool otherwise);
+
   // An array of 1 to `max_count` AS numbers, 0 to 4294967295. Must be there.
   std::vector<uint32_t> AsNumbers(std::string_view key, size_t max_count);
 
