@@ -1,10 +1,7 @@
 #include "lib/frames/batch_writer.h"
 
-#include <linux/sockios.h>
 #include <poll.h>
 #include <sys/eventfd.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -35,6 +32,10 @@ BatchWriter::BatchWriter(BatchWriterOptions options)
       max_(OrDefault(options_.max_message_size)),
       header_size_(HeaderSize(options_.max_message_size)),
       wake_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)),
+      tls_(options_.tls.has_value()
+               ? std::make_unique<TlsContext>(
+                     *options_.tls, TlsContext::Side::kDials, options_.log)
+               : nullptr),
       space_(kReadBytes) {}
 
 BatchWriter::Result BatchWriter::Write(std::span<const std::string> messages) {
@@ -63,7 +64,8 @@ BatchWriter::Result BatchWriter::Write(std::span<const std::string> messages) {
     return result;
   }
   if (absl::IsCancelled(result.error)) {
-    size_t arrived = whole - queue.bytes() - Unacknowledged();
+    const size_t sent = whole - queue.bytes();
+    size_t arrived = sent - std::min(sent, channel_.pipe().Unacknowledged());
     for (const std::string& message : messages) {
       const size_t frame = header_size_ + message.size();
       if (frame > arrived) break;
@@ -72,7 +74,7 @@ BatchWriter::Result BatchWriter::Write(std::span<const std::string> messages) {
     }
   }
   // In the middle of a frame, maybe.
-  socket_.Close();
+  channel_.Close();
   return result;
 }
 
@@ -84,36 +86,28 @@ void BatchWriter::Interrupt() {
 absl::Status BatchWriter::Connect() {
   // A peer that has closed still lets the kernel take a first message, which
   // then is lost.
-  if (socket_.open() && !ReadAway().ok()) socket_.Close();
-  if (socket_.open()) return absl::OkStatus();
-  absl::StatusOr<Socket> socket =
-      Dial(options_.address, options_.connect_timeout, wake_.fd());
-  if (absl::IsCancelled(socket.status())) return Interrupted();
-  if (!socket.ok()) return socket.status();
-  socket_ = std::move(*socket);
+  if (channel_.open() && !ReadAway().ok()) channel_.Close();
+  if (channel_.open()) return absl::OkStatus();
+  absl::StatusOr<Channel> channel = DialChannel(
+      options_.address, tls_.get(), options_.connect_timeout, wake_.fd());
+  if (absl::IsCancelled(channel.status())) return Interrupted();
+  if (!channel.ok()) return channel.status();
+  channel_ = std::move(*channel);
   peer_closed_ = false;
   return absl::OkStatus();
 }
 
 absl::Status BatchWriter::Send(SendQueue* queue) {
   while (!queue->empty()) {
-    std::vector<iovec>& parts = queue->Gather();
-    msghdr message = {};
-    message.msg_iov = parts.data();
-    message.msg_iovlen = parts.size();
-    const ssize_t sent =
-        sendmsg(socket_.fd(), &message, MSG_NOSIGNAL | MSG_DONTWAIT);
-    if (sent >= 0) {
-      queue->Sent(static_cast<size_t>(sent));
-      continue;
-    }
-    queue->Sent(0);
-    if (errno == EINTR) continue;
-    if (errno != EAGAIN) return Ended(ErrorText(errno));
+    const ssize_t sent = channel_.pipe().Send(queue->Gather());
+    const int error = errno;
+    queue->Sent(static_cast<size_t>(std::max<ssize_t>(sent, 0)));
+    if (sent >= 0 || error == EINTR) continue;
+    if (error != EAGAIN) return Ended(channel_.pipe().ErrorText(error));
     if (absl::Status status = Await(POLLOUT, kMostWait); !status.ok()) {
       return status;
     }
-    WatchStall(queue->bytes() + Unacknowledged());
+    WatchStall(queue->bytes() + channel_.pipe().Unacknowledged());
   }
   return absl::OkStatus();
 }
@@ -124,7 +118,7 @@ absl::Status BatchWriter::AwaitArrival() {
     // In this order: what is acknowledged now is not taken back by an end that
     // came before.
     const absl::Status open = ReadAway();
-    const size_t unacknowledged = Unacknowledged();
+    const size_t unacknowledged = channel_.pipe().Unacknowledged();
     if (unacknowledged == 0 && (open.ok() || peer_closed_)) {
       WatchStall(0);
       return absl::OkStatus();
@@ -140,8 +134,9 @@ absl::Status BatchWriter::AwaitArrival() {
 }
 
 absl::Status BatchWriter::Await(short events, absl::Duration timeout) {
-  pollfd waits[] = {{socket_.fd(), static_cast<short>(events | POLLIN), 0},
-                    {wake_.fd(), POLLIN, 0}};
+  pollfd waits[] = {
+      {channel_.socket.fd(), static_cast<short>(events | POLLIN), 0},
+      {wake_.fd(), POLLIN, 0}};
   poll(waits, 2, PollTimeout(timeout));
   if ((waits[1].revents & POLLIN) != 0) return Interrupted();
   if ((waits[0].revents & ~POLLOUT) != 0) return ReadAway();
@@ -150,8 +145,8 @@ absl::Status BatchWriter::Await(short events, absl::Duration timeout) {
 
 absl::Status BatchWriter::ReadAway() {
   for (int i = 0; i < kMostReads; ++i) {
-    const ssize_t got =
-        recv(socket_.fd(), space_.data(), space_.size(), MSG_DONTWAIT);
+    const iovec space = {space_.data(), space_.size()};
+    const ssize_t got = channel_.pipe().Read({&space, 1});
     if (got > 0) continue;
     if (got == 0) {
       peer_closed_ = true;
@@ -160,15 +155,9 @@ absl::Status BatchWriter::ReadAway() {
     if (errno == EINTR) continue;
     if (errno == EAGAIN) return absl::OkStatus();
     peer_closed_ = false;
-    return Ended(ErrorText(errno));
+    return Ended(channel_.pipe().ErrorText(errno));
   }
   return absl::OkStatus();
-}
-
-size_t BatchWriter::Unacknowledged() const {
-  int bytes = 0;
-  if (ioctl(socket_.fd(), SIOCOUTQ, &bytes) != 0) return SIZE_MAX / 2;
-  return static_cast<size_t>(bytes);
 }
 
 void BatchWriter::WatchStall(size_t waiting) {

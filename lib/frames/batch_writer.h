@@ -3,6 +3,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -10,9 +12,12 @@
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "lib/frames/channel.h"
 #include "lib/frames/log.h"
 #include "lib/frames/send_queue.h"
 #include "lib/frames/socket.h"
+#include "lib/frames/tls_context.h"
+#include "lib/frames/tls_options.h"
 
 namespace weir::frames {
 
@@ -20,7 +25,9 @@ struct BatchWriterOptions {
   std::string address;  // "host:port"; see socket.h.
   // Longest payload, bytes; 0 is kDefaultMaxMessageSize. As the peer's.
   uint32_t max_message_size = 0;
-  absl::Duration connect_timeout = absl::Seconds(5);
+  // Whether to speak TLS, and how.
+  std::optional<TlsOptions> tls;
+  absl::Duration connect_timeout = absl::Seconds(5);  // TLS's handshake, too.
   // A peer that takes nothing for so long is told of once, and once more when
   // it goes on. It is waited for all the same.
   absl::Duration stall = absl::Seconds(10);
@@ -88,8 +95,6 @@ class BatchWriter {
   absl::Status Await(short events, absl::Duration timeout);
   // Reads what the peer says, and throws it away. Unavailable at its end.
   absl::Status ReadAway();
-  // Bytes that the kernel took and the peer's has not acknowledged.
-  size_t Unacknowledged() const;
   // Notices a stall; `waiting` are the bytes that have not arrived.
   void WatchStall(size_t waiting);
   absl::Status Ended(absl::string_view why) const;
@@ -98,7 +103,8 @@ class BatchWriter {
   const uint64_t max_;
   const size_t header_size_;
   Socket wake_;  // An eventfd.
-  Socket socket_;
+  const std::unique_ptr<TlsContext> tls_;
+  Channel channel_;
   bool peer_closed_ = false;  // And did not reset.
   std::vector<char> space_;
 

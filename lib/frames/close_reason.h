@@ -22,10 +22,11 @@ enum class CloseReason {
   kHeaderClass,      // The peer has headers of another size.
   kTruncatedHeader,  // The end came inside a header...
   kTruncatedBody,    // ... or inside a payload.
+  kTls,  // TLS failed, its handshake took too long, or only one end speaks it.
 };
 
 inline constexpr size_t kCloseReasons =
-    static_cast<size_t>(CloseReason::kTruncatedBody) + 1;
+    static_cast<size_t>(CloseReason::kTls) + 1;
 
 // Its name in statistics: "too_long".
 constexpr const char* Name(CloseReason reason) {
@@ -58,6 +59,8 @@ constexpr const char* Name(CloseReason reason) {
       return "truncated_header";
     case CloseReason::kTruncatedBody:
       return "truncated_body";
+    case CloseReason::kTls:
+      return "tls";
   }
   return "unknown";
 }

@@ -16,17 +16,22 @@ namespace weir::frames {
 
 using client::MutexLock;
 
-Connection::Connection(Peer peer, Socket socket, const PeerOptions& options,
+Connection::Connection(Peer peer, Channel channel, const PeerOptions& options,
                        int epoll, uint64_t epoll_id, absl::Duration now)
     : peer_(std::move(peer)),
-      local_address_(LocalAddress(socket.fd())),
+      local_address_(LocalAddress(channel.socket.fd())),
       options_(options),
       epoll_(epoll),
-      fd_(socket.fd()),
+      fd_(channel.socket.fd()),
       epoll_id_(epoll_id),
+      tls_(std::move(channel.tls)),
+      pipe_{fd_, tls_.get()},
       accepted_(now),
       parser_(options.parser),
-      socket_(std::move(socket)),
+      socket_(std::move(channel.socket)),
+      in_frame_(tls_ != nullptr && tls_->handshaking()),
+      begun_at_(now),
+      allowed_(options.frame_timeout),
       last_turn_(now) {}
 
 absl::Status Connection::Start() {
@@ -60,11 +65,13 @@ CloseReason Connection::Read(std::span<char> space, FrameList* out,
   size_t parts = 0;
   if (!body.empty()) into[parts++] = {body.data(), body.size()};
   into[parts++] = {space.data(), space.size()};
-  const ssize_t got = readv(fd_, into.data(), static_cast<int>(parts));
+  const ssize_t got = pipe_.Read(std::span(into).first(parts));
   if (got < 0) {
+    const int error = errno;
     parser_.Filled(0, out);
-    if (errno == EAGAIN || errno == EINTR) return CloseReason::kNone;
-    return CloseReason::kReset;
+    if (error == EAGAIN || error == EINTR) return CloseReason::kNone;
+    return error == EPROTO && tls_ != nullptr ? CloseReason::kTls
+                                              : CloseReason::kReset;
   }
   if (got == 0) {
     parser_.Filled(0, out);
@@ -80,6 +87,7 @@ CloseReason Connection::Read(std::span<char> space, FrameList* out,
 
 void Connection::Flush() {
   MutexLock lock(&mu_);
+  if (tls_ != nullptr) tls_->Flush();
   SendWaiting();
 }
 
@@ -93,17 +101,7 @@ CloseReason Connection::EndTurn(CloseReason reason, absl::Duration now) {
   stats_.empty_skipped = counts.empty_skipped;
   stats_.odd_padding = counts.odd_padding;
   stats_.wire_bytes = wire_bytes_;
-  in_frame_ = parser_.in_frame();
-  if (in_frame_) {
-    if (parser_.begun() != begun_) {
-      begun_ = parser_.begun();
-      begun_at_ = now;
-    }
-    allowed_ = options_.frame_timeout +
-               absl::Seconds(1) *
-                   (static_cast<double>(parser_.length()) /
-                    static_cast<double>(options_.frame_bytes_per_second));
-  }
+  NoteBegun(now);
   if (closing_ != CloseReason::kNone && !peer_ended_) return CloseNow(closing_);
   // A peer that has said all may still wait for what it asked for.
   if (reason == CloseReason::kPeerClosed && !unsent_.empty()) {
@@ -118,6 +116,24 @@ CloseReason Connection::EndTurn(CloseReason reason, absl::Duration now) {
   }
   Arm();
   return CloseReason::kNone;
+}
+
+void Connection::NoteBegun(absl::Duration now) {
+  const bool in_frame = parser_.in_frame();
+  const bool in_front = !in_frame && tls_ != nullptr &&
+                        (tls_->handshaking() || tls_->in_record());
+  const bool before = std::exchange(in_frame_, in_frame || in_front);
+  if (!in_frame_) return;
+  const std::pair<uint64_t, uint64_t> begun = {
+      parser_.begun(), in_front ? tls_->bytes_read() : 0};
+  if (!before || begun != begun_) {
+    begun_ = begun;
+    begun_at_ = now;
+  }
+  allowed_ =
+      options_.frame_timeout +
+      absl::Seconds(1) * (static_cast<double>(parser_.length()) /
+                          static_cast<double>(options_.frame_bytes_per_second));
 }
 
 CloseReason Connection::Close(CloseReason reason) {
@@ -136,7 +152,9 @@ CloseReason Connection::CloseIfLate(absl::Duration now) {
     const absl::Duration end = begun_at_ + allowed_;
     // What waits may be the rest of it, if nobody has looked since.
     if (now > end && (last_turn_ > end || !BytesWait())) {
-      return CloseNow(CloseReason::kFrameTimeout);
+      return CloseNow(tls_ != nullptr && tls_->handshaking()
+                          ? CloseReason::kTls
+                          : CloseReason::kFrameTimeout);
     }
   }
   if (peer_ended_ && options_.frame_timeout > absl::ZeroDuration() &&
@@ -178,18 +196,15 @@ absl::StatusOr<size_t> Connection::Send(absl::string_view payload) {
   }
   size_t sent = 0;
   if (unsent_.empty()) {
-    iovec parts[] = {{header.data(), header_size},
-                     {const_cast<char*>(payload.data()), payload.size()}};
-    msghdr message = {};
-    message.msg_iov = parts;
-    message.msg_iovlen = 2;
-    const ssize_t got = sendmsg(fd_, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    const iovec parts[] = {{header.data(), header_size},
+                           {const_cast<char*>(payload.data()), payload.size()}};
+    const ssize_t got = pipe_.Send(parts);
     if (got >= 0) {
       sent = static_cast<size_t>(got);
     } else if (errno != EAGAIN && errno != EINTR) {
       // Its event comes, and closes it.
-      return absl::UnavailableError(
-          absl::StrCat(peer_.address, ": cannot send: ", ErrorText(errno)));
+      return absl::UnavailableError(absl::StrCat(
+          peer_.address, ": cannot send: ", pipe_.ErrorText(errno)));
     }
   } else if (unsent_.size() - unsent_from_ + whole >
              options_.max_unsent_bytes) {
@@ -227,12 +242,19 @@ void Connection::Arm() {
   epoll_event event = {};
   event.events = EPOLLONESHOT;
   if (!peer_ended_) event.events |= EPOLLIN;
-  if (!unsent_.empty()) event.events |= EPOLLOUT;
+  if (tls_ == nullptr) {
+    if (!unsent_.empty()) event.events |= EPOLLOUT;
+  } else if (tls_->more() || tls_->wants_write() ||
+             (!unsent_.empty() && !tls_->handshaking())) {
+    // It can be written to, as a rule: so a turn comes at once.
+    event.events |= EPOLLOUT;
+  }
   event.data.u64 = epoll_id_;
   epoll_ctl(epoll_, EPOLL_CTL_MOD, fd_, &event);
 }
 
 CloseReason Connection::CloseNow(CloseReason reason) {
+  if (tls_ != nullptr && socket_.open()) tls_->SayEnd();
   socket_.Close();
   unsent_.clear();
   unsent_from_ = 0;
@@ -241,9 +263,9 @@ CloseReason Connection::CloseNow(CloseReason reason) {
 
 void Connection::SendWaiting() {
   if (unsent_.empty()) return;
-  const ssize_t got =
-      send(fd_, unsent_.data() + unsent_from_, unsent_.size() - unsent_from_,
-           MSG_NOSIGNAL | MSG_DONTWAIT);
+  const iovec waiting = {unsent_.data() + unsent_from_,
+                         unsent_.size() - unsent_from_};
+  const ssize_t got = pipe_.Send({&waiting, 1});
   if (got < 0) {
     if (errno == EAGAIN || errno == EINTR) return;
     // Reading finds out why.
@@ -263,6 +285,7 @@ void Connection::SendWaiting() {
 }
 
 bool Connection::BytesWait() const {
+  if (has_more()) return true;
   char byte;
   const ssize_t got = recv(fd_, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
   // The end, or an error, is an event of its own.

@@ -3,8 +3,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
+#include <utility>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
@@ -12,12 +14,14 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "lib/client/mutex.h"
+#include "lib/frames/channel.h"
 #include "lib/frames/close_reason.h"
 #include "lib/frames/frame_list.h"
 #include "lib/frames/frame_parser.h"
 #include "lib/frames/peer.h"
 #include "lib/frames/peer_options.h"
 #include "lib/frames/socket.h"
+#include "lib/frames/tls_session.h"
 
 namespace weir::frames {
 
@@ -32,7 +36,7 @@ class Connection {
  public:
   // `epoll` must outlive the connection, which is registered there under
   // `epoll_id`, for one event at a time, by Start.
-  Connection(Peer peer, Socket socket, const PeerOptions& options, int epoll,
+  Connection(Peer peer, Channel channel, const PeerOptions& options, int epoll,
              uint64_t epoll_id, absl::Duration now);
 
   absl::Status Start() ABSL_LOCKS_EXCLUDED(mu_);
@@ -63,6 +67,14 @@ class Connection {
   absl::StatusOr<size_t> Send(absl::string_view payload)
       ABSL_LOCKS_EXCLUDED(mu_);
 
+  // What went wrong with TLS, for a person.
+  std::string tls_failure() const {
+    return tls_ == nullptr ? "speaks TLS, which is not spoken here"
+                           : tls_->failure();
+  }
+  // Whether bytes were read of the kernel that no event tells of any more.
+  bool has_more() const { return tls_ != nullptr && tls_->more(); }
+
   PeerStats Stats(absl::Duration now) const ABSL_LOCKS_EXCLUDED(mu_);
   const Peer& peer() const { return peer_; }
 
@@ -72,12 +84,16 @@ class Connection {
   CloseReason CloseNow(CloseReason reason) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void SendWaiting() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   bool BytesWait() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Looks what has begun: a frame, or what of TLS is in front of one.
+  void NoteBegun(absl::Duration now) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   const Peer peer_;
   const std::string local_address_;
   const PeerOptions& options_;
   const int epoll_, fd_;
   const uint64_t epoll_id_;
+  const std::unique_ptr<TlsSession> tls_;  // If it speaks it.
+  const Pipe pipe_;
   const absl::Duration accepted_;
 
   FrameParser parser_;       // The turn's.
@@ -91,9 +107,11 @@ class Connection {
   // sends no more, has read what waits.
   CloseReason closing_ ABSL_GUARDED_BY(mu_) = CloseReason::kNone;
   bool peer_ended_ ABSL_GUARDED_BY(mu_) = false;
-  // The frame that has begun, as of the last turn, and since when.
+  // The frame that has begun, or the handshake or record in front of one, as of
+  // the last turn, and since when. What tells one from the next is how many
+  // frames have begun and what TLS has brought before.
   bool in_frame_ ABSL_GUARDED_BY(mu_) = false;
-  uint64_t begun_ ABSL_GUARDED_BY(mu_) = 0;
+  std::pair<uint64_t, uint64_t> begun_ ABSL_GUARDED_BY(mu_);
   absl::Duration begun_at_ ABSL_GUARDED_BY(mu_);
   absl::Duration allowed_ ABSL_GUARDED_BY(mu_);
   absl::Duration last_turn_ ABSL_GUARDED_BY(mu_);

@@ -5,6 +5,16 @@
 #include <utility>
 
 namespace weir::frames {
+namespace {
+
+// Whether a connection that begins so speaks TLS: a record with a handshake, of
+// version 3.x. Taken for lengths those are odd ones, which no writer sends.
+bool BeginsWithTls(absl::string_view first) {
+  return first.size() >= 3 && first[0] == 0x16 && first[1] == 3 &&
+         first[2] >= 0 && first[2] <= 4;
+}
+
+}  // namespace
 
 FrameParser::FrameParser(const ParserOptions& options)
     : options_(options),
@@ -78,6 +88,9 @@ CloseReason FrameParser::AtEnd() const {
 }
 
 CloseReason FrameParser::Check(const Header& header, absl::string_view first) {
+  if (options_.detect_header_class && BeginsWithTls(first)) {
+    return CloseReason::kTls;
+  }
   CloseReason fault = CloseReason::kNone;
   if (!header.terminated) {
     fault = CloseReason::kUnterminated;

@@ -24,10 +24,10 @@ struct ParserOptions {
   // Whether bytes behind a length that are not zero are a fault, kHeaderClass.
   // No known writer sends any.
   bool require_zero_padding = false;
-  // Whether bytes that make no sense, if they are the first piece that came,
-  // are tried with headers of other sizes, to call the fault by its name. A
-  // peer that puts other bytes than zeros behind its lengths goes on unless all
-  // of that piece fits another size.
+  // Whether the first piece that came, if it makes no sense, is tried with
+  // headers of other sizes, and if it begins as TLS does taken for that, to
+  // call the fault by its name. A peer that puts other bytes than zeros behind
+  // its lengths goes on unless all of that piece fits another size.
   bool detect_header_class = true;
 };
 
@@ -53,8 +53,8 @@ class FrameParser {
 
   // Appends the frames that end in `bytes` to `out`, whose views point into
   // `bytes` and into `out`. Returns kNone, or the fault, behind the frames
-  // before it: kTooLong, kNegative, kUnterminated, kHeaderClass. There is no
-  // way on behind a fault; it is returned from then on.
+  // before it: kTooLong, kNegative, kUnterminated, kHeaderClass, kTls. There
+  // is no way on behind a fault; it is returned from then on.
   CloseReason Feed(absl::string_view bytes, FrameList* out);
 
   // Where the next bytes of a payload that has begun belong, empty if none has:

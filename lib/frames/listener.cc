@@ -34,11 +34,14 @@ absl::StatusOr<std::unique_ptr<Listener>> Listener::Open(
         "threads ", options.threads, ", max_threads ", options.max_threads,
         ": need at least one, and no maximum below it"));
   }
+  if (!options.peers.tls_log) options.peers.tls_log = options.log;
   const auto closed = [log = options.log, then = options.on_closed](
-                          const Peer& peer, CloseReason reason) {
+                          const Peer& peer, CloseReason reason,
+                          absl::string_view detail) {
     if (log && reason != CloseReason::kPeerClosed &&
         reason != CloseReason::kClosed) {
-      log(absl::StrCat(peer.address, ": closed: ", Name(reason)));
+      log(absl::StrCat(peer.address, ": closed: ", Name(reason),
+                       detail.empty() ? "" : ": ", detail));
     }
     if (then) then(peer, reason);
   };

@@ -17,6 +17,11 @@ namespace {
 
 using client::MutexLock;
 
+// So many are accepted before it is the turn of those that are.
+constexpr int kMostAccepts = 64;
+// As many as can wait to be.
+constexpr int kAllAccepts = 4096;
+
 // What an event of epoll is about: the two lowest bits of its number say it,
 // the others which one.
 enum class Kind : uint64_t { kWake = 0, kListening = 1, kPeer = 2 };
@@ -59,11 +64,20 @@ absl::StatusOr<std::unique_ptr<PeerSet>> PeerSet::Open(
 }
 
 PeerSet::PeerSet(const PeerOptions& options, const Clock& clock, Closed closed)
-    : options_(options), clock_(clock), closed_(std::move(closed)) {}
+    : options_(options),
+      clock_(clock),
+      closed_(std::move(closed)),
+      tls_(options.tls.has_value()
+               ? std::make_unique<TlsContext>(
+                     *options.tls, TlsContext::Side::kAccepts, options.tls_log)
+               : nullptr) {}
 
 PeerSet::~PeerSet() = default;
 
 absl::Status PeerSet::Start() {
+  if (tls_ != nullptr) {
+    if (absl::Status status = tls_->Check(); !status.ok()) return status;
+  }
   epoll_ = Socket(epoll_create1(EPOLL_CLOEXEC));
   wake_ = Socket(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
   if (!epoll_.open() || !wake_.open()) {
@@ -80,7 +94,8 @@ absl::Status PeerSet::Start() {
     absl::StatusOr<Socket> socket = ListenOn(address);
     if (!socket.ok()) return socket.status();
     std::string actual = LocalAddress(socket->fd());
-    listening_.push_back({std::move(*socket), std::move(actual)});
+    listening_.push_back(std::make_shared<ListeningSocket>(
+        ListeningSocket{std::move(*socket), std::move(actual)}));
     Arm(listening_.size() - 1, EPOLL_CTL_ADD);
   }
   return absl::OkStatus();
@@ -97,7 +112,7 @@ PeerSet::Event PeerSet::Take(absl::Duration timeout, std::span<char> space,
     case Kind::kWake:
       return Event::kWoken;
     case Kind::kListening:
-      AcceptAll(which);
+      Accept(which, kMostAccepts);
       return Event::kNothing;
     case Kind::kPeer:
       break;
@@ -107,7 +122,8 @@ PeerSet::Event PeerSet::Take(absl::Duration timeout, std::span<char> space,
   if ((event.events & EPOLLOUT) != 0) connection->Flush();
   Turn begun{std::move(connection)};
   const size_t before = out->frames.size();
-  if ((event.events & ~static_cast<uint32_t>(EPOLLOUT)) != 0) {
+  if ((event.events & ~static_cast<uint32_t>(EPOLLOUT)) != 0 ||
+      begun.connection->has_more()) {
     begun.reason = begun.connection->Read(space, out, &begun.used);
   }
   if (out->frames.size() == before) {
@@ -147,7 +163,7 @@ void PeerSet::Sweep() {
   {
     MutexLock lock(&mu_);
     for (size_t i = 0; i < listening_.size(); ++i) {
-      if (!listening_[i].armed) Arm(i, EPOLL_CTL_MOD);
+      if (!listening_[i]->armed) Arm(i, EPOLL_CTL_MOD);
     }
   }
   const absl::Duration now = clock_.Elapsed();
@@ -156,9 +172,9 @@ void PeerSet::Sweep() {
   }
 }
 
-absl::StatusOr<PeerId> PeerSet::Adopt(Socket socket) {
+absl::StatusOr<PeerId> PeerSet::Adopt(Channel channel) {
   MutexLock lock(&mu_);
-  return Insert(std::move(socket));
+  return Insert(std::move(channel));
 }
 
 absl::StatusOr<size_t> PeerSet::Send(PeerId id, absl::string_view payload) {
@@ -186,7 +202,7 @@ void PeerSet::StartDraining() {
     MutexLock lock(&mu_);
     sockets = listening_.size();
   }
-  for (size_t i = 0; i < sockets; ++i) AcceptAll(i);
+  for (size_t i = 0; i < sockets; ++i) Accept(i, kAllAccepts);
   {
     MutexLock lock(&mu_);
     listening_.clear();
@@ -217,9 +233,7 @@ void PeerSet::CloseAll() {
 std::vector<std::string> PeerSet::Addresses() const {
   MutexLock lock(&mu_);
   std::vector<std::string> addresses;
-  for (const ListeningSocket& socket : listening_) {
-    addresses.push_back(socket.address);
-  }
+  for (const auto& socket : listening_) addresses.push_back(socket->address);
   return addresses;
 }
 
@@ -248,46 +262,73 @@ PeerSet::Totals PeerSet::GetTotals() const {
   return totals;
 }
 
-void PeerSet::AcceptAll(size_t index) {
+std::string PeerSet::LastTlsFailure() const {
   MutexLock lock(&mu_);
-  if (index >= listening_.size()) return;
-  while (true) {
-    Socket socket(accept4(listening_[index].socket.fd(), nullptr, nullptr,
+  return tls_failure_;
+}
+
+void PeerSet::Accept(size_t index, int most) {
+  std::shared_ptr<ListeningSocket> listening;
+  {
+    MutexLock lock(&mu_);
+    if (index >= listening_.size()) return;
+    listening = listening_[index];
+  }
+  for (int i = 0; i < most; ++i) {
+    Socket socket(accept4(listening->socket.fd(), nullptr, nullptr,
                           SOCK_NONBLOCK | SOCK_CLOEXEC));
-    if (!socket.open()) {
-      if (errno == EINTR || errno == ECONNABORTED) continue;
-      if (errno == EAGAIN) break;
-      // The connection waits on, and would be reported at once: not before the
-      // next sweep.
-      ++totals_.accept_errors;
-      listening_[index].armed = false;
-      return;
-    }
-    ++totals_.accepted;
-    if (options_.max_connections > 0 &&
-        connections_.size() >= options_.max_connections) {
-      ++totals_.closed[static_cast<size_t>(CloseReason::kRefused)];
+    if (socket.open()) {
+      Admit(std::move(socket));
       continue;
     }
-    SetConnectionOptions(socket.fd());
-    if (!Insert(std::move(socket)).ok()) ++totals_.accept_errors;
+    if (errno == EINTR || errno == ECONNABORTED) continue;
+    if (errno == EAGAIN) break;
+    // The connection waits on, and would be reported at once: not before the
+    // next sweep.
+    MutexLock lock(&mu_);
+    ++totals_.accept_errors;
+    listening->armed = false;
+    return;
   }
-  Arm(index, EPOLL_CTL_MOD);
+  MutexLock lock(&mu_);
+  if (index < listening_.size()) Arm(index, EPOLL_CTL_MOD);
+}
+
+void PeerSet::Admit(Socket socket) {
+  SetConnectionOptions(socket.fd());
+  Channel channel{std::move(socket), nullptr};
+  absl::Status secured;
+  if (tls_ != nullptr) {
+    auto session = tls_->NewSession(channel.socket.fd(), /*host=*/"");
+    secured = session.status();
+    if (session.ok()) channel.tls = std::move(*session);
+  }
+  MutexLock lock(&mu_);
+  ++totals_.accepted;
+  if (options_.max_connections > 0 &&
+      connections_.size() >= options_.max_connections) {
+    ++totals_.closed[static_cast<size_t>(CloseReason::kRefused)];
+  } else if (!secured.ok()) {
+    ++totals_.closed[static_cast<size_t>(CloseReason::kTls)];
+    NoteTlsFailure(secured.message());
+  } else if (!Insert(std::move(channel)).ok()) {
+    ++totals_.accept_errors;
+  }
 }
 
 void PeerSet::Arm(size_t index, int operation) {
   epoll_event event = {};
   event.events = EPOLLIN | EPOLLONESHOT;
   event.data.u64 = EpollId(Kind::kListening, index);
-  epoll_ctl(epoll_.fd(), operation, listening_[index].socket.fd(), &event);
-  listening_[index].armed = true;
+  epoll_ctl(epoll_.fd(), operation, listening_[index]->socket.fd(), &event);
+  listening_[index]->armed = true;
 }
 
-absl::StatusOr<PeerId> PeerSet::Insert(Socket socket) {
+absl::StatusOr<PeerId> PeerSet::Insert(Channel channel) {
   const PeerId id = NextId();
-  std::string address = PeerAddress(socket.fd());
+  std::string address = PeerAddress(channel.socket.fd());
   auto connection = std::make_shared<Connection>(
-      Peer{id, std::move(address)}, std::move(socket), options_, epoll_.fd(),
+      Peer{id, std::move(address)}, std::move(channel), options_, epoll_.fd(),
       EpollId(Kind::kPeer, id), clock_.Elapsed());
   // Known before its first event can come.
   connections_[id] = connection;
@@ -296,6 +337,10 @@ absl::StatusOr<PeerId> PeerSet::Insert(Socket socket) {
     return status;
   }
   return id;
+}
+
+void PeerSet::NoteTlsFailure(absl::string_view text) {
+  tls_failure_ = std::string(text);
 }
 
 std::shared_ptr<Connection> PeerSet::Find(PeerId id) const {
@@ -315,6 +360,11 @@ std::vector<std::shared_ptr<Connection>> PeerSet::All() const {
 void PeerSet::Forget(const Connection& connection, CloseReason reason) {
   if (reason == CloseReason::kNone) return;
   const absl::Duration now = clock_.Elapsed();
+  std::string detail;
+  if (reason == CloseReason::kTls) {
+    detail = connection.tls_failure();
+    if (detail.empty()) detail = "TLS: the handshake took too long";
+  }
   std::shared_ptr<Connection> gone;
   {
     MutexLock lock(&mu_);
@@ -324,9 +374,12 @@ void PeerSet::Forget(const Connection& connection, CloseReason reason) {
     connections_.erase(found);
     Add(gone->Stats(now), &totals_);
     ++totals_.closed[static_cast<size_t>(reason)];
+    if (!detail.empty()) {
+      NoteTlsFailure(absl::StrCat(gone->peer().address, ": ", detail));
+    }
     if (connections_.empty()) emptied_.NotifyAll();
   }
-  if (closed_) closed_(gone->peer(), reason);
+  if (closed_) closed_(gone->peer(), reason, detail);
 }
 
 }  // namespace weir::frames

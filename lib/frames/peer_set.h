@@ -18,6 +18,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "lib/client/mutex.h"
+#include "lib/frames/channel.h"
 #include "lib/frames/clock.h"
 #include "lib/frames/close_reason.h"
 #include "lib/frames/connection.h"
@@ -25,6 +26,7 @@
 #include "lib/frames/peer.h"
 #include "lib/frames/peer_options.h"
 #include "lib/frames/socket.h"
+#include "lib/frames/tls_context.h"
 
 namespace weir::frames {
 
@@ -69,11 +71,13 @@ class PeerSet {
   };
 
   // Told of each connection that is no more, by whoever noticed; with no lock.
-  using Closed = std::function<void(const Peer& peer, CloseReason reason)>;
+  // `detail` is empty, or more than the reason's name says.
+  using Closed = std::function<void(const Peer& peer, CloseReason reason,
+                                    absl::string_view detail)>;
 
   // Listens on all addresses, or, without one, has only what Adopt gives it.
-  // Returns the error of ListenOn. `clock` must outlive the set; `closed` may
-  // be empty.
+  // Returns the error of ListenOn, or that of TlsContext. `clock` must outlive
+  // the set; `closed` may be empty.
   static absl::StatusOr<std::unique_ptr<PeerSet>> Open(
       const PeerOptions& options, const Clock& clock, Closed closed = {});
   ~PeerSet();
@@ -96,7 +100,7 @@ class PeerSet {
   void Sweep() ABSL_LOCKS_EXCLUDED(mu_);
 
   // Takes a connection in that was dialled.
-  absl::StatusOr<PeerId> Adopt(Socket socket) ABSL_LOCKS_EXCLUDED(mu_);
+  absl::StatusOr<PeerId> Adopt(Channel channel) ABSL_LOCKS_EXCLUDED(mu_);
 
   // Sends a frame to a peer, or keeps what the peer does not read yet and sends
   // it later; never blocks. Returns its bytes, with the header.
@@ -128,20 +132,26 @@ class PeerSet {
   size_t open() const ABSL_LOCKS_EXCLUDED(mu_);
   std::vector<PeerStats> Peers() const ABSL_LOCKS_EXCLUDED(mu_);
   Totals GetTotals() const ABSL_LOCKS_EXCLUDED(mu_);
+  // Of the last connection that TLS failed with, who it was and why.
+  std::string LastTlsFailure() const ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
   struct ListeningSocket {
     Socket socket;
     std::string address;
-    bool armed = true;
+    bool armed = true;  // The set's lock guards it.
   };
 
   PeerSet(const PeerOptions& options, const Clock& clock, Closed closed);
   absl::Status Start() ABSL_LOCKS_EXCLUDED(mu_);
-  // Accepts all that wait at the socket of that index.
-  void AcceptAll(size_t index) ABSL_LOCKS_EXCLUDED(mu_);
+  // Accepts what waits at the socket of that index, at most so many.
+  void Accept(size_t index, int most) ABSL_LOCKS_EXCLUDED(mu_);
+  // Takes one in that was accepted.
+  void Admit(Socket socket) ABSL_LOCKS_EXCLUDED(mu_);
   void Arm(size_t index, int operation) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  absl::StatusOr<PeerId> Insert(Socket socket)
+  absl::StatusOr<PeerId> Insert(Channel channel)
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void NoteTlsFailure(absl::string_view text)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   std::shared_ptr<Connection> Find(PeerId id) const ABSL_LOCKS_EXCLUDED(mu_);
   std::vector<std::shared_ptr<Connection>> All() const ABSL_LOCKS_EXCLUDED(mu_);
@@ -154,13 +164,15 @@ class PeerSet {
   const Clock& clock_;
   const Closed closed_;
   Socket epoll_, wake_;
+  const std::unique_ptr<TlsContext> tls_;  // Of those who connect.
 
   mutable client::Mutex mu_;
   client::CondVar emptied_;
-  std::vector<ListeningSocket> listening_ ABSL_GUARDED_BY(mu_);
+  std::vector<std::shared_ptr<ListeningSocket>> listening_ ABSL_GUARDED_BY(mu_);
   std::unordered_map<PeerId, std::shared_ptr<Connection>> connections_
       ABSL_GUARDED_BY(mu_);
   bool draining_ ABSL_GUARDED_BY(mu_) = false;
+  std::string tls_failure_ ABSL_GUARDED_BY(mu_);
   Totals totals_ ABSL_GUARDED_BY(mu_);  // Of those that closed.
 };
 

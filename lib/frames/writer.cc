@@ -22,18 +22,15 @@ constexpr size_t kReadBytes = 64 << 10;
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Writer>> Writer::Open(WriterOptions options) {
-  return Begin(std::move(options), Socket());
+  return Begin(std::move(options), /*connect=*/false);
 }
 
 absl::StatusOr<std::unique_ptr<Writer>> Writer::Dial(WriterOptions options) {
-  absl::StatusOr<Socket> socket =
-      frames::Dial(options.address, options.connect_timeout, /*wake=*/-1);
-  if (!socket.ok()) return socket.status();
-  return Begin(std::move(options), std::move(*socket));
+  return Begin(std::move(options), /*connect=*/true);
 }
 
 absl::StatusOr<std::unique_ptr<Writer>> Writer::Begin(WriterOptions options,
-                                                      Socket socket) {
+                                                      bool connect) {
   if (options.backoff.initial <= absl::ZeroDuration() ||
       options.backoff.maximum < options.backoff.initial) {
     return absl::InvalidArgumentError(
@@ -45,8 +42,21 @@ absl::StatusOr<std::unique_ptr<Writer>> Writer::Begin(WriterOptions options,
   }
   std::unique_ptr<Writer> writer(
       new Writer(std::move(options), std::move(wake)));
+  Channel channel;
+  if (connect) {
+    const WriterOptions& with = writer->options_;
+    absl::StatusOr<Channel> dialled =
+        DialChannel(with.address, writer->tls_.get(), with.connect_timeout,
+                    /*wake=*/-1);
+    if (!dialled.ok()) {
+      MutexLock lock(&writer->mu_);
+      writer->state_ = State::kClosed;  // It has no thread that Close awaits.
+      return dialled.status();
+    }
+    channel = std::move(*dialled);
+  }
   MutexLock lock(&writer->mu_);
-  if (socket.open()) writer->Connected(std::move(socket));
+  if (channel.open()) writer->Connected(std::move(channel));
   writer->thread_ = std::thread([self = writer.get()] { self->Run(); });
   return writer;
 }
@@ -56,6 +66,10 @@ Writer::Writer(WriterOptions options, Socket wake)
       max_(OrDefault(options_.max_message_size)),
       header_size_(HeaderSize(options_.max_message_size)),
       wake_(std::move(wake)),
+      tls_(options_.tls.has_value()
+               ? std::make_unique<TlsContext>(
+                     *options_.tls, TlsContext::Side::kDials, options_.log)
+               : nullptr),
       backoff_(options_.backoff, random_),
       space_(kReadBytes),
       queue_(header_size_) {}
@@ -224,33 +238,31 @@ absl::Status Writer::Admit(absl::string_view message) {
 }
 
 void Writer::SendOnce() {
-  const int fd = socket_.fd();
-  std::vector<iovec>& parts = queue_.Gather();
+  const Pipe pipe = channel_.pipe();
+  const std::vector<iovec>& parts = queue_.Gather();
   mu_.Unlock();
   // A peer that has closed still lets the kernel take a first message, which
   // then is lost.
-  char byte;
-  const ssize_t peeked = recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+  const ssize_t peeked = pipe.Peek();
   const int peek_error = errno;
   ssize_t sent = -1;
   int error = 0;
   if (peeked != 0) {
-    msghdr message = {};
-    message.msg_iov = parts.data();
-    message.msg_iovlen = parts.size();
-    sent = sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    sent = pipe.Send(parts);
     error = errno;
   }
   mu_.Lock();
   ++stats_.send_calls;
+  // It lies with TLS now, and no event tells the thread of it.
+  if (peeked > 0 && pipe.tls != nullptr) WakeThread();
   if (peeked == 0) {
     Break("the peer closed the connection");
   } else if (peeked < 0 && peek_error != EAGAIN && peek_error != EINTR) {
-    Break(ErrorText(peek_error));
+    Break(pipe.ErrorText(peek_error));
   } else if (sent < 0 && (error == EAGAIN || error == EINTR)) {
     full_ = error == EAGAIN;
   } else if (sent < 0) {
-    Break(ErrorText(error));
+    Break(pipe.ErrorText(error));
   }
   if (sent < 0) return;
   stats_.bytes_sent += static_cast<uint64_t>(sent);

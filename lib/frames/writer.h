@@ -17,10 +17,12 @@
 #include "absl/time/time.h"
 #include "lib/client/backoff.h"
 #include "lib/client/mutex.h"
+#include "lib/frames/channel.h"
 #include "lib/frames/frame_list.h"
 #include "lib/frames/frame_parser.h"
 #include "lib/frames/send_queue.h"
 #include "lib/frames/socket.h"
+#include "lib/frames/tls_context.h"
 #include "lib/frames/writer_options.h"
 
 namespace weir::frames {
@@ -109,18 +111,18 @@ class Writer {
 
   Writer(WriterOptions options, Socket wake);
   static absl::StatusOr<std::unique_ptr<Writer>> Begin(WriterOptions options,
-                                                       Socket socket);
+                                                       bool connect);
 
   // The thread: connects, sends what waits, reads what comes.
   void Run() ABSL_LOCKS_EXCLUDED(mu_);
   // Makes one attempt, after the back-off's wait.
   void ConnectOnce() ABSL_LOCKS_EXCLUDED(mu_);
-  void Connected(Socket socket) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void Connected(Channel channel) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Sends what it can, and sleeps until there is something to do.
   void ServeOnce() ABSL_LOCKS_EXCLUDED(mu_);
-  void ReadReplies(int fd) ABSL_LOCKS_EXCLUDED(mu_);
+  void ReadReplies(Pipe pipe) ABSL_LOCKS_EXCLUDED(mu_);
   // Says the peer has all, and waits until it has closed, or until `end`.
-  void SayGoodbye(int fd, absl::Time end) ABSL_LOCKS_EXCLUDED(mu_);
+  void SayGoodbye(Pipe pipe, absl::Time end) ABSL_LOCKS_EXCLUDED(mu_);
 
   // Returns OK if a message of `bytes` may be queued now; may wait.
   absl::Status Admit(absl::string_view message)
@@ -144,6 +146,7 @@ class Writer {
   const uint64_t max_;
   const size_t header_size_;
   Socket wake_;  // An eventfd.
+  const std::unique_ptr<TlsContext> tls_;
   absl::BitGen random_;
   client::Backoff backoff_;  // The thread's, as are the next three.
   std::unique_ptr<FrameParser> parser_;
@@ -153,7 +156,7 @@ class Writer {
   mutable client::Mutex mu_;
   client::CondVar changed_;
   State state_ ABSL_GUARDED_BY(mu_) = State::kDisconnected;
-  Socket socket_ ABSL_GUARDED_BY(mu_);
+  Channel channel_ ABSL_GUARDED_BY(mu_);
   SendQueue queue_ ABSL_GUARDED_BY(mu_);
   bool sending_ ABSL_GUARDED_BY(mu_) = false;  // Someone is in SendOnce.
   bool full_ ABSL_GUARDED_BY(mu_) = false;     // The kernel's buffer is.

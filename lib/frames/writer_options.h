@@ -4,12 +4,14 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "lib/client/backoff.h"
 #include "lib/frames/log.h"
+#include "lib/frames/tls_options.h"
 
 namespace weir::frames {
 
@@ -17,7 +19,9 @@ struct WriterOptions {
   std::string address;  // "host:port"; see socket.h.
   // Longest payload, bytes; 0 is kDefaultMaxMessageSize. As the peer's.
   uint32_t max_message_size = 0;
-  absl::Duration connect_timeout = absl::Seconds(5);
+  // Whether to speak TLS, and how.
+  std::optional<TlsOptions> tls;
+  absl::Duration connect_timeout = absl::Seconds(5);  // TLS's handshake, too.
   // The wait before each next attempt to connect. It begins anew after a
   // connection that lasted longer than `backoff.maximum`, or that could send.
   client::BackoffOptions backoff = {absl::Milliseconds(100), absl::Seconds(30)};

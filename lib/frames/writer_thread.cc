@@ -39,7 +39,7 @@ void Writer::Run() {
       ConnectOnce();
     }
   }
-  int fd = -1;
+  Pipe pipe;
   absl::Time until;
   {
     MutexLock lock(&mu_);
@@ -47,11 +47,11 @@ void Writer::Run() {
     // Where nothing was sent there is nothing to be read.
     if (state_ == State::kConnected && !broken_ && queue_.empty() &&
         sent_on_this_) {
-      fd = socket_.fd();
+      pipe = channel_.pipe();
     }
     until = goodbye_until_;
   }
-  if (fd >= 0) SayGoodbye(fd, until);
+  if (pipe.fd >= 0) SayGoodbye(pipe, until);
   MutexLock lock(&mu_);
   Disconnect();
   KeepErrored();
@@ -82,16 +82,16 @@ void Writer::ConnectOnce() {
       (poll(&woken, 1, PollTimeout(wait)) != 0 || gave_up)) {
     return;
   }
-  absl::StatusOr<Socket> socket =
-      frames::Dial(options_.address, options_.connect_timeout, wake_.fd());
-  if (absl::IsCancelled(socket.status())) return;
+  absl::StatusOr<Channel> channel = DialChannel(
+      options_.address, tls_.get(), options_.connect_timeout, wake_.fd());
+  if (absl::IsCancelled(channel.status())) return;
   MutexLock lock(&mu_);
-  if (socket.ok()) {
-    Connected(std::move(*socket));
+  if (channel.ok()) {
+    Connected(std::move(*channel));
     return;
   }
   ++stats_.connect_failures;
-  stats_.last_error = std::string(socket.status().message());
+  stats_.last_error = std::string(channel.status().message());
   Log(stats_.last_error);
   // One that Reopen overtook does not count: the next begins now.
   if (reopen_) return;
@@ -101,8 +101,8 @@ void Writer::ConnectOnce() {
   }
 }
 
-void Writer::Connected(Socket socket) {
-  socket_ = std::move(socket);
+void Writer::Connected(Channel channel) {
+  channel_ = std::move(channel);
   state_ = State::kConnected;
   full_ = broken_ = false;
   attempts_ = 0;
@@ -114,7 +114,7 @@ void Writer::Connected(Socket socket) {
 }
 
 void Writer::ServeOnce() {
-  int fd = -1;
+  Pipe pipe;
   short events = POLLIN | POLLRDHUP;
   {
     MutexLock lock(&mu_);
@@ -133,12 +133,14 @@ void Writer::ServeOnce() {
     if (stopping_) return;
     if (!sending_ && !full_ && !queue_.empty()) return;  // Once more.
     if (full_) events |= POLLOUT;
+    pipe = channel_.pipe();
     asleep_ = true;
-    fd = socket_.fd();
   }
-  pollfd waits[] = {{fd, events, 0}, {wake_.fd(), POLLIN, 0}};
-  poll(waits, 2, -1);
-  bool read_it = false;
+  // What TLS holds needs no waiting for.
+  bool read_it =
+      pipe.tls != nullptr && (pipe.tls->Peek() != -1 || errno != EAGAIN);
+  pollfd waits[] = {{pipe.fd, events, 0}, {wake_.fd(), POLLIN, 0}};
+  poll(waits, 2, read_it ? 0 : -1);
   {
     MutexLock lock(&mu_);
     asleep_ = false;
@@ -148,20 +150,20 @@ void Writer::ServeOnce() {
           read(wake_.fd(), &count, sizeof(count));
     }
     if ((waits[0].revents & POLLOUT) != 0) full_ = false;
-    read_it = (waits[0].revents & ~POLLOUT) != 0;
+    if ((waits[0].revents & ~POLLOUT) != 0) read_it = true;
   }
-  if (read_it) ReadReplies(fd);
+  if (read_it) ReadReplies(pipe);
 }
 
-void Writer::ReadReplies(int fd) {
-  const ssize_t got =
-      recv(fd, space_.data(), space_.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+void Writer::ReadReplies(Pipe pipe) {
+  const iovec space = {space_.data(), space_.size()};
+  const ssize_t got = pipe.Read({&space, 1});
   if (got <= 0) {
     const int error = errno;
     if (got < 0 && (error == EAGAIN || error == EINTR)) return;
     MutexLock lock(&mu_);
     Break(got == 0 ? std::string("the peer closed the connection")
-                   : ErrorText(error));
+                   : pipe.ErrorText(error));
     return;
   }
   if (!options_.on_message) return;
@@ -178,14 +180,16 @@ void Writer::ReadReplies(int fd) {
   }
 }
 
-void Writer::SayGoodbye(int fd, absl::Time end) {
-  shutdown(fd, SHUT_WR);
+void Writer::SayGoodbye(Pipe pipe, absl::Time end) {
+  if (pipe.tls != nullptr) pipe.tls->SayEnd();
+  shutdown(pipe.fd, SHUT_WR);
   while (true) {
     const absl::Duration left = end - absl::Now();
     if (left <= absl::ZeroDuration()) return;
-    pollfd wait = {fd, POLLIN, 0};
-    if (poll(&wait, 1, PollTimeout(left)) <= 0) continue;
-    ReadReplies(fd);
+    const bool held = pipe.tls != nullptr && pipe.tls->more();
+    pollfd wait = {pipe.fd, POLLIN, 0};
+    if (!held && poll(&wait, 1, PollTimeout(left)) <= 0) continue;
+    ReadReplies(pipe);
     MutexLock lock(&mu_);
     if (broken_) return;
   }
@@ -199,7 +203,7 @@ void Writer::Disconnect() {
       backoff_.Reset();
     }
   }
-  socket_.Close();
+  channel_.Close();
   broken_ = full_ = false;
   queue_.Rewind(/*keep_waiting=*/options_.write_patience >
                     absl::ZeroDuration() &&

@@ -145,6 +145,27 @@ TEST(FrameParserTest, CallsAnotherHeaderSizeByItsName) {
   }
 }
 
+// The first record of a handshake would be a message of 11 bytes, and what
+// follows others.
+TEST(FrameParserTest, CallsTlsByItsName) {
+  const std::string hello =
+      Hex("1603010200010001fc0303") + std::string(506, 'x');
+  for (const uint32_t max : {255, 4096, 65536, 1 << 24}) {
+    FrameParser parser({.max_message_size = max});
+    FrameList list;
+    EXPECT_EQ(parser.Feed(hello, &list), CloseReason::kTls) << max;
+    EXPECT_TRUE(list.frames.empty());
+  }
+  // Later it is a message like others, and for who does not ask.
+  FrameParser parser({});
+  FrameList list;
+  EXPECT_EQ(parser.Feed(FrameOf("first"), &list), CloseReason::kNone);
+  EXPECT_EQ(parser.Feed(hello.substr(0, 14), &list), CloseReason::kNone);
+  EXPECT_EQ(list.frames.size(), 2);
+  FrameParser trusting({.detect_header_class = false});
+  EXPECT_EQ(trusting.Feed(hello.substr(0, 14), &list), CloseReason::kNone);
+}
+
 TEST(FrameParserTest, GivesTheSameFramesHoweverItIsCut) {
   std::string bytes;
   std::vector<std::string> want;

@@ -7,11 +7,17 @@
 //   frames-peer write ADDRESS MAX  sends each line of its input, which is
 //                                  hexadecimal, and prints what Write returned;
 //                                  prints each reply
+//
+// NAME=VALUE behind those: cert, key, ca and name are files and a name of TLS,
+// which is spoken if there is one; frame_timeout is a duration.
 #include <cstdint>
 #include <iostream>
+#include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/strings/escaping.h"
@@ -21,6 +27,7 @@
 #include "absl/time/time.h"
 #include "lib/client/mutex.h"
 #include "lib/frames/listener.h"
+#include "lib/frames/tls_options.h"
 #include "lib/frames/writer.h"
 
 namespace weir::frames {
@@ -37,18 +44,37 @@ class Output {
   client::Mutex mu_;
 };
 
-int Listen(uint32_t max) {
+using Settings = std::map<std::string, std::string>;
+
+std::optional<TlsOptions> TlsOf(Settings settings) {
+  TlsOptions tls = {settings["cert"], settings["key"], settings["ca"],
+                    settings["name"]};
+  if (tls.cert_file.empty() && tls.ca_file.empty()) return std::nullopt;
+  return tls;
+}
+
+int Listen(uint32_t max, Settings settings) {
   Output out;
   std::unique_ptr<Listener> listener;
   ListenerOptions options;
   options.peers.addresses = {"127.0.0.1:0"};
   options.peers.parser.max_message_size = max;
+  options.peers.tls = TlsOf(settings);
+  if (!settings["frame_timeout"].empty()) {
+    absl::ParseDuration(settings["frame_timeout"],
+                        &options.peers.frame_timeout);
+    options.sweep_interval = options.peers.frame_timeout / 4;
+  }
+  options.log = [&](absl::string_view line) { std::cerr << line << std::endl; };
   auto opened = Listener::Open(
       std::move(options), [&](const Peer& from, absl::string_view message) {
         out.Line(absl::StrCat("message ", absl::BytesToHexString(message)));
         return listener->Send(from.id, message).status();
       });
-  if (!opened.ok()) return 1;
+  if (!opened.ok()) {
+    std::cerr << opened.status() << std::endl;
+    return 1;
+  }
   listener = std::move(*opened);
   if (!listener->Start().ok()) return 1;
   out.Line(listener->Addresses()[0]);
@@ -63,9 +89,10 @@ int Listen(uint32_t max) {
   return 0;
 }
 
-int Write(const std::string& address, uint32_t max) {
+int Write(const std::string& address, uint32_t max, const Settings& settings) {
   Output out;
   WriterOptions options;
+  options.tls = TlsOf(settings);
   options.address = address;
   options.max_message_size = max;
   options.on_message = [&](absl::string_view message) {
@@ -91,9 +118,23 @@ int Write(const std::string& address, uint32_t max) {
 
 int main(int argc, char** argv) {
   uint32_t max = 0;
-  const std::string mode = argc > 1 ? argv[1] : "";
-  if (argc < 3 || !absl::SimpleAtoi(argv[argc - 1], &max)) return 2;
-  if (mode == "listen" && argc == 3) return weir::frames::Listen(max);
-  if (mode == "write" && argc == 4) return weir::frames::Write(argv[2], max);
+  std::vector<std::string> words;
+  weir::frames::Settings settings;
+  for (int i = 1; i < argc; ++i) {
+    const std::string word = argv[i];
+    const size_t equals = word.find('=');
+    if (equals == std::string::npos) {
+      words.push_back(word);
+    } else {
+      settings[word.substr(0, equals)] = word.substr(equals + 1);
+    }
+  }
+  if (words.empty() || !absl::SimpleAtoi(words.back(), &max)) return 2;
+  if (words[0] == "listen" && words.size() == 2) {
+    return weir::frames::Listen(max, settings);
+  }
+  if (words[0] == "write" && words.size() == 3) {
+    return weir::frames::Write(words[1], max, settings);
+  }
   return 2;
 }

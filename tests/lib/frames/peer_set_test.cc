@@ -37,8 +37,9 @@ class PeerSetTest : public testing::Test {
  protected:
   void Open(PeerOptions options = {}) {
     options.addresses = {LoopbackHost() + ":0"};
-    absl::StatusOr<std::unique_ptr<PeerSet>> set =
-        PeerSet::Open(options, clock_, [this](const Peer&, CloseReason reason) {
+    absl::StatusOr<std::unique_ptr<PeerSet>> set = PeerSet::Open(
+        options, clock_,
+        [this](const Peer&, CloseReason reason, absl::string_view) {
           closed_.push_back(Name(reason));
         });
     ASSERT_THAT(set, IsOk());
@@ -467,6 +468,17 @@ TEST_F(PeerSetTest, WakeIsSeenByEveryTakeUntilRearm) {
 }
 
 // Without descriptors the original's loop spins.
+// Who connects again and again must not keep those who are connected waiting.
+TEST_F(PeerSetTest, AcceptsSoManyAndThenItIsTheTurnOfOthers) {
+  Open();
+  std::vector<RawTcp> peers;
+  for (int i = 0; i < 200; ++i) peers.push_back(Connect());
+  Serve();
+  EXPECT_GT(set_->open(), 0);
+  EXPECT_LT(set_->open(), 100);
+  ASSERT_TRUE(ServeUntil([&] { return set_->open() == 200; }));
+}
+
 TEST_F(PeerSetTest, GoesOnAcceptingAfterThereWereNoDescriptors) {
   Open();
   RawTcp waits = Connect();
