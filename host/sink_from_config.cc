@@ -4,6 +4,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "host/frames_tls.h"
 #include "host/rpc/proto_time.h"
 #include "host/rpc/stream_convert.h"
 #include "host/sink/delivery.h"
@@ -39,6 +40,7 @@ std::unique_ptr<Delivery> MakeFrameTcp(const v1::FrameTcpSink& config,
   options.writer.address = config.connect();
   options.writer.max_message_size = config.max_message_size();
   options.name = name;
+  if (config.has_tls()) options.writer.tls = FramesTlsOf(config.tls());
   options.binary = config.binary();
   return std::make_unique<FrameTcpDelivery>(std::move(options));
 }

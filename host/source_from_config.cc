@@ -13,6 +13,8 @@
 #include "host/decode/opaque_decoder.h"
 #include "host/decode/ris_live_decoder.h"
 #include "host/decode/steward_decoder.h"
+#include "host/frames_tls.h"
+#include "host/log/log.h"
 #include "host/rpc/proto_time.h"
 #include "host/source/frame_tcp_source.h"
 #include "host/source/nakadi_source.h"
@@ -178,7 +180,12 @@ std::unique_ptr<Source> MakeFrameTcp(const v1::SourceConfig& source,
   options.max_payload_bytes = source.max_payload_bytes();
   options.max_connections = config.max_connections();
   options.idle_timeout = FromProto(config.idle_timeout());
+  options.frame_timeout = FromProto(config.frame_timeout());
   options.deliver_empty = config.deliver_empty();
+  if (config.has_tls()) options.tls = FramesTlsOf(config.tls());
+  options.log = [id = source.id()](absl::string_view line) {
+    LogWarning(absl::StrCat("sources/", id), line);
+  };
   return std::make_unique<FrameTcpSource>(std::move(options), clock);
 }
 

@@ -55,6 +55,7 @@ constexpr Default kDefaults[] = {
     {"StewardProcess.acknowledge", "received"},
     {"FrameTcpSource.max_message_size", "4KiB"},
     {"FrameTcpSource.max_connections", "1024"},
+    {"FrameTcpSource.frame_timeout", "30s"},
     {"FrameTcpSink.max_message_size", "4KiB"},
     {"ReplayFileSource.speed", "1"},
     {"PluginsConfig.autoload", "true"},

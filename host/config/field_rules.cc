@@ -77,6 +77,7 @@ constexpr Bounds kBounds[] = {
     {"BrokerConfig.ring_age", kNanosecond},
     {"BrokerConfig.ring_events", 1},
     {"BrokerConfig.max_concurrent_replays", 1},
+    {"FrameTcpSource.frame_timeout", kNanosecond},
     {"NakadiSource.flush_timeout", 1},
     {"NakadiSource.commit_timeout", 1, 60},
     {"NakadiSource.connect_timeout", kNanosecond},

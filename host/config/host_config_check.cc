@@ -136,7 +136,9 @@ void CheckTls(const HostConfig& config, FaultList* faults) {
     const auto& tls = static_cast<const v1::TlsConfig&>(at.Child());
     const bool serves =
         at.message.GetDescriptor() == Listener::descriptor() ||
-        at.message.GetDescriptor() == v1::MetricsConfig::descriptor();
+        at.message.GetDescriptor() == v1::MetricsConfig::descriptor() ||
+        (at.message.GetDescriptor() == v1::FrameTcpSource::descriptor() &&
+         static_cast<const v1::FrameTcpSource&>(at.message).has_listen());
     if (tls.cert_file().empty() != tls.key_file().empty() ||
         (serves && tls.cert_file().empty())) {
       faults->Add(

@@ -28,9 +28,6 @@ constexpr absl::string_view kSinkKinds =
     "not in this version of weir; kinds that are: nakadi, frame_tcp. Other "
     "readers "
     "use EventService.Subscribe or `weir watch`";
-constexpr absl::string_view kNoFrameTls =
-    "not in this version of weir; use a loopback address, or something that "
-    "encrypts in front of it";
 constexpr absl::string_view kNoSending =
     "not in this version of weir, whose steward nodes only receive; remove it";
 constexpr absl::string_view kNoHttp =
@@ -46,9 +43,6 @@ const std::vector<Row>& Table() {
       {"SourceConfig.jetstream", kKinds},
       {"StewardNode.sending", kNoSending},
       {"StewardNode.duplicate_window", kNoSending},
-      {"FrameTcpSource.frame_timeout", "is 30 s in this version; remove it"},
-      {"FrameTcpSource.tls", kNoFrameTls},
-      {"FrameTcpSink.tls", kNoFrameTls},
       {"ApiLimits.max_subscribers_per_principal", kNoRoles},
       {"SinkConfig.nats", kSinkKinds},
       {"SinkConfig.file", kSinkKinds},

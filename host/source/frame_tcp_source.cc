@@ -10,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "host/source/source_error.h"
+#include "lib/frames/channel.h"
 #include "lib/frames/peer.h"
 #include "lib/frames/peer_options.h"
 
@@ -33,9 +34,13 @@ Source::Description Describe(const FrameTcpOptions& options) {
 }
 
 // Often enough for the shortest time-out to be kept.
-absl::Duration SweepInterval(absl::Duration idle_timeout) {
-  if (idle_timeout <= absl::ZeroDuration()) return absl::Seconds(1);
-  return std::clamp(idle_timeout / 4, absl::Milliseconds(20), absl::Seconds(1));
+absl::Duration SweepInterval(const FrameTcpOptions& options) {
+  absl::Duration shortest = absl::Seconds(4);
+  for (const absl::Duration timeout :
+       {options.idle_timeout, options.frame_timeout}) {
+    if (timeout > absl::ZeroDuration()) shortest = std::min(shortest, timeout);
+  }
+  return std::max(shortest / 4, absl::Milliseconds(20));
 }
 
 absl::Status ToSourceError(const absl::Status& status) {
@@ -53,7 +58,12 @@ FrameTcpSource::FrameTcpSource(FrameTcpOptions options, const Clock& clock)
       clock_(clock),
       frames_clock_(clock),
       description_(Describe(options_)),
-      sweep_interval_(SweepInterval(options_.idle_timeout)),
+      sweep_interval_(SweepInterval(options_)),
+      tls_(options_.tls.has_value() && !listens()
+               ? std::make_unique<frames::TlsContext>(
+                     *options_.tls, frames::TlsContext::Side::kDials,
+                     options_.log)
+               : nullptr),
       wake_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)),
       space_(kBatchBytes + kTurnBytes),
       swept_(frames_clock_.Elapsed()) {}
@@ -80,6 +90,9 @@ absl::Status FrameTcpSource::Open() {
   options.parser.deliver_empty = options_.deliver_empty;
   options.max_connections = options_.max_connections;
   options.idle_timeout = options_.idle_timeout;
+  options.frame_timeout = options_.frame_timeout;
+  if (listens()) options.tls = options_.tls;
+  options.tls_log = options_.log;
   absl::StatusOr<std::unique_ptr<PeerSet>> peers =
       PeerSet::Open(options, frames_clock_);
   if (!peers.ok()) return ToSourceError(peers.status());
@@ -97,11 +110,11 @@ absl::Status FrameTcpSource::DialPeer() {
   }
   // One that still stands goes on.
   if (peers->open() > 0) return absl::OkStatus();
-  absl::StatusOr<frames::Socket> socket =
-      frames::Dial(options_.connect, options_.connect_timeout, wake_.fd());
-  if (absl::IsCancelled(socket.status())) return Interrupted();
-  if (!socket.ok()) return ToSourceError(socket.status());
-  const absl::StatusOr<frames::PeerId> peer = peers->Adopt(std::move(*socket));
+  absl::StatusOr<frames::Channel> channel = frames::DialChannel(
+      options_.connect, tls_.get(), options_.connect_timeout, wake_.fd());
+  if (absl::IsCancelled(channel.status())) return Interrupted();
+  if (!channel.ok()) return ToSourceError(channel.status());
+  const absl::StatusOr<frames::PeerId> peer = peers->Adopt(std::move(*channel));
   return peer.ok() ? absl::OkStatus() : ToSourceError(peer.status());
 }
 
@@ -208,6 +221,9 @@ Source::Progress FrameTcpSource::GetProgress() const {
   }
   if (listens()) {
     progress.details["listening"] = absl::StrJoin(peers->Addresses(), ",");
+  }
+  if (std::string failure = peers->LastTlsFailure(); !failure.empty()) {
+    progress.details["last_tls_failure"] = std::move(failure);
   }
   std::vector<PeerStats> all = peers->Peers();
   const size_t shown = std::min(all.size(), kDescribed);

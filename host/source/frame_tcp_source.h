@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,8 +17,11 @@
 #include "host/sync/mutex.h"
 #include "lib/frames/clock.h"
 #include "lib/frames/frame_list.h"
+#include "lib/frames/log.h"
 #include "lib/frames/peer_set.h"
 #include "lib/frames/socket.h"
+#include "lib/frames/tls_context.h"
+#include "lib/frames/tls_options.h"
 
 namespace weir {
 
@@ -33,7 +37,12 @@ struct FrameTcpOptions {
   size_t max_connections = 1024;
   absl::Duration idle_timeout = absl::ZeroDuration();  // Zero: never.
   bool deliver_empty = false;
+  // See lib/frames/peer_options.h.
+  absl::Duration frame_timeout = absl::Seconds(30);
   absl::Duration connect_timeout = absl::Seconds(10);
+  // Whether peers must speak TLS, or the one that is connected to does.
+  std::optional<frames::TlsOptions> tls;
+  frames::LogLine log;  // What TLS has to say of its files; may be empty.
 };
 
 // Length-prefixed frames over TCP, those of buffstreams, from all who connect,
@@ -47,12 +56,13 @@ struct FrameTcpOptions {
 // waiting for longer than that takes.
 //
 // What is wrong with one connection closes that one and is counted in
-// "closed.*"; the source goes on. A frame must be whole 30 s after it began,
-// and as much later as it takes at 64 KiB/s.
+// "closed.*"; the source goes on. A frame must be whole `frame_timeout` after
+// it began, and as much later as it takes at 64 KiB/s.
 //
 //   what happens                              error
 //   an address is taken, or not there         connect, try again
 //   an address that is none, or forbidden     connect, final
+//   a file of TLS is no good                  connect, try again
 //   nobody answers (connect)                  connect, try again
 //   the peer closes, or is closed (connect)   end_of_stream, try again
 //
@@ -101,7 +111,8 @@ class FrameTcpSource final : public Source {
   const FramesClock frames_clock_;
   const Description description_;
   const absl::Duration sweep_interval_;
-  frames::Socket wake_;  // An eventfd, for Dial.
+  const std::unique_ptr<frames::TlsContext> tls_;  // To dial with.
+  frames::Socket wake_;                            // An eventfd, for Dial.
 
   // The reading thread's.
   std::vector<char> space_;

@@ -8,6 +8,7 @@ import subprocess
 import threading
 
 import buffstreams
+import certificates
 import harness
 from http2_client import Call
 from protobuf_wire import field, fields_of
@@ -27,8 +28,10 @@ sinks:
 class Reader:
     """Takes connections, one after the other, and keeps what comes."""
 
-    def __init__(self, test, port=0, reads=True, max_message_size=0):
+    def __init__(self, test, port=0, reads=True, max_message_size=0,
+                 context=None):
         self.max = max_message_size
+        self.context = context
         self.server = socket.create_server(("127.0.0.1", port))
         self.port = self.server.getsockname()[1]
         self.address = f"127.0.0.1:{self.port}"
@@ -48,6 +51,11 @@ class Reader:
                 sock, _ = self.server.accept()
             except OSError:
                 return
+            if self.context is not None:
+                try:
+                    sock = self.context.wrap_socket(sock, server_side=True)
+                except OSError:
+                    continue
             connection = buffstreams.Connection(sock, self.max)
             self.connections.append(connection)
             self.reads.wait()
@@ -265,6 +273,37 @@ class FrameTcpSinkTest(harness.EndToEnd):
             lambda: self.events(self.host, "--type", "weir.sink.rejected"),
             "it is told of")
         self.assertEqual(told["source"], "sinks/findings")
+
+    def test_a_reader_by_tls(self):
+        ours = certificates.Authority(self.dir, "ours")
+        others = certificates.Authority(self.dir, "others")
+        cert, key = ours.sign("host")
+        more = (f', tls: {{cert_file: "{cert}", key_file: "{key}", '
+                f'ca_file: "{ours.ca}"}}')
+        # One whom the host does not know, then one that does not know the host.
+        stranger = Reader(self, context=certificates.server(
+            others.sign("reader")))
+        self.start_sink(stranger, more=more)
+        self.publish(100)
+        stats = self.await_stats(lambda s: int(s["failed_attempts"]) > 0,
+                                 "it tries")
+        self.assertIn("TLS: the peer's certificate is refused: ",
+                      stats["last_error"])
+        stranger.stop()
+        distrusts = Reader(self, stranger.port, context=certificates.server(
+            ours.sign("reader"), others))
+        harness.until(
+            lambda: "alert unknown ca" in self.sink_stats()["last_error"],
+            "it is told")
+        distrusts.stop()
+        self.assertEqual(self.sink_stats()["delivered_events"], "0")
+        reader = Reader(self, stranger.port, context=certificates.server(
+            ours.sign("reader"), ours))
+        self.await_subjects(reader, [100])
+        self.publish(3000, padding=1500)
+        self.await_subjects(reader, [3100])
+        self.assertEqual(reader.subjects(), list(range(1, 3101)))
+        self.assertEqual(stranger.payloads + distrusts.payloads, [])
 
     def test_a_wrong_value_is_refused_with_its_line(self):
         config = self.write_config([], CONFIG.format(

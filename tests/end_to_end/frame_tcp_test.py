@@ -1,9 +1,11 @@
 """Length-prefixed frames of another implementation through the real host."""
 
 import socket
+import ssl
 import threading
 
 import buffstreams
+import certificates
 import harness
 
 FRAMES = """
@@ -120,6 +122,72 @@ class FrameTcpTest(harness.EndToEnd):
         peer.close()
         quiet.close()
 
+    def dial_tls(self, address, context):
+        host, port = address.rsplit(":", 1)
+        return buffstreams.Connection(context.wrap_socket(
+            socket.create_connection((host, int(port)), 60),
+            server_hostname=host))
+
+    def test_peers_that_show_certificates(self):
+        ours = certificates.Authority(self.dir, "ours")
+        others = certificates.Authority(self.dir, "others")
+        cert, key = ours.sign("host")
+        config = self.frames().replace(
+            'listen: "127.0.0.1:0, 127.0.0.1:0"',
+            'listen: "127.0.0.1:0"\n  frame_timeout: 300ms\n  tls: {cert_file: '
+            f'"{cert}", key_file: "{key}", ca_file: "{ours.ca}"}}')
+        host = self.start_host(self.write_config([config]))
+        [address] = self.addresses(host)
+        good = certificates.client(ours, ours.sign("peer"))
+        peer = self.dial_tls(address, good)
+        peer.send(b"one")
+        self.await_messages(host, 1)
+        for bad in [certificates.client(ours),
+                    certificates.client(ours, others.sign("peer"))]:
+            with self.assertRaises((ssl.SSLError, ConnectionError)):
+                refused = self.dial_tls(address, bad)
+                refused.send(b"no")
+                refused.receive()
+        plain = buffstreams.Connection.dial(address)
+        plain.is_closed_after(buffstreams.encode(b"in the clear"))
+        plain.close()
+        # Says nothing, for longer than a frame may take.
+        slow = buffstreams.Connection.dial(address)
+        self.assertTrue(slow.is_closed_after(b""))
+        slow.close()
+        harness.until(lambda: self.counters(host).get("closed.tls") == 4,
+                      "all are counted")
+        self.assertIn("TLS: ", self.source(host, "meters")["details"][
+            "last_tls_failure"])
+        certificates.replace((cert, key), ours.sign("renewed"))
+        renewed = self.dial_tls(address, good)
+        self.assertNotEqual(renewed.socket.getpeercert()["serialNumber"],
+                            peer.socket.getpeercert()["serialNumber"])
+        renewed.send(b"two")
+        peer.send(b"three")
+        self.await_messages(host, 3)
+        for one in [peer, renewed]:
+            one.close()
+
+    def test_a_peer_that_is_connected_to_by_tls(self):
+        ours = certificates.Authority(self.dir, "ours")
+        context = certificates.server(ours.sign("peer"), ours)
+        cert, key = ours.sign("host")
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            config = self.frames().replace(
+                'listen: "127.0.0.1:0, 127.0.0.1:0"',
+                'connect: "127.0.0.1:%d"\n  tls: {cert_file: "%s", key_file: '
+                '"%s", ca_file: "%s"}' % (server.getsockname()[1], cert, key,
+                                          ours.ca))
+            config += "backoff: {initial: 20ms, max: 50ms}\n"
+            host = self.start_host(self.write_config([config]))
+            for count in [1, 2]:
+                peer = buffstreams.Connection(context.wrap_socket(
+                    server.accept()[0], server_side=True))
+                peer.send(b"hello")
+                self.await_messages(host, count)
+                peer.close()
+
     def test_peers_of_a_source_that_is_paused_wait(self):
         host = self.start_host(self.write_config([self.frames()]))
         peer = buffstreams.Connection.dial(self.addresses(host)[0])
@@ -147,7 +215,7 @@ class FrameTcpTest(harness.EndToEnd):
                 peer.close()
 
     def test_the_page_has_a_configuration_that_works(self):
-        self.assert_configurations_of("docs/sources/frame_tcp.md", 1)
+        self.assert_configurations_of("docs/sources/frame_tcp.md", 2)
 
 
 if __name__ == "__main__":

@@ -204,6 +204,31 @@ TEST_F(FrameTcpSourceTest, ConnectionsHaveALimitAndATime) {
 }
 
 // While nobody reads, a peer's writes block, and nothing is lost.
+TEST_F(FrameTcpSourceTest, AFrameHasTheTimeThatItIsGiven) {
+  FrameTcpOptions options = Listening();
+  options.frame_timeout = absl::Milliseconds(100);
+  Open(options);
+  RawTcp slow(Address()), other(Address());
+  slow.Send(FrameOf("half a frame").substr(0, 5));
+  std::thread waits([&] {
+    EXPECT_TRUE(slow.AwaitEnd());
+    other.Send(FrameOf("goes on"));
+  });
+  EXPECT_THAT(ReadUntil(1), IsOk());
+  waits.join();
+  EXPECT_EQ(Counter("closed.frame_timeout"), 1);
+}
+
+TEST_F(FrameTcpSourceTest, AFileOfTlsThatIsNoneIsNamed) {
+  FrameTcpOptions options = Listening();
+  options.tls = frames::TlsOptions{.cert_file = "/no/such.pem",
+                                   .key_file = "/no/such.key"};
+  source_ = std::make_unique<FrameTcpSource>(options, clock_);
+  EXPECT_THAT(source_->Connect(),
+              StatusIs(absl::StatusCode::kUnavailable,
+                       HasSubstr("/no/such.pem: no certificate can be read")));
+}
+
 TEST_F(FrameTcpSourceTest, NotReadingHoldsPeersUp) {
   Open(Listening());
   RawTcp peer(Address());
