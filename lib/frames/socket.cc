@@ -98,6 +98,29 @@ absl::StatusOr<int> AwaitConnection(
   }
 }
 
+// Listens on one address of those that `name` is. Sets `error` to what was in
+// its way.
+absl::StatusOr<Socket> ListenAt(const std::string& name, const addrinfo& at,
+                                int* error) {
+  const auto failed = [&](const char* what) {
+    *error = errno;
+    return absl::Status(
+        *error == EACCES ? absl::StatusCode::kPermissionDenied
+                         : absl::StatusCode::kUnavailable,
+        absl::StrCat("\"", name, "\": cannot ", what, ": ", ErrorText(*error)));
+  };
+  Socket socket(
+      ::socket(at.ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!socket.open()) return failed("make a socket");
+  const int on = 1;
+  setsockopt(socket.fd(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+  if (bind(socket.fd(), at.ai_addr, at.ai_addrlen) != 0) {
+    return failed("take it");
+  }
+  if (listen(socket.fd(), kBacklog) != 0) return failed("listen");
+  return socket;
+}
+
 }  // namespace
 
 void Socket::Close() {
@@ -107,41 +130,43 @@ void Socket::Close() {
 absl::StatusOr<Socket> ListenOn(const std::string& address) {
   absl::StatusOr<AddressList> found = LookUp(address, AI_PASSIVE);
   if (!found.ok()) return found.status();
-  // No host: IPv6's "all addresses" takes IPv4 in, too, so prefer it.
-  const addrinfo* use = found->get();
+  absl::StatusOr<Socket> socket =
+      absl::UnavailableError(absl::StrCat("\"", address, "\": no address"));
+  // No host: IPv6 first. The machine may know its addresses and not speak it.
   if (address.front() == ':') {
-    for (const addrinfo* at = use; at != nullptr; at = at->ai_next) {
-      if (at->ai_family == AF_INET6) use = at;
+    for (const int family : {AF_INET6, AF_INET}) {
+      for (const addrinfo* at = found->get(); at != nullptr; at = at->ai_next) {
+        if (at->ai_family != family) continue;
+        int error = 0;
+        socket = ListenAt(address, *at, &error);
+        if (error != EAFNOSUPPORT && error != EADDRNOTAVAIL) return socket;
+      }
     }
+    return socket;
   }
-  const auto failed = [&](const char* what) {
-    const int error = errno;
-    return absl::Status(error == EACCES ? absl::StatusCode::kPermissionDenied
-                                        : absl::StatusCode::kUnavailable,
-                        absl::StrCat("\"", address, "\": cannot ", what, ": ",
-                                     ErrorText(error)));
-  };
-  Socket socket(
-      ::socket(use->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-  if (!socket.open()) return failed("make a socket");
-  const int on = 1;
-  setsockopt(socket.fd(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-  if (bind(socket.fd(), use->ai_addr, use->ai_addrlen) != 0) {
-    return failed("take it");
-  }
-  if (listen(socket.fd(), kBacklog) != 0) return failed("listen");
-  return socket;
+  int error = 0;
+  return ListenAt(address, **found, &error);
 }
 
 absl::StatusOr<Socket> Dial(const std::string& address, absl::Duration timeout,
                             int wake) {
   absl::StatusOr<AddressList> found = LookUp(address, 0);
   if (!found.ok()) return found.status();
-  const auto until =
+  return DialOneOf(address, found->get(), timeout, wake);
+}
+
+absl::StatusOr<Socket> DialOneOf(const std::string& name,
+                                 const addrinfo* addresses,
+                                 absl::Duration timeout, int wake) {
+  int left = 0;
+  for (const addrinfo* at = addresses; at != nullptr; at = at->ai_next) ++left;
+  const auto end =
       std::chrono::steady_clock::now() +
       absl::ToChronoMilliseconds(std::min(timeout, absl::Hours(24)));
   int error = EADDRNOTAVAIL;
-  for (const addrinfo* at = found->get(); at != nullptr; at = at->ai_next) {
+  for (const addrinfo* at = addresses; at != nullptr; at = at->ai_next) {
+    const auto now = std::chrono::steady_clock::now();
+    const auto until = now + (end - now) / left--;
     Socket socket(
         ::socket(at->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     if (!socket.open()) {
@@ -164,7 +189,7 @@ absl::StatusOr<Socket> Dial(const std::string& address, absl::Duration timeout,
     }
   }
   return absl::UnavailableError(
-      absl::StrCat("\"", address, "\": cannot connect: ", ErrorText(error)));
+      absl::StrCat("\"", name, "\": cannot connect: ", ErrorText(error)));
 }
 
 void SetConnectionOptions(int fd) {

@@ -10,6 +10,8 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 
+struct addrinfo;
+
 namespace weir::frames {
 
 // Owns a file descriptor. Movable; not thread-safe.
@@ -43,19 +45,28 @@ class Socket {
 // host, ":5031", is all of the machine's addresses, and port 0 is one that is
 // free.
 
-// Listens. Returns InvalidArgument for what is no address, PermissionDenied for
-// a port that is not ours to take, Unavailable for one that is taken, or for an
-// address that this machine does not have; each with the address.
+// Listens; without a host on IPv6's "all addresses", which takes IPv4 in, too,
+// or on IPv4's where there is no IPv6. Returns InvalidArgument for what is no
+// address, PermissionDenied for a port that is not ours to take, Unavailable
+// for one that is taken, or for an address that this machine does not have;
+// each with the address.
 absl::StatusOr<Socket> ListenOn(const std::string& address);
 
-// Connects, and waits at most `timeout` for it; each address of the name is
-// tried. `wake` is a descriptor, or -1: once it can be read the attempt ends,
-// with Cancelled. Looking up a name takes what time it takes.
+// Connects, and waits at most `timeout` for it; the addresses of the name are
+// tried one after the other, and each has an equal share of the time that is
+// left, so that one that does not answer leaves some for the next. `wake` is a
+// descriptor, or -1: once it can be read the attempt ends, with Cancelled.
+// Looking up a name takes what time it takes.
 //
 // Returns InvalidArgument for what is no address, Unavailable if nobody
 // answers, with the reason.
 absl::StatusOr<Socket> Dial(const std::string& address, absl::Duration timeout,
                             int wake);
+
+// As Dial, to the first of `addresses` that answers. `name` is for errors.
+absl::StatusOr<Socket> DialOneOf(const std::string& name,
+                                 const addrinfo* addresses,
+                                 absl::Duration timeout, int wake);
 
 // What accept4 needs to be told of a connection.
 void SetConnectionOptions(int fd);
