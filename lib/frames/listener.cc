@@ -1,6 +1,7 @@
 #include "lib/frames/listener.h"
 
 #include <algorithm>
+#include <cstdlib>
 #include <span>
 #include <utility>
 
@@ -22,6 +23,20 @@ constexpr absl::Duration kHeldUp = absl::Milliseconds(10);
 // The listener whose callback this thread is in.
 thread_local const Listener* in_callback_of = nullptr;
 
+// Notes that, for as long as it lives.
+class InCallbackOf {
+ public:
+  explicit InCallbackOf(const Listener* listener)
+      : before_(std::exchange(in_callback_of, listener)) {}
+  ~InCallbackOf() { in_callback_of = before_; }
+
+  InCallbackOf(const InCallbackOf&) = delete;
+  InCallbackOf& operator=(const InCallbackOf&) = delete;
+
+ private:
+  const Listener* const before_;
+};
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Listener>> Listener::Open(
@@ -35,9 +50,12 @@ absl::StatusOr<std::unique_ptr<Listener>> Listener::Open(
         ": need at least one, and no maximum below it"));
   }
   if (!options.peers.tls_log) options.peers.tls_log = options.log;
-  const auto closed = [log = options.log, then = options.on_closed](
+  // Set once there is one: before it serves, no connection ends.
+  const auto self = std::make_shared<const Listener*>(nullptr);
+  const auto closed = [self, log = options.log, then = options.on_closed](
                           const Peer& peer, CloseReason reason,
                           absl::string_view detail) {
+    const InCallbackOf in(*self);
     if (log && reason != CloseReason::kPeerClosed &&
         reason != CloseReason::kClosed) {
       log(absl::StrCat(peer.address, ": closed: ", Name(reason),
@@ -48,8 +66,10 @@ absl::StatusOr<std::unique_ptr<Listener>> Listener::Open(
   absl::StatusOr<std::unique_ptr<PeerSet>> peers =
       PeerSet::Open(options.peers, clock, closed);
   if (!peers.ok()) return peers.status();
-  return std::unique_ptr<Listener>(new Listener(
+  std::unique_ptr<Listener> listener(new Listener(
       std::move(options), std::move(callback), std::move(*peers), clock));
+  *self = listener.get();
+  return listener;
 }
 
 Listener::Listener(ListenerOptions options, Callback callback,
@@ -59,7 +79,13 @@ Listener::Listener(ListenerOptions options, Callback callback,
       clock_(clock),
       peers_(std::move(peers)) {}
 
-Listener::~Listener() { Close(absl::ZeroDuration()).IgnoreError(); }
+Listener::~Listener() {
+  if (in_callback_of == this) {
+    LogToStderr("a listener was destroyed in its own callback");
+    std::abort();
+  }
+  Close(absl::ZeroDuration()).IgnoreError();
+}
 
 absl::Status Listener::Serve() {
   if (absl::Status status = Begin(); !status.ok()) return status;
@@ -164,7 +190,7 @@ void Listener::Work() {
 }
 
 void Listener::CallBack(const PeerSet::Turn& turn, const FrameList& list) {
-  in_callback_of = this;
+  const InCallbackOf in(this);
   for (const absl::string_view message : list.frames) {
     const absl::Status status = callback_(turn.peer(), message);
     if (status.ok()) continue;
@@ -174,7 +200,6 @@ void Listener::CallBack(const PeerSet::Turn& turn, const FrameList& list) {
           absl::StrCat(turn.peer().address, ": callback: ", status.ToString()));
     }
   }
-  in_callback_of = nullptr;
 }
 
 bool Listener::MayEnd() {

@@ -35,7 +35,8 @@ struct ListenerOptions {
   int max_threads = 64;
   // How often time-outs are looked at.
   absl::Duration sweep_interval = absl::Seconds(1);
-  // Told of each connection that is no more; thread-safe, quick. May be empty.
+  // Told of each connection that is no more; thread-safe, quick. Must not close
+  // the listener, nor must `log`: see Close. May be empty.
   std::function<void(const Peer& peer, CloseReason reason)> on_closed;
   // Says what a callback returned, and why a connection was closed that did not
   // end between two frames. Empty: nothing.
@@ -74,7 +75,8 @@ class Listener {
   static absl::StatusOr<std::unique_ptr<Listener>> Open(
       ListenerOptions options, Callback callback,
       const Clock& clock = SteadyClock::Get());
-  // Closes at once.
+  // Closes at once. Not in a callback, which would go on in what is no more:
+  // that ends the process.
   ~Listener();
 
   // Serves until Close: in threads of its own, and Serve returns when they are
@@ -87,7 +89,8 @@ class Listener {
   // returns when no callback runs any more. Any number of times.
   //
   // Returns DeadlineExceeded if connections were cut that still sent, and
-  // FailedPrecondition from a callback, which would wait for itself.
+  // FailedPrecondition from a callback, on_closed or log, which would wait for
+  // itself.
   absl::Status Close(absl::Duration drain) ABSL_LOCKS_EXCLUDED(mu_);
 
   // Replies, or says something unasked. See PeerSet::Send. What a peer does not

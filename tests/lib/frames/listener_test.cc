@@ -320,6 +320,45 @@ TEST(ListenerTest, CloseFromACallbackIsRefused) {
   EXPECT_EQ(code, static_cast<int>(absl::StatusCode::kFailedPrecondition));
 }
 
+// It is told by a thread that Close waits for.
+TEST(ListenerTest, CloseFromOnClosedIsRefused) {
+  std::unique_ptr<Listener> listener;
+  std::atomic<int> code{-1};
+  ListenerOptions options = Loopback();
+  options.on_closed = [&](const Peer&, CloseReason) {
+    code = static_cast<int>(listener->Close(absl::Seconds(1)).code());
+  };
+  Inbox inbox;
+  absl::StatusOr<std::unique_ptr<Listener>> opened =
+      Listener::Open(options, inbox.callback());
+  ASSERT_THAT(opened, IsOk());
+  listener = std::move(*opened);
+  ASSERT_THAT(listener->Start(), IsOk());
+  RawTcp(listener->Addresses()[0]).Send(FrameOf("a"));
+  ASSERT_TRUE(Eventually([&] { return code >= 0; }));
+  EXPECT_EQ(code, static_cast<int>(absl::StatusCode::kFailedPrecondition));
+  EXPECT_THAT(listener->Close(absl::Seconds(30)), IsOk());
+}
+
+TEST(ListenerDeathTest, DestroyedInItsOwnCallbackItSaysSo) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_DEATH(
+      {
+        std::unique_ptr<Listener> listener;
+        absl::StatusOr<std::unique_ptr<Listener>> opened =
+            Listener::Open(Loopback(), [&](const Peer&, absl::string_view) {
+              listener.reset();
+              return absl::OkStatus();
+            });
+        listener = std::move(*opened);
+        listener->Start().IgnoreError();
+        RawTcp peer(listener->Addresses()[0]);
+        peer.Send(FrameOf("a"));
+        peer.AwaitEnd();
+      },
+      "destroyed in its own callback");
+}
+
 TEST(ListenerTest, ServeBlocksUntilClose) {
   Inbox inbox;
   absl::StatusOr<std::unique_ptr<Listener>> listener =
