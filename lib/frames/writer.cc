@@ -130,6 +130,7 @@ absl::StatusOr<size_t> Writer::Post(absl::string_view message) {
 absl::Status Writer::Flush(absl::Duration timeout) {
   const absl::Time end = absl::Now() + timeout;
   MutexLock lock(&mu_);
+  const uint64_t before = ever_errored_;
   while (!queue_.empty()) {
     const absl::Duration left = end - absl::Now();
     if (left <= absl::ZeroDuration()) {
@@ -139,7 +140,15 @@ absl::Status Writer::Flush(absl::Duration timeout) {
     }
     changed_.WaitFor(&mu_, std::min(left, absl::Hours(1)));
   }
-  return state_ == State::kGaveUp ? NotConnected() : absl::OkStatus();
+  if (state_ == State::kGaveUp) return NotConnected();
+  uint64_t errored = ever_errored_ - before;
+  if (state_ == State::kClosed) {
+    errored = stats_.errored_messages + stats_.errored_dropped;
+  }
+  if (errored == 0) return absl::OkStatus();
+  return absl::UnavailableError(absl::StrCat(
+      options_.address, ": ", errored,
+      " messages will not be sent; TakeErrored has ", stats_.errored_messages));
 }
 
 absl::Status Writer::Reopen() {

@@ -85,7 +85,8 @@ class Writer {
       ABSL_LOCKS_EXCLUDED(mu_);
 
   // Waits until nothing is unsent. DeadlineExceeded if `timeout` passed first,
-  // Unavailable if the writer gave up.
+  // Unavailable if the writer gave up, or if messages became errored meanwhile,
+  // or by Close, and nobody has taken them.
   absl::Status Flush(absl::Duration timeout) ABSL_LOCKS_EXCLUDED(mu_);
 
   // Connects anew, at once, whatever the back-off says, and also after giving
@@ -171,6 +172,7 @@ class Writer {
   int attempts_ ABSL_GUARDED_BY(mu_) = 0;  // In a row that failed.
   std::deque<std::string> errored_ ABSL_GUARDED_BY(mu_);
   size_t errored_bytes_ ABSL_GUARDED_BY(mu_) = 0;
+  uint64_t ever_errored_ ABSL_GUARDED_BY(mu_) = 0;
   Stats stats_ ABSL_GUARDED_BY(mu_);
   std::thread thread_ ABSL_GUARDED_BY(mu_);
 };

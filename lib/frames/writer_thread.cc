@@ -222,6 +222,7 @@ void Writer::GiveUp() {
 
 void Writer::KeepErrored() {
   for (std::string& payload : queue_.TakeAll()) {
+    ++ever_errored_;
     errored_bytes_ += payload.size();
     errored_.push_back(std::move(payload));
   }

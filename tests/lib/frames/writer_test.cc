@@ -355,6 +355,24 @@ TEST(WriterTest, CloseSaysHowManyWereNotSentAndHowManyAreLeft) {
   EXPECT_THAT(writer->TakeErrored(), ElementsAre("3456789"));
 }
 
+TEST(WriterTest, FlushDoesNotTakeForSentWhatCloseGaveUp) {
+  RawTcpServer server;
+  const auto writer = Dialled(To(server.address()));
+  RawTcp peer = server.Accept();
+  PostUntilHeldUp(writer.get(), std::string(1000, 'x'));
+  absl::Status flushed;
+  std::thread flushes([&] { flushed = writer->Flush(absl::Minutes(1)); });
+  EXPECT_THAT(writer->Close(absl::ZeroDuration()),
+              StatusIs(absl::StatusCode::kDeadlineExceeded, testing::_));
+  flushes.join();
+  const auto is_refused = StatusIs(absl::StatusCode::kUnavailable,
+                                   HasSubstr("messages will not be sent"));
+  EXPECT_THAT(flushed, is_refused);
+  EXPECT_THAT(writer->Flush(absl::Minutes(1)), is_refused);
+  writer->TakeErrored();
+  EXPECT_THAT(writer->Flush(absl::Minutes(1)), IsOk());
+}
+
 TEST(WriterTest, GivesUpAfterSoManyAttemptsAndHandsOverWhatWaited) {
   auto server = std::make_unique<RawTcpServer>();
   const uint16_t port = server->port();
