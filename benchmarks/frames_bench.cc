@@ -357,6 +357,7 @@ void MeasureIdle() {
   if (reads == 0) {
     ListenerOptions options;
     options.peers.addresses = {"127.0.0.1:0"};
+    options.peers.parser.max_message_size = kMax;
     options.peers.idle_timeout = absl::Hours(1);
     std::atomic<int> spoke{0};
     auto listener =
@@ -385,9 +386,7 @@ void MeasureIdle() {
   const pid_t writes = fork();
   if (writes == 0) {
     // Each has said something, so nothing is saved by not having been used.
-    std::string frame(HeaderSize(0), '\0');
-    WriteHeader(110, frame.size(), frame.data());
-    frame.append(110, 'x');
+    const std::string frame = FrameOf(110);
     std::vector<int> peers;
     for (int i = 0; i < kConnections; ++i) {
       peers.push_back(Connect(port));

@@ -226,10 +226,15 @@ absl::StatusOr<size_t> Connection::Send(absl::string_view payload) {
 }
 
 PeerStats Connection::Stats(absl::Duration now) const {
-  MutexLock lock(&mu_);
-  PeerStats stats = stats_;
+  PeerStats stats = Numbers(now);
   stats.peer = peer_;
   stats.local_address = local_address_;
+  return stats;
+}
+
+PeerStats Connection::Numbers(absl::Duration now) const {
+  MutexLock lock(&mu_);
+  PeerStats stats = stats_;
   stats.age = now - accepted_;
   stats.silent = now - last_turn_;
   stats.unsent_bytes = unsent_.size() - unsent_from_;

@@ -76,6 +76,8 @@ class Connection {
   bool has_more() const { return tls_ != nullptr && tls_->more(); }
 
   PeerStats Stats(absl::Duration now) const ABSL_LOCKS_EXCLUDED(mu_);
+  // Its numbers alone, without who it is: for sums over many.
+  PeerStats Numbers(absl::Duration now) const ABSL_LOCKS_EXCLUDED(mu_);
   const Peer& peer() const { return peer_; }
 
  private:

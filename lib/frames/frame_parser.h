@@ -33,8 +33,8 @@ struct ParserOptions {
 
 // Cuts the bytes of one connection into frames. A frame that lies whole in the
 // bytes that it is fed is not copied; the others are put together in memory
-// that grows with what has come, not with what a header promises: it is never
-// more than twice that and kLeastSpace.
+// that grows with what has come, not with what a header promises: at most to
+// four times that and twice kLeastSpace.
 //
 // Not thread-safe.
 class FrameParser {

@@ -257,7 +257,7 @@ PeerSet::Totals PeerSet::GetTotals() const {
   Totals totals = totals_;
   totals.open = connections_.size();
   for (const auto& [id, connection] : connections_) {
-    Add(connection->Stats(now), &totals);
+    Add(connection->Numbers(now), &totals);
   }
   return totals;
 }
@@ -372,7 +372,7 @@ void PeerSet::Forget(const Connection& connection, CloseReason reason) {
     if (found == connections_.end()) return;
     gone = std::move(found->second);
     connections_.erase(found);
-    Add(gone->Stats(now), &totals_);
+    Add(gone->Numbers(now), &totals_);
     ++totals_.closed[static_cast<size_t>(reason)];
     if (!detail.empty()) {
       NoteTlsFailure(absl::StrCat(gone->peer().address, ": ", detail));

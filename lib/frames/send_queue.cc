@@ -16,7 +16,8 @@ void SendQueue::Append(absl::string_view payload) {
     std::string& bytes = blocks_.back().bytes;
     bytes.swap(spare_);
     bytes.clear();
-    // One that holds a long frame holds only that.
+    // Small ones get room for many; behind a long one comes only what happens
+    // to fit.
     bytes.reserve(whole < kBlockBytes / 2 ? kBlockBytes : whole);
   }
   Block& block = blocks_.back();
