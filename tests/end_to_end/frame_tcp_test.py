@@ -122,6 +122,50 @@ class FrameTcpTest(harness.EndToEnd):
         peer.close()
         quiet.close()
 
+    def test_who_sends_little_is_heard_while_one_that_sends_much_is_held_up(
+            self):
+        self.put("tests/fixtures/slow_1ms.so", "slow",
+                 "settings: {policy: block, capacity: 16}\n")
+        host = self.start_host(self.write_config([self.frames()]))
+        address = self.addresses(host)[0]
+        harness.until(lambda: self.plugin_stats(host, "slow"), "it is there")
+        much = buffstreams.Connection.dial(address)
+        much.socket.settimeout(None)
+        frames = buffstreams.encode(b"x" * 4000) * 100
+        # At a message each millisecond that is more than five minutes' worth.
+        rest = [frames] * 4000
+
+        def flood():
+            try:
+                while rest:
+                    much.socket.sendall(rest.pop())
+            except OSError:
+                pass
+
+        sender = threading.Thread(target=flood)
+        sender.start()
+        harness.until(lambda: self.source(host, "meters").get("blocked"),
+                      "the source is held up")
+        little = [buffstreams.Connection.dial(address) for _ in range(5)]
+        heard = [f"{one.socket.getsockname()[0]}:{one.socket.getsockname()[1]} "
+                 for one in little]
+        for count in range(1, 4):
+            for one in little:
+                one.send(b"little")
+
+            def all_are_heard(count=count):
+                peers = self.source(host, "meters")["details"].values()
+                return all(any(peer.startswith(name) and
+                               f": {count} frames" in peer for peer in peers)
+                           for name in heard)
+
+            harness.until(all_are_heard, f"each is heard {count} times")
+        self.assertTrue(rest, "nothing holds the other one up")
+        much.socket.shutdown(socket.SHUT_RDWR)
+        sender.join()
+        for one in [much, *little]:
+            one.close()
+
     def dial_tls(self, address, context):
         host, port = address.rsplit(":", 1)
         return buffstreams.Connection(context.wrap_socket(

@@ -268,6 +268,42 @@ TEST_F(FrameTcpSourceTest, OneThatSendsMuchDoesNotKeepTheOthersWaiting) {
   floods.join();
 }
 
+// As a handler that blocks has it read: a little, and then nothing for long.
+// Whoever has something to say is heard before anybody is heard for the third
+// time.
+TEST_F(FrameTcpSourceTest, EachPeerHasItsTurnHoweverSlowlyItIsRead) {
+  Open(Listening());
+  const std::string frame = FrameOf(std::string(4000, 'x'));
+  std::vector<RawTcp> floods;
+  for (int i = 0; i < 3; ++i) {
+    floods.emplace_back(Address());
+    // As much as the kernel holds.
+    while (send(floods.back().fd(), frame.data(), frame.size(),
+                MSG_DONTWAIT | MSG_NOSIGNAL) > 0) {
+    }
+  }
+  // All are accepted, and none of the others has said anything.
+  ASSERT_THAT(ReadUntil(1), IsOk());
+  std::vector<RawTcp> quiet;
+  for (int i = 0; i < 20; ++i) {
+    quiet.emplace_back(Address());
+    quiet.back().Send(FrameOf(absl::StrCat("quiet ", i)));
+  }
+  size_t before = 0, heard = 0, looked_at = frames_.size();
+  while (heard < quiet.size()) {
+    ASSERT_THAT(ReadUntil(frames_.size() + 1), IsOk());
+    for (; looked_at < frames_.size(); ++looked_at) {
+      if (absl::StartsWith(frames_[looked_at], "quiet ")) {
+        ++heard;
+      } else if (heard < quiet.size()) {
+        before += frames_[looked_at].size();
+      }
+    }
+    // They connect in the first round and are read in the second.
+    ASSERT_LE(before, 3 * 2 * FrameTcpSource::kTurnBytes + Source::kBatchBytes);
+  }
+}
+
 TEST_F(FrameTcpSourceTest, InterruptEndsReadAndKeepsConnections) {
   Open(Listening());
   RawTcp peer(Address());
