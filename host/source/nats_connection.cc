@@ -1,13 +1,11 @@
 #include "host/source/nats_connection.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_join.h"
 #include "host/source/source_error.h"
 #include "host/sync/mutex.h"
 
@@ -16,27 +14,6 @@ namespace {
 
 // How long the server may take to say that it knows the subscriptions.
 constexpr int64_t kFlushTimeoutMs = 5000;
-// How long it may take nothing of what is written to it. cnats writes with its
-// lock held, so without an end a server that hangs would also hold up
-// Disconnect and whoever publishes.
-constexpr int64_t kWriteTimeoutMs = 5000;
-
-std::string WithoutCredentials(const std::string& url) {
-  const size_t scheme = url.find("://");
-  const size_t at = url.rfind('@');
-  if (at == std::string::npos) return url;
-  const size_t start = scheme == std::string::npos ? 0 : scheme + 3;
-  return at < start ? url
-                    : absl::StrCat(url.substr(0, start), url.substr(at + 1));
-}
-
-std::string Endpoint(const std::vector<std::string>& servers) {
-  return absl::StrJoin(servers, ",",
-                       [](std::string* out, const std::string& url) {
-                         absl::StrAppend(out, WithoutCredentials(url));
-                       });
-}
-
 absl::Status ToError(natsStatus code, absl::string_view text) {
   using Code = absl::StatusCode;
   switch (code) {
@@ -63,64 +40,16 @@ absl::Status ToError(natsStatus code, absl::string_view text) {
   }
 }
 
-// Sets the options of a connection, all but the callbacks.
-absl::Status Configure(const NatsServerOptions& wanted, natsOptions* options) {
-  std::vector<const char*> servers;
-  for (const std::string& server : wanted.servers) {
-    servers.push_back(server.c_str());
-  }
-  const auto failed = [](natsStatus code, absl::string_view what,
-                         absl::string_view kind) {
-    return MakeSourceError(
-        absl::StatusCode::kFailedPrecondition, kind,
-        absl::StrCat(what, ": ", natsStatus_GetText(code), "; check it"));
-  };
-  if (const natsStatus code = natsOptions_SetServers(
-          options, servers.data(), static_cast<int>(servers.size()));
-      code != NATS_OK) {
-    return failed(code, "servers", SourceError::kConnect);
-  }
-  natsOptions_SetName(options, "weir");
-  natsOptions_SetNoRandomize(options, true);
-  natsOptions_SetTimeout(options,
-                         absl::ToInt64Milliseconds(wanted.connect_timeout));
-  natsOptions_SetWriteDeadline(options, kWriteTimeoutMs);
-  // The streamer connects again, with its back-off and its statistics.
-  natsOptions_SetAllowReconnect(options, false);
-  // One thread delivers for all subscriptions, so that the order stays.
-  natsOptions_UseGlobalMessageDelivery(options, true);
-  natsOptions_SetMaxPendingMsgs(options,
-                                static_cast<int>(wanted.pending_limit));
-  if (!wanted.credentials_file.empty()) {
-    if (const natsStatus code = natsOptions_SetUserCredentialsFromFiles(
-            options, wanted.credentials_file.c_str(), nullptr);
-        code != NATS_OK) {
-      return failed(code, "credentials_file", SourceError::kAuth);
-    }
-  }
-  if (!wanted.ca_file.empty()) {
-    if (const natsStatus code = natsOptions_LoadCATrustedCertificates(
-            options, wanted.ca_file.c_str());
-        code != NATS_OK) {
-      return failed(code, "ca_file", SourceError::kTls);
-    }
-    natsOptions_SetSecure(options, true);
-  }
-  if (!wanted.cert_file.empty()) {
-    if (const natsStatus code = natsOptions_LoadCertificatesChain(
-            options, wanted.cert_file.c_str(), wanted.key_file.c_str());
-        code != NATS_OK) {
-      return failed(code, "cert_file, key_file", SourceError::kTls);
-    }
-    natsOptions_SetSecure(options, true);
-  }
-  if (absl::StartsWith(wanted.servers[0], "tls://")) {
-    natsOptions_SetSecure(options, true);
-  }
-  if (wanted.insecure_skip_verify) {
-    natsOptions_SkipServerVerification(options, true);
-  }
-  return absl::OkStatus();
+// What a source does about options that cnats does not take.
+absl::Status ToError(const NatsOptionFault& fault) {
+  const absl::string_view kind =
+      fault.field == "servers"            ? SourceError::kConnect
+      : fault.field == "credentials_file" ? SourceError::kAuth
+                                          : SourceError::kTls;
+  return MakeSourceError(
+      absl::StatusCode::kFailedPrecondition, kind,
+      absl::StrCat(fault.field, ": ", natsStatus_GetText(fault.code),
+                   "; check it"));
 }
 
 }  // namespace
@@ -330,7 +259,7 @@ struct NatsConnection::Handles {
 
 NatsConnection::NatsConnection(NatsServerOptions options)
     : options_(std::move(options)),
-      endpoint_(Endpoint(options_.servers)),
+      endpoint_(NatsEndpoint(options_.servers)),
       inbox_(std::make_unique<Inbox>(options_.pending_limit,
                                      options_.max_payload_bytes)),
       handles_(std::make_unique<Handles>()) {}
@@ -347,8 +276,10 @@ absl::Status NatsConnection::Connect(
   }
   const std::unique_ptr<natsOptions, decltype(&natsOptions_Destroy)> options(
       created, &natsOptions_Destroy);
-  absl::Status status = Configure(options_, created);
-  if (!status.ok()) return status;
+  if (const NatsOptionFault fault = ConfigureNats(options_, created);
+      fault.code != NATS_OK) {
+    return ToError(fault);
+  }
   natsOptions_SetErrorHandler(created, &Inbox::OnError, inbox_.get());
   natsOptions_SetClosedCB(created, &Inbox::OnClosed, inbox_.get());
   natsConnection* connection = nullptr;
@@ -362,7 +293,7 @@ absl::Status NatsConnection::Connect(
     MutexLock lock(&handles_->mu);
     handles_->connection = connection;
   }
-  status = Subscribe(subscriptions);
+  absl::Status status = Subscribe(subscriptions);
   if (status.ok() && inbox_->interrupted()) {
     status = absl::CancelledError("interrupted");
   }

@@ -12,25 +12,9 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
-#include "absl/time/time.h"
+#include "host/nats/nats_options.h"
 
 namespace weir {
-
-struct NatsServerOptions {
-  // "nats://127.0.0.1:4222" or "tls://...", tried in this order. A user and
-  // password in it are used and not shown.
-  std::vector<std::string> servers;
-  std::string credentials_file;  // .creds; empty is none.
-  // Messages that wait for Take. cnats' own default.
-  size_t pending_limit = 65536;
-  size_t max_payload_bytes = size_t{2} << 20;
-  // Dial and greeting, for each server. cnats' own default.
-  absl::Duration connect_timeout = absl::Seconds(2);
-  std::string ca_file;    // PEM; empty is the system's.
-  std::string cert_file;  // PEM; the client's own, if the server wants one.
-  std::string key_file;
-  bool insecure_skip_verify = false;  // Tests only.
-};
 
 // A connection of core NATS, by cnats, and the messages of its subscriptions,
 // of all of them in the order in which the server sent them. For the sources

@@ -1,0 +1,87 @@
+#include "host/nats/nats_options.h"
+
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+
+namespace weir {
+namespace {
+
+// How long a server may take nothing of what is written to it. cnats writes
+// with its lock held, so without an end a server that hangs would also hold up
+// who disconnects and whoever publishes.
+constexpr int64_t kWriteTimeoutMs = 5000;
+
+std::string WithoutCredentials(const std::string& url) {
+  const size_t scheme = url.find("://");
+  const size_t at = url.rfind('@');
+  if (at == std::string::npos) return url;
+  const size_t start = scheme == std::string::npos ? 0 : scheme + 3;
+  return at < start ? url
+                    : absl::StrCat(url.substr(0, start), url.substr(at + 1));
+}
+
+}  // namespace
+
+NatsOptionFault ConfigureNats(const NatsServerOptions& wanted,
+                              natsOptions* options) {
+  std::vector<const char*> servers;
+  for (const std::string& server : wanted.servers) {
+    servers.push_back(server.c_str());
+  }
+  if (const natsStatus code = natsOptions_SetServers(
+          options, servers.data(), static_cast<int>(servers.size()));
+      code != NATS_OK) {
+    return {code, "servers"};
+  }
+  natsOptions_SetName(options, "weir");
+  natsOptions_SetNoRandomize(options, true);
+  natsOptions_SetTimeout(options,
+                         absl::ToInt64Milliseconds(wanted.connect_timeout));
+  natsOptions_SetWriteDeadline(options, kWriteTimeoutMs);
+  // Who uses it connects again, with back-off and statistics.
+  natsOptions_SetAllowReconnect(options, false);
+  // One thread delivers for all subscriptions, so that the order stays.
+  natsOptions_UseGlobalMessageDelivery(options, true);
+  natsOptions_SetMaxPendingMsgs(options,
+                                static_cast<int>(wanted.pending_limit));
+  if (!wanted.credentials_file.empty()) {
+    if (const natsStatus code = natsOptions_SetUserCredentialsFromFiles(
+            options, wanted.credentials_file.c_str(), nullptr);
+        code != NATS_OK) {
+      return {code, "credentials_file"};
+    }
+  }
+  if (!wanted.ca_file.empty()) {
+    if (const natsStatus code = natsOptions_LoadCATrustedCertificates(
+            options, wanted.ca_file.c_str());
+        code != NATS_OK) {
+      return {code, "ca_file"};
+    }
+    natsOptions_SetSecure(options, true);
+  }
+  if (!wanted.cert_file.empty()) {
+    if (const natsStatus code = natsOptions_LoadCertificatesChain(
+            options, wanted.cert_file.c_str(), wanted.key_file.c_str());
+        code != NATS_OK) {
+      return {code, "cert_file, key_file"};
+    }
+    natsOptions_SetSecure(options, true);
+  }
+  if (absl::StartsWith(wanted.servers[0], "tls://")) {
+    natsOptions_SetSecure(options, true);
+  }
+  if (wanted.insecure_skip_verify) {
+    natsOptions_SkipServerVerification(options, true);
+  }
+  return {};
+}
+
+std::string NatsEndpoint(const std::vector<std::string>& servers) {
+  return absl::StrJoin(servers, ",",
+                       [](std::string* out, const std::string& url) {
+                         absl::StrAppend(out, WithoutCredentials(url));
+                       });
+}
+
+}  // namespace weir
