@@ -1,0 +1,604 @@
+#include "host/steward/node_outbox.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "absl/strings/str_cat.h"
+#include "host/log/log.h"
+#include "host/pipeline/event.h"
+#include "host/status/error_info.h"
+#include "host/status/json_text.h"
+#include "host/steward/outgoing.h"
+#include "lib/steward/message_codec.h"
+#include "lib/steward/subject.h"
+
+namespace weir {
+namespace {
+
+using steward::Message;
+
+// What a message that waits costs beside its bytes: its row, and what is kept
+// of it in memory.
+constexpr uint64_t kOverheadBytes = 128;
+
+// Room for the headers of a message, for which it need not be packed to see
+// whether the server takes it.
+constexpr size_t kHeaderRoom = 1024;
+
+// Errors that are sent to the node for errors: a storm of them helps nobody.
+constexpr double kErrorsPerSecond = 10;
+constexpr uint32_t kErrorBurst = 100;
+
+// After a write that failed.
+constexpr absl::Duration kSaveAgain = absl::Seconds(1);
+
+absl::Status Draining() {
+  return MakeError(absl::StatusCode::kUnavailable,
+                   "the host is stopping; send it again when it is back",
+                   {.reason = "SERVER_DRAINING",
+                    .metadata = {},
+                    .retry_delay = absl::Seconds(2)});
+}
+
+absl::Status StoreFailed(const absl::Status& why) {
+  return MakeError(
+      absl::StatusCode::kFailedPrecondition,
+      absl::StrCat("it cannot be kept, and so is not sent: ", why.message()),
+      {.reason = "OUTBOX_UNAVAILABLE",
+       .metadata = {{"detail", std::string(why.message())}}});
+}
+
+}  // namespace
+
+// What the sender asks and says, on its thread.
+class NodeOutbox::Keeper final : public StewardSender::Keeper {
+ public:
+  Keeper(const StewardIdentity& identity, OutboxStore& store,
+         const Clock& clock)
+      : identity_(identity), store_(store), clock_(clock) {}
+
+  absl::StatusOr<Outgoing> Load(uint64_t number) override {
+    const absl::StatusOr<std::string> body = store_.Body(number);
+    if (!body.ok()) return body.status();
+    const auto decoded = steward::DecodeMessage(*body);
+    if (!decoded.ok()) return decoded.status();
+    return MakeOutgoing(decoded->message, identity_.profile,
+                        identity_.compression);
+  }
+
+  void Settled(uint64_t number, StewardSender::Outcome outcome,
+               absl::string_view why) override {
+    if (outcome == StewardSender::Outcome::kDelivered) {
+      delivered.push_back(number);
+    } else {
+      given_up.push_back({.number = number,
+                          .time = clock_.Now(),
+                          .reason = std::string(why),
+                          .body = ""});
+    }
+  }
+
+  // What is not yet noted in the file.
+  std::vector<uint64_t> delivered;
+  std::vector<OutboxStore::GivenUp> given_up;
+
+ private:
+  const StewardIdentity& identity_;
+  OutboxStore& store_;
+  const Clock& clock_;
+};
+
+absl::StatusOr<std::unique_ptr<NodeOutbox>> NodeOutbox::Open(
+    NodeOutboxOptions options, const Clock& clock, EventSink& events) {
+  std::string moved_away;
+  auto store = OutboxStore::Open(options.path, options.vfs, &moved_away);
+  if (!moved_away.empty()) LogError(options.source, moved_away);
+  if (!store.ok()) return store.status();
+  std::unique_ptr<NodeOutbox> outbox(
+      new NodeOutbox(std::move(options), clock, events, *std::move(store)));
+  if (absl::Status status = outbox->ReadStore(); !status.ok()) return status;
+  return outbox;
+}
+
+NodeOutbox::NodeOutbox(NodeOutboxOptions options, const Clock& clock,
+                       EventSink& events, std::unique_ptr<OutboxStore> store)
+    : options_(std::move(options)),
+      clock_(clock),
+      events_(events),
+      public_key_(options_.identity.key.has_value()
+                      ? options_.identity.key->public_key()
+                      : ""),
+      store_(std::move(store)),
+      error_tokens_(kErrorsPerSecond, kErrorBurst, clock.MonotonicNs()),
+      random_(options_.seed),
+      transport_(options_.server, options_.shared_reply_subject,
+                 [this] { Wake(); }),
+      keeper_(std::make_unique<Keeper>(options_.identity, *store_, clock)),
+      sender_({.max_in_flight = options_.shared_reply_subject
+                                    ? size_t{1}
+                                    : StewardSender::Options().max_in_flight,
+               .min_retry_wait = options_.min_retry_wait},
+              transport_, *keeper_, random_),
+      backoff_(options_.reconnect, random_) {}
+
+NodeOutbox::~NodeOutbox() { Stop(absl::ZeroDuration()); }
+
+absl::Status NodeOutbox::ReadStore() {
+  const absl::StatusOr<uint64_t> last = store_->LastNumber();
+  if (!last.ok()) return last.status();
+  const absl::StatusOr<uint64_t> given_up = store_->CountGivenUp();
+  if (!given_up.ok()) return given_up.status();
+  {
+    MutexLock lock(&mu_);
+    last_number_ = *last;
+    if (*given_up > 0) counters_["outbox_undelivered"] = *given_up;
+  }
+  return store_->ForEachWaiting([&](uint64_t number, absl::string_view body) {
+    const auto decoded = steward::DecodeMessage(body);
+    Added added = decoded.ok() ? Address(number, decoded->message)
+                               : Added{.number = number};
+    MutexLock lock(&mu_);
+    sizes_[number] = body.size() + kOverheadBytes;
+    bytes_ += body.size() + kOverheadBytes;
+    added_.push_back(std::move(added));
+  });
+}
+
+NodeOutbox::Added NodeOutbox::Address(uint64_t number,
+                                      const Message& message) const {
+  return {.number = number,
+          .subject = SubjectOf(profile(), message.to_node, message.method),
+          .acknowledged = WantsAcknowledgement(message, LayoutOf(profile()))};
+}
+
+void NodeOutbox::Start() {
+  writer_ = std::thread([this] { WriterRun(); });
+  sender_thread_ = std::thread([this] { SenderRun(); });
+}
+
+void NodeOutbox::Stop(absl::Duration limit) {
+  {
+    MutexLock lock(&mu_);
+    closed_ = true;
+    posted_.NotifyAll();
+  }
+  if (writer_.joinable()) writer_.join();
+  if (!sender_thread_.joinable()) return;
+  {
+    MutexLock lock(&mu_);
+    const int64_t end_ns =
+        clock_.MonotonicNs() + absl::ToInt64Nanoseconds(limit);
+    while (!idle_ || !added_.empty()) {
+      const int64_t left_ns = end_ns - clock_.MonotonicNs();
+      if (left_ns <= 0) break;
+      posted_.WaitFor(&mu_, absl::Nanoseconds(left_ns));
+    }
+    stopping_ = true;
+    woken_.NotifyAll();
+  }
+  sender_thread_.join();
+  transport_.Disconnect();
+}
+
+absl::Status NodeOutbox::TooLarge(const Message& message, size_t bytes) const {
+  const size_t max = transport_.max_payload();
+  if (bytes + kHeaderRoom <= max) return absl::OkStatus();
+  const Outgoing outgoing =
+      MakeOutgoing(message, profile(), options_.identity.compression);
+  const size_t size = WireSize(outgoing.payload) +
+                      sizeof(StewardSender::kAckHeader) +
+                      sizeof(StewardSender::kAckConfigured);
+  if (size <= max) return absl::OkStatus();
+  return MakeError(
+      absl::StatusCode::kResourceExhausted,
+      absl::StrCat("a message to ", message.to_node, " has ", size,
+                   " bytes, and the server takes ", max,
+                   "; send less, or raise the server's max_payload"),
+      {.reason = "OUTBOX_MESSAGE_TOO_LARGE",
+       .metadata = {{"size", absl::StrCat(size)},
+                    {"limit", absl::StrCat(max)}}});
+}
+
+void NodeOutbox::Post(std::vector<Message> messages, Done done) {
+  const auto refuse = [&](const absl::Status& why) {
+    {
+      MutexLock lock(&mu_);
+      ++counters_["outbox_refused"];
+    }
+    if (done) done(why);
+  };
+  absl::StatusOr<std::vector<Message>> prepared =
+      PrepareMessages(options_.identity, std::move(messages));
+  if (!prepared.ok()) return refuse(prepared.status());
+  // With the longest ID there is, so that the true one makes it no longer.
+  uint64_t bytes = 0;
+  for (Message& message : *prepared) {
+    message.id = std::numeric_limits<int64_t>::max();
+    const size_t size = EncodeMessage(message, LayoutOf(profile())).size();
+    if (absl::Status status = TooLarge(message, size); !status.ok()) {
+      return refuse(status);
+    }
+    bytes += size + kOverheadBytes;
+  }
+  absl::Status refused;
+  {
+    MutexLock lock(&mu_);
+    if (closed_) {
+      refused = Draining();
+    } else if (bytes_ + bytes > options_.max_bytes) {
+      refused = MakeError(
+          absl::StatusCode::kResourceExhausted,
+          absl::StrCat(bytes_, " bytes wait to be sent, and with ", bytes,
+                       " more it would be over max_bytes, ", options_.max_bytes,
+                       "; see whether the nodes that they are for answer"),
+          {.reason = "OUTBOX_FULL",
+           .metadata = {{"waiting_bytes", absl::StrCat(bytes_)},
+                        {"limit", absl::StrCat(options_.max_bytes)}}});
+    } else {
+      Posted post;
+      post.done = done;
+      for (Message& message : *prepared) {
+        const uint64_t number = ++last_number_;
+        message.id = static_cast<int64_t>(number);
+        Added added = Address(number, message);
+        post.subjects.emplace_back(std::move(added.subject),
+                                   added.acknowledged);
+        post.entries.push_back(
+            {number, EncodeMessage(message, LayoutOf(profile()))});
+        post.bytes += post.entries.back().body.size() + kOverheadBytes;
+      }
+      bytes_ += post.bytes;
+      posts_.push_back(std::move(post));
+      posted_.NotifyAll();
+    }
+  }
+  if (!refused.ok()) refuse(refused);
+}
+
+absl::Status NodeOutbox::Send(std::vector<Message> messages) {
+  Mutex mu;
+  CondVar changed;
+  bool is_done = false;
+  absl::Status result;
+  Post(std::move(messages), [&](const absl::Status& status) {
+    MutexLock lock(&mu);
+    result = status;
+    is_done = true;
+    changed.NotifyAll();
+  });
+  MutexLock lock(&mu);
+  while (!is_done) changed.Wait(&mu);
+  return result;
+}
+
+void NodeOutbox::SendNow(Message message) {
+  absl::StatusOr<std::vector<Message>> prepared =
+      PrepareMessages(options_.identity, {std::move(message)});
+  MutexLock lock(&mu_);
+  if (!prepared.ok() || closed_) {
+    ++counters_["outbox_dropped"];
+    return;
+  }
+  for (Message& one : *prepared) {
+    one.id = static_cast<int64_t>(++last_number_);
+    now_.push_back(MakeOutgoing(one, profile(), options_.identity.compression));
+  }
+  wake_ = true;
+  woken_.NotifyAll();
+}
+
+void NodeOutbox::ReportError(absl::string_view text) {
+  if (options_.error_node.empty()) return;
+  {
+    MutexLock lock(&mu_);
+    if (!error_tokens_.TryTake(clock_.MonotonicNs())) {
+      ++counters_["outbox_dropped"];
+      return;
+    }
+  }
+  Post({MakeErrorLog(options_.identity, options_.error_node, ToUtf8(text),
+                     clock_.Now())},
+       nullptr);
+}
+
+absl::StatusOr<std::vector<UndeliveredMessage>> NodeOutbox::ListUndelivered(
+    uint64_t after, size_t limit) {
+  const auto rows = store_->ListGivenUp(after, limit);
+  if (!rows.ok()) return StoreFailed(rows.status());
+  std::vector<UndeliveredMessage> list;
+  for (const OutboxStore::GivenUp& row : *rows) {
+    UndeliveredMessage one;
+    one.number = row.number;
+    one.given_up = row.time;
+    one.reason = row.reason;
+    if (auto decoded = steward::DecodeMessage(row.body); decoded.ok()) {
+      one.message = std::move(decoded->message);
+      one.subject = Address(row.number, one.message).subject;
+    }
+    list.push_back(std::move(one));
+  }
+  return list;
+}
+
+absl::Status NodeOutbox::Resend(const std::vector<uint64_t>& numbers) {
+  std::vector<std::pair<uint64_t, uint64_t>> pairs;
+  {
+    MutexLock lock(&mu_);
+    if (closed_) return Draining();
+    for (const uint64_t number : numbers) {
+      pairs.emplace_back(number, ++last_number_);
+    }
+  }
+  const auto entries = store_->Revive(pairs);
+  if (absl::IsNotFound(entries.status())) {
+    return MakeError(
+        absl::StatusCode::kNotFound,
+        absl::StrCat("undelivered message ", entries.status().message(),
+                     "; ListUndelivered names those that are"),
+        {.reason = "UNDELIVERED_NOT_FOUND",
+         .metadata = {{"source", options_.source}}});
+  }
+  if (!entries.ok()) return StoreFailed(entries.status());
+  MutexLock lock(&mu_);
+  counters_["outbox_undelivered"] -= entries->size();
+  for (const OutboxStore::Entry& entry : *entries) {
+    const auto decoded = steward::DecodeMessage(entry.body);
+    added_.push_back(decoded.ok() ? Address(entry.number, decoded->message)
+                                  : Added{.number = entry.number});
+    sizes_[entry.number] = entry.body.size() + kOverheadBytes;
+    bytes_ += entry.body.size() + kOverheadBytes;
+  }
+  wake_ = true;
+  woken_.NotifyAll();
+  return absl::OkStatus();
+}
+
+std::map<std::string, uint64_t> NodeOutbox::counters() const {
+  MutexLock lock(&mu_);
+  std::map<std::string, uint64_t> all = counters_;
+  all["outbox_waiting"] = sizes_.size();
+  all["outbox_waiting_bytes"] = bytes_;
+  all["outbox_published"] = sent_.transmissions;
+  all["outbox_repeated"] = sent_.retransmissions;
+  all["outbox_delivered"] = sent_.delivered;
+  all["outbox_given_up"] = sent_.given_up;
+  all["outbox_unanswered"] = sent_.timeouts;
+  all["outbox_no_responders"] = sent_.no_responders;
+  all["outbox_dropped"] += sent_.dropped_now;
+  for (auto it = all.begin(); it != all.end();) {
+    it = it->second == 0 ? all.erase(it) : std::next(it);
+  }
+  return all;
+}
+
+void NodeOutbox::WriterRun() {
+  while (true) {
+    std::vector<Posted> posts;
+    {
+      MutexLock lock(&mu_);
+      while (posts_.empty() && !closed_) posted_.Wait(&mu_);
+      if (posts_.empty()) return;
+      posts.swap(posts_);
+    }
+    Write(std::move(posts));
+  }
+}
+
+void NodeOutbox::Write(std::vector<Posted> posts) {
+  std::vector<OutboxStore::Entry> all;
+  for (Posted& post : posts) {
+    for (OutboxStore::Entry& entry : post.entries) {
+      all.push_back(std::move(entry));
+    }
+  }
+  absl::Status status = store_->Add(all);
+  if (status.ok() || posts.size() == 1) {
+    if (!status.ok()) LogError(options_.source, "outbox: ", status.message());
+    for (Posted& post : posts) Written(post, status);
+    return;
+  }
+  // What is too large for the disk must not take the others with it.
+  size_t next = 0;
+  for (Posted& post : posts) {
+    std::vector<OutboxStore::Entry> entries;
+    for (size_t i = 0; i < post.entries.size(); ++i) {
+      entries.push_back(std::move(all[next++]));
+    }
+    status = store_->Add(entries);
+    if (!status.ok()) LogError(options_.source, "outbox: ", status.message());
+    Written(post, status);
+  }
+}
+
+void NodeOutbox::Written(Posted& post, const absl::Status& status) {
+  {
+    MutexLock lock(&mu_);
+    if (status.ok()) {
+      for (size_t i = 0; i < post.entries.size(); ++i) {
+        const uint64_t number = post.entries[i].number;
+        sizes_[number] = post.bytes / post.entries.size();
+        added_.push_back({.number = number,
+                          .subject = std::move(post.subjects[i].first),
+                          .acknowledged = post.subjects[i].second});
+      }
+      // What the division left over.
+      if (!post.entries.empty()) {
+        sizes_[post.entries[0].number] += post.bytes % post.entries.size();
+      }
+      wake_ = true;
+      woken_.NotifyAll();
+    } else {
+      bytes_ -= post.bytes;
+      ++counters_["outbox_refused"];
+    }
+  }
+  if (post.done) post.done(status.ok() ? status : StoreFailed(status));
+}
+
+void NodeOutbox::Wake() {
+  MutexLock lock(&mu_);
+  wake_ = true;
+  woken_.NotifyAll();
+}
+
+void NodeOutbox::SenderRun() {
+  while (true) {
+    TakeIn(clock_.MonotonicNs());
+    KeepConnected(clock_.MonotonicNs());
+    int64_t next_ns = sender_.Turn(clock_.MonotonicNs());
+    if (linked_ && !sender_.connected()) {
+      Lost(absl::UnavailableError("a message could not be written to it"),
+           clock_.MonotonicNs());
+    }
+    SaveSettled(clock_.MonotonicNs());
+    if (!linked_) next_ns = std::min(next_ns, connect_ns_);
+    if (save_failed_) next_ns = std::min(next_ns, save_ns_);
+    MutexLock lock(&mu_);
+    sent_ = sender_.counters();
+    counters_["outbox_connected"] = linked_ ? 1 : 0;
+    idle_ = !linked_ || sender_.waiting() == 0;
+    if (idle_) posted_.NotifyAll();
+    while (!wake_ && !stopping_) {
+      const int64_t now_ns = clock_.MonotonicNs();
+      if (now_ns >= next_ns) break;
+      woken_.WaitFor(&mu_, absl::Nanoseconds(next_ns - now_ns));
+    }
+    wake_ = false;
+    if (stopping_) return;
+  }
+}
+
+void NodeOutbox::TakeIn(int64_t now_ns) {
+  std::vector<Added> added;
+  std::vector<Outgoing> at_once;
+  {
+    MutexLock lock(&mu_);
+    added.swap(added_);
+    at_once.swap(now_);
+    if (!added.empty()) idle_ = false;
+  }
+  for (const Added& one : added) {
+    sender_.Add(one.number, one.subject, one.acknowledged);
+  }
+  for (const Outgoing& one : at_once) sender_.SendNow(one);
+  const NatsTransport::News news = transport_.Take();
+  for (const std::string& subject : news.forbidden) sender_.Forbidden(subject);
+  for (const NatsTransport::News::Answered& one : news.answers) {
+    sender_.Answered(one.reply, one.answer, now_ns);
+  }
+  if (news.ended && linked_) Lost(news.why, now_ns);
+}
+
+void NodeOutbox::KeepConnected(int64_t now_ns) {
+  if (linked_ || now_ns < connect_ns_) return;
+  const absl::Status status = transport_.Connect();
+  now_ns = clock_.MonotonicNs();
+  if (status.ok()) {
+    linked_ = true;
+    linked_ns_ = now_ns;
+    told_down_ = false;
+    sender_.Connected();
+    LogInfo(options_.source, "outbox: connected to ", transport_.endpoint(),
+            "; ", sender_.waiting(), " messages wait");
+    return;
+  }
+  connect_ns_ = now_ns + absl::ToInt64Nanoseconds(backoff_.Next());
+  if (std::exchange(told_down_, true)) return;
+  LogWarning(options_.source, "outbox: not connected: ", status.message(), "; ",
+             sender_.waiting(), " messages wait until it is");
+}
+
+void NodeOutbox::Lost(const absl::Status& why, int64_t now_ns) {
+  linked_ = false;
+  transport_.Disconnect();
+  sender_.Disconnected();
+  if (absl::Nanoseconds(now_ns - linked_ns_) > backoff_.options().reset_after) {
+    backoff_.Reset();
+  }
+  connect_ns_ = now_ns + absl::ToInt64Nanoseconds(backoff_.Next());
+  told_down_ = true;
+  LogWarning(options_.source, "outbox: the connection ended: ", why.message(),
+             "; ", sender_.waiting(), " messages wait");
+}
+
+void NodeOutbox::SaveSettled(int64_t now_ns) {
+  if (keeper_->delivered.empty() && keeper_->given_up.empty()) return;
+  if (save_failed_ && now_ns < save_ns_) return;
+  std::vector<uint64_t> numbers;
+  uint64_t forgotten = 0;
+  absl::Status status;
+  if (!keeper_->delivered.empty()) {
+    status = store_->Remove(keeper_->delivered);
+    if (status.ok()) numbers = std::exchange(keeper_->delivered, {});
+  }
+  std::vector<std::pair<OutboxStore::GivenUp, Message>> told;
+  if (status.ok() && !keeper_->given_up.empty()) {
+    for (const OutboxStore::GivenUp& one : keeper_->given_up) {
+      const auto body = store_->Body(one.number);
+      const auto decoded = steward::DecodeMessage(body.value_or(""));
+      told.emplace_back(one, decoded.ok() ? decoded->message : Message());
+    }
+    const auto dropped = store_->GiveUp(keeper_->given_up, options_.max_bytes);
+    status = dropped.status();
+    if (status.ok()) {
+      forgotten = *dropped;
+      keeper_->given_up.clear();
+      for (const auto& [one, message] : told) numbers.push_back(one.number);
+    } else {
+      told.clear();
+    }
+  }
+  if (!status.ok()) {
+    save_ns_ = now_ns + absl::ToInt64Nanoseconds(kSaveAgain);
+    if (!std::exchange(save_failed_, true)) {
+      LogError(options_.source,
+               "outbox: what was delivered cannot be noted, and would be sent "
+               "again by a new start: ",
+               status.message());
+    }
+  } else {
+    save_failed_ = false;
+  }
+  {
+    MutexLock lock(&mu_);
+    for (const uint64_t number : numbers) {
+      const auto size = sizes_.find(number);
+      if (size == sizes_.end()) continue;
+      bytes_ -= size->second;
+      sizes_.erase(size);
+    }
+    if (!told.empty()) {
+      counters_["outbox_undelivered"] += told.size() - forgotten;
+    }
+    if (forgotten > 0) counters_["outbox_forgotten"] += forgotten;
+  }
+  if (forgotten > 0) {
+    LogWarning(options_.source, "outbox: ", forgotten,
+               " undelivered messages, the oldest, are not kept any more");
+  }
+  for (const auto& [one, message] : told) TellGivenUp(one, message);
+}
+
+void NodeOutbox::TellGivenUp(const OutboxStore::GivenUp& one,
+                             const Message& message) {
+  LogWarning(options_.source, "outbox: gave up message ", message.id, ", ",
+             message.method, " to ", message.to_node, ": ", one.reason);
+  const absl::Status status =
+      events_.Publish({.type = "weir.steward.given_up",
+                       .source = options_.source,
+                       .subject = message.to_node,
+                       .severity = Severity::kWarning,
+                       .json = absl::StrCat(
+                           R"({"number":)", one.number, R"(,"id":)", message.id,
+                           R"(,"method":)", ToJsonString(message.method),
+                           R"(,"to_node":)", ToJsonString(message.to_node),
+                           R"(,"reason":)", ToJsonString(one.reason), "}"),
+                       .labels = {{"method", ToUtf8(message.method)}}});
+  if (!status.ok()) LogError(options_.source, status.message());
+  if (IsErrorLog(message)) return;
+  ReportError(absl::StrCat("max retries reached for message ", message.id, ", ",
+                           message.method, " to ", message.to_node, ": ",
+                           one.reason));
+}
+
+}  // namespace weir
