@@ -157,6 +157,7 @@ CallStatus EventClient::Deliver(const SubscribeResponse& response,
   if (!stopped() && !response.has_hello()) cursor_ = response.cursor();
   if (response.has_caught_up()) observer_.OnCaughtUp(response.caught_up());
   if (response.has_heartbeat()) observer_.OnHeartbeat(response.heartbeat());
+  if (!stopped() && !response.has_hello()) observer_.OnCursor(cursor_);
   return Keep(stream);
 }
 

@@ -1,6 +1,8 @@
 #ifndef WEIR_LIB_CLIENT_EVENT_OBSERVER_H_
 #define WEIR_LIB_CLIENT_EVENT_OBSERVER_H_
 
+#include <string>
+
 #include "absl/time/time.h"
 #include "lib/client/call_status.h"
 #include "weir/v1/event.pb.h"
@@ -36,6 +38,12 @@ class EventObserver {
 
   // The server says something about itself, such as SERVER_DRAINING.
   virtual void OnNotice(const Response::Notice&) {}
+
+  // Everything up to `cursor` was handed over, also what a filter left out:
+  // what a program keeps that stores its position together with what it did.
+  // Comes last of each message but the one with OnHello, whether it moved or
+  // not.
+  virtual void OnCursor(const std::string& /*cursor*/) {}
 
   // The stream ended with `why`, and the next one starts after `delay`. Nothing
   // is lost by it: the next one resumes from the cursor.

@@ -59,6 +59,9 @@ class Recorder final : public client::EventObserver {
   void OnNotice(const Response::Notice& notice) override {
     Note(notice.code());
   }
+  void OnCursor(const std::string& cursor) override {
+    cursors.push_back(cursor);
+  }
   void OnReconnect(const CallStatus& status, absl::Duration) override {
     why.push_back(status.message);
     if (on_reconnect) on_reconnect();
@@ -73,6 +76,7 @@ class Recorder final : public client::EventObserver {
   std::function<void()> on_reconnect;
 
   std::vector<uint64_t> seqs;
+  std::vector<std::string> cursors;
   std::vector<std::string> notes;
   std::vector<std::string> why;
 
@@ -143,6 +147,16 @@ TEST_F(EventClientTest, HandsOverTheReplayAndThenWhatComesLive) {
   EXPECT_THAT(recorder_.seqs, ElementsAre(1, 2, 3, 4));
   EXPECT_EQ(client_->cursor(), "6f1c-4");
   EXPECT_THAT(recorder_.why, IsEmpty());
+}
+
+TEST_F(EventClientTest, TellsWhereItIsAfterEachMessage) {
+  Append(4);
+  server_.Plan({.events_per_message = 2});
+  recorder_.stop_at_note = "caught_up";
+  EXPECT_TRUE(Run().ok());
+  EXPECT_THAT(recorder_.seqs, SizeIs(4));
+  EXPECT_THAT(recorder_.cursors, ElementsAre("6f1c-2", "6f1c-4"))
+      << "after the events, not after hello, nor after Stop";
 }
 
 TEST_F(EventClientTest, HandsOverEachEventOnceInOrderWhereverTheStreamIsCut) {
