@@ -22,6 +22,15 @@ uint32_t JournalRowCrc(uint64_t first, uint32_t n, int64_t t0_ns, int64_t t1_ns,
       ExtendCrc32c(0, absl::string_view(bytes.data(), bytes.size())), body);
 }
 
+bool IsSoundJournalRow(const SqliteStatement& row) {
+  const int64_t n = row.Number(1);
+  return IsJournalNumber(row.Number(0)) && n >= 1 && n <= Chunk::kMaxEvents &&
+         row.Number(5) == 0 &&
+         row.Number(4) == JournalRowCrc(static_cast<uint64_t>(row.Number(0)),
+                                        static_cast<uint32_t>(n), row.Number(2),
+                                        row.Number(3), row.Bytes(6));
+}
+
 JournalReader::JournalReader(std::unique_ptr<SqliteConnection> connection)
     : connection_(std::move(connection)),
       by_number_(*connection_,
@@ -75,10 +84,7 @@ JournalReader::Row JournalReader::Present(const SqliteStatement& rows) {
   row.t0 = absl::FromUnixNanos(rows.Number(2));
   row.t1 = absl::FromUnixNanos(rows.Number(3));
   const absl::string_view body = rows.Bytes(6);
-  row.sound = IsJournalNumber(rows.Number(0)) && rows.Number(1) >= 1 &&
-              rows.Number(1) <= Chunk::kMaxEvents && rows.Number(5) == 0 &&
-              rows.Number(4) == JournalRowCrc(row.first, row.n, rows.Number(2),
-                                              rows.Number(3), body);
+  row.sound = IsSoundJournalRow(rows);
   if (row.sound) row.body.assign(body.data(), body.size());
   return row;
 }

@@ -15,9 +15,14 @@
 
 namespace weir {
 
-// The checksum of a row of the journal: CRC-32C over all its columns.
+// The checksum of a row of the journal: CRC-32C over all its columns but codec.
 uint32_t JournalRowCrc(uint64_t first, uint32_t n, int64_t t0_ns, int64_t t1_ns,
                        absl::string_view body);
+
+// Whether a row - first, n, t0, t1, crc, codec, body - is as it was written.
+// Numbers must be such as a journal gives, and the codec 0, the only one of
+// this format, as well as the checksum right.
+bool IsSoundJournalRow(const SqliteStatement& row);
 
 // Reads rows of the journal, each time in a short transaction: one that stays
 // open would keep checkpoints from resetting the write-ahead log. Used by one
@@ -29,7 +34,7 @@ class JournalReader {
   struct Row {
     uint64_t first = 0;
     uint32_t n = 0;
-    bool sound = false;  // Its checksum is right. If not, `body` is empty.
+    bool sound = false;  // IsSoundJournalRow. If not, `body` is empty.
     absl::Time t0, t1;
     std::string body;
   };

@@ -72,15 +72,6 @@ absl::StatusOr<int> Lock(const std::string& path) {
       "state_dir and a broker.journal_path of its own"));
 }
 
-// Whether the checksum of `row` - first, n, t0, t1, crc, body - is right.
-bool IsSound(const SqliteStatement& row) {
-  const int64_t n = row.Number(1);
-  return IsJournalNumber(row.Number(0)) && n >= 1 && n <= Chunk::kMaxEvents &&
-         row.Number(4) == JournalRowCrc(static_cast<uint64_t>(row.Number(0)),
-                                        static_cast<uint32_t>(n), row.Number(2),
-                                        row.Number(3), row.Bytes(5));
-}
-
 // Reads a row of `hole`. Returns false for one that cannot be.
 bool ReadHole(const SqliteStatement& row, LogHole* hole) {
   if (!IsJournalNumber(row.Number(0)) || !IsJournalNumber(row.Number(1)) ||
@@ -115,7 +106,7 @@ struct SqliteJournal::Statements {
         forget(db, "DELETE FROM sub WHERE name = ?"),
         meta(db, "INSERT OR REPLACE INTO meta VALUES(?, ?)"),
         oldest(db,
-               "SELECT first, n, t0, t1, crc, body FROM chunk "
+               "SELECT first, n, t0, t1, crc, codec, body FROM chunk "
                "WHERE first > 0 ORDER BY first LIMIT ?"),
         prune(db, "DELETE FROM chunk WHERE first <= ?"),
         prune_holes(db, "DELETE FROM hole WHERE last <= ?") {}
@@ -255,7 +246,7 @@ absl::Status SqliteJournal::ReadContents() {
         "; restore a backup, or move it and ", options_.path,
         "-wal away: a new log is then begun"));
   }
-  contents_.last = *pruned;
+  contents_.last = pruned_ = *pruned;
   if (*pruned > 0) {
     contents_.last_time = contents_.gone_time = pruned_time_ =
         absl::FromUnixNanos(static_cast<int64_t>(*pruned_time));
@@ -265,36 +256,56 @@ absl::Status SqliteJournal::ReadContents() {
 
   status = ReadNewest();
   if (!status.ok()) return status;
-  SqliteStatement oldest(*writer_,
-                         "SELECT t0 FROM chunk WHERE first > ?1 AND first <= "
-                         "?2 ORDER BY first LIMIT 1");
-  oldest.Bind(*pruned).Bind(contents_.last);
-  if (oldest.Step()) {
-    contents_.earliest_time = absl::FromUnixNanos(oldest.Number(0));
-    oldest.Reset();
-  }
+  // If older ones are damaged, who asks for their time is told of them.
+  const auto oldest = SoundAfter(*pruned, contents_.last);
+  if (!oldest.ok()) return oldest.status();
+  if (oldest->has_value()) contents_.earliest_time = (*oldest)->t0;
   const auto rows = writer_->AskNumber("SELECT EXISTS(SELECT 1 FROM chunk)");
   if (!rows.ok()) return rows.status();
   // Not where the oldest row begins: what is missing before that was not taken
-  // by retention, but lost.
-  contents_.earliest = *rows != 0 ? *pruned + 1 : contents_.last + 1;
-  return oldest.status();
+  // by retention, but lost. So is all of it, if a hole is all there is.
+  const bool any = *rows != 0 || !contents_.holes.empty();
+  contents_.earliest = any ? *pruned + 1 : contents_.last + 1;
+  return absl::OkStatus();
+}
+
+absl::StatusOr<std::optional<SqliteJournal::Span>> SqliteJournal::SoundAfter(
+    uint64_t after, uint64_t latest) {
+  if (sound_after_.has_value() && sound_after_->after == after) {
+    return sound_after_;
+  }
+  std::optional<Span> found;
+  SqliteStatement rows(*writer_,
+                       "SELECT first, n, t0, t1, crc, codec, body FROM chunk "
+                       "WHERE first > ?1 AND first <= ?2 ORDER BY first");
+  rows.Bind(after).Bind(latest);
+  while (!found.has_value() && rows.Step()) {
+    if (!IsSoundJournalRow(rows)) continue;
+    found = Span{after, absl::FromUnixNanos(rows.Number(2)),
+                 absl::FromUnixNanos(rows.Number(3))};
+  }
+  rows.Reset();
+  if (!rows.status().ok()) return rows.status();
+  sound_after_ = found;
+  return found;
 }
 
 absl::Status SqliteJournal::ReadNewest() {
   SqliteStatement newest(*writer_,
-                         "SELECT first, n, t0, t1, crc, body FROM chunk WHERE "
-                         "first > 0 ORDER BY first DESC");
+                         "SELECT first, n, t0, t1, crc, codec, body FROM chunk "
+                         "WHERE first > 0 ORDER BY first DESC");
   // If a row is damaged, its number may be what is; and nobody knows how many
   // events it had, so as many as there can have been.
   const auto impossible =
       writer_->AskNumber("SELECT count(*) FROM chunk WHERE first < 1");
   if (!impossible.ok()) return impossible.status();
   uint64_t damaged = static_cast<uint64_t>(*impossible) * Chunk::kMaxEvents;
+  uint64_t sound = 0;
   while (newest.Step()) {
-    if (IsSound(newest)) {
-      const int64_t last = newest.Number(0) + newest.Number(1) - 1;
-      contents_.last = std::max(contents_.last, static_cast<uint64_t>(last));
+    if (IsSoundJournalRow(newest)) {
+      newest_sound_ = static_cast<uint64_t>(newest.Number(0));
+      sound = newest_sound_ + static_cast<uint64_t>(newest.Number(1)) - 1;
+      contents_.last = std::max(contents_.last, sound);
       contents_.last_time =
           std::max(contents_.last_time, absl::FromUnixNanos(newest.Number(3)));
       break;
@@ -302,13 +313,26 @@ absl::Status SqliteJournal::ReadNewest() {
     damaged += Chunk::kMaxEvents;
   }
   newest.Reset();
-  if (damaged > 0) {
-    damaged_.push_back({contents_.last + 1, contents_.last + damaged,
-                        StreamItem::GapReason::kCorruption});
-    contents_.holes.push_back(damaged_.back());
-    contents_.last += damaged;
-  }
+  if (damaged > 0) NoteDamage(sound, damaged);
   return newest.status();
+}
+
+void SqliteJournal::NoteDamage(uint64_t sound, uint64_t damaged) {
+  constexpr auto kReason = StreamItem::GapReason::kCorruption;
+  // What a hole that was known before says is still true.
+  uint64_t next = std::max(sound, pruned_) + 1;
+  for (const LogHole& hole : contents_.holes) {
+    if (hole.first > next) damaged_.push_back({next, hole.first - 1, kReason});
+    next = std::max(next, hole.last + 1);
+  }
+  const uint64_t last = contents_.last + damaged;
+  damaged_.push_back({next, last, kReason});
+  contents_.last = last;
+  std::vector<LogHole>& holes = contents_.holes;
+  holes.insert(holes.end(), damaged_.begin(), damaged_.end());
+  std::sort(holes.begin(), holes.end(), [](const LogHole& a, const LogHole& b) {
+    return a.first < b.first;
+  });
 }
 
 absl::Status SqliteJournal::ReadHolesAndSubscriptions() {
@@ -356,7 +380,6 @@ absl::Status SqliteJournal::Begin() {
   if (given > contents_.last) {
     batch.holes.push_back(
         {contents_.last + 1, given, StreamItem::GapReason::kUncleanShutdown});
-    if (contents_.earliest > contents_.last) contents_.earliest = given + 1;
     contents_.holes.push_back(batch.holes.back());
     contents_.last = given;
   }
@@ -374,9 +397,10 @@ absl::Status SqliteJournal::Begin() {
   status = Transact(batch, given + kReserve);
   if (!status.ok() || damaged_.empty()) return status;
   // Only now, when it is known where numbers go on: nobody can read these rows.
+  // If they stayed, each start would count them again.
   SqliteStatement unreadable(*writer_,
-                             "DELETE FROM chunk WHERE first < 1 OR first >= ?");
-  return unreadable.Bind(damaged_.front().first).Finish();
+                             "DELETE FROM chunk WHERE first < 1 OR first > ?");
+  return unreadable.Bind(newest_sound_).Finish();
 }
 
 absl::StatusOr<std::string> SqliteJournal::MetaText(const char* key) {
@@ -476,6 +500,8 @@ absl::StatusOr<std::optional<SqliteJournal::Cut>> SqliteJournal::FindCut(
   }
   std::optional<Cut> cut;
   absl::Time gone_time = pruned_time_;
+  uint64_t damaged_last = 0;  // If all rows so far are damaged.
+  bool more = false;
   SqliteStatement& rows = statements_->oldest;
   rows.Bind(int64_t{kRowsPerPrune + 1});
   for (int i = 0; rows.Step(); ++i) {
@@ -483,6 +509,7 @@ absl::StatusOr<std::optional<SqliteJournal::Cut>> SqliteJournal::FindCut(
     if (first > latest) break;  // Its number is damaged.
     // If a row says that it has more events than there is place for.
     if (cut.has_value()) cut->last = std::min(cut->last, first - 1);
+    damaged_last = std::min(damaged_last, first - 1);
     const int64_t n = std::clamp<int64_t>(rows.Number(1), 1, Chunk::kMaxEvents);
     const uint64_t last =
         std::min(first + static_cast<uint64_t>(n) - 1, latest);
@@ -492,9 +519,9 @@ absl::StatusOr<std::optional<SqliteJournal::Cut>> SqliteJournal::FindCut(
         last < latest && (excess > 0 || (retention.events != 0 &&
                                          latest - last >= retention.events));
     // Nobody knows how old a damaged row is: it goes with what follows it.
-    const bool sound = IsSound(rows);
-    if (i == kRowsPerPrune ||
-        (sound && !too_much && t1 >= now - retention.age)) {
+    const bool sound = IsSoundJournalRow(rows);
+    more = i == kRowsPerPrune;
+    if (more || (sound && !too_much && t1 >= now - retention.age)) {
       if (cut.has_value()) {
         cut->earliest_time =
             sound ? absl::FromUnixNanos(rows.Number(2)) : gone_time;
@@ -502,11 +529,23 @@ absl::StatusOr<std::optional<SqliteJournal::Cut>> SqliteJournal::FindCut(
       break;
     }
     if (sound) gone_time = std::max(gone_time, t1);
-    if (sound || too_much) cut = Cut{last, gone_time, absl::InfinitePast()};
-    excess -= std::min(excess, rows.Bytes(5).size() + kRowOverheadBytes);
+    if (sound || too_much) {
+      cut = Cut{last, gone_time, absl::InfinitePast()};
+    } else if (!cut.has_value()) {
+      damaged_last = last;
+    }
+    excess -= std::min(excess, rows.Bytes(6).size() + kRowOverheadBytes);
   }
   rows.Reset();
   if (!rows.status().ok()) return rows.status();
+  if (more && !cut.has_value()) {
+    // What they go with is further on than one step looks.
+    const auto next = SoundAfter(damaged_last, latest);
+    if (!next.ok()) return next.status();
+    if (next->has_value() && (*next)->t1 < now - retention.age) {
+      cut = Cut{damaged_last, gone_time, (*next)->t0};
+    }
+  }
   return cut;
 }
 

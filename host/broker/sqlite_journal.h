@@ -34,7 +34,8 @@ struct SqliteJournalOptions {
 
 // The log on disk: one SQLite file of rows of up to 256 framed events each.
 //
-//   chunk  the events; `crc` is over all other columns
+//   chunk  the events; `crc` is over all other columns but `codec`, which is 0:
+//          anything else is damage, until there is a format that has others
 //   hole   numbers that were never, or are no longer, given to an event
 //   sub    durable subscriptions
 //   meta   format, epoch, boot_id, sync, clean, reserved_seq; pruned_seq and
@@ -54,9 +55,10 @@ struct SqliteJournalOptions {
 //    journal. Without it the next number is kDegradedNumbers further on. A
 //    journal that was copied from a backup has no such file either.
 //
-// A row whose checksum is wrong is never read, and if it is the newest, or its
-// number cannot be, numbers go on behind as many as it can have had: readers
-// are told of those as damaged. Retention takes it with what follows it.
+// A row that is not sound is never read. If it is behind all that are, or its
+// number cannot be, it is deleted at the start, and numbers go on behind as
+// many as it can have had: readers are told of those as damaged. Others stay
+// until retention takes them with what follows them.
 //
 // The calls marked [writer] are made by one thread, the one marked [checkpoint]
 // by one other.
@@ -150,6 +152,17 @@ class SqliteJournal {
   absl::Status ReadHolesAndSubscriptions();
   // Decides where numbers go on, and writes down that this process runs.
   absl::Status Begin();
+  // Notes that nothing can be read behind `sound`, where the newest row ends
+  // that can be, and that numbers go on `damaged` later.
+  void NoteDamage(uint64_t sound, uint64_t damaged);
+  // When the first sound row after `after` was appended, from its first to its
+  // last event; nullopt if there is none up to `latest`.
+  struct Span {
+    uint64_t after = 0;
+    absl::Time t0, t1;
+  };
+  absl::StatusOr<std::optional<Span>> SoundAfter(uint64_t after,
+                                                 uint64_t latest);
   absl::StatusOr<std::string> MetaText(const char* key);
   absl::StatusOr<uint64_t> MetaNumber(const char* key);
   absl::Status Transact(const JournalBatch& batch, uint64_t reserve);
@@ -158,13 +171,16 @@ class SqliteJournal {
   const SqliteJournalOptions options_;
   const int lock_;  // Descriptor; the lock goes with it.
   JournalContents contents_;
-  std::vector<LogHole> damaged_;  // At the end of what was found; at most one.
+  std::vector<LogHole> damaged_;  // Behind the newest row that is sound.
+  uint64_t newest_sound_ = 0;     // Where that begins; 0 = there is none.
+  uint64_t pruned_ = 0;           // The newest that retention had taken.
 
   // The writer's.
   std::unique_ptr<SqliteConnection> writer_;
   std::unique_ptr<Statements> statements_;
   uint64_t reserved_ = 0;
   absl::Time pruned_time_ = absl::InfinitePast();
+  std::optional<Span> sound_after_;  // What SoundAfter found last.
   // The checkpointer's.
   std::unique_ptr<SqliteConnection> checkpointer_;
 

@@ -239,6 +239,65 @@ TEST_F(SqliteJournalTest, OpensWhateverIsDamagedAndGivesNoNumberTwice) {
   }
 }
 
+TEST_F(SqliteJournalTest, CountsDamageBelowAHoleOnceAndNotAtEachStart) {
+  {
+    const auto journal = Open("boot-1");
+    ASSERT_THAT(journal->Commit(Rows(1, 3)), IsOk());
+    ASSERT_THAT(journal->Commit(Rows(4, 3)), IsOk());
+  }
+  { Open("boot-2"); }  // A hole from 7 on.
+  Run("UPDATE chunk SET crc = crc + 1 WHERE first = 4");
+  const uint64_t last = SqliteJournal::kReserve + 256;
+  for (int start = 0; start < 3; ++start) {
+    SCOPED_TRACE(start);
+    const auto journal = Open("boot-2");
+    const JournalContents& contents = journal->contents();
+    EXPECT_EQ(contents.last, last);
+    ASSERT_THAT(contents.holes, SizeIs(3));
+    EXPECT_EQ(contents.holes[0].first, 4u) << "its own numbers";
+    EXPECT_EQ(contents.holes[0].last, 6u);
+    EXPECT_EQ(contents.holes[0].reason, StreamItem::GapReason::kCorruption);
+    EXPECT_EQ(contents.holes[1].last, SqliteJournal::kReserve);
+    EXPECT_EQ(contents.holes[1].reason,
+              StreamItem::GapReason::kUncleanShutdown);
+    EXPECT_EQ(contents.holes[2].last, last) << "if its number is what is wrong";
+  }
+}
+
+TEST_F(SqliteJournalTest, DoesNotBelieveTheTimeOfADamagedRow) {
+  {
+    const auto journal = Open();
+    ASSERT_THAT(journal->Commit(Rows(1, 3, 100)), IsOk());
+    ASSERT_THAT(journal->Commit(Rows(4, 3, 200)), IsOk());
+  }
+  Run("UPDATE chunk SET t0 = 9000000000000000000 WHERE first = 1");
+  EXPECT_EQ(Open()->contents().earliest_time, absl::FromUnixNanos(200));
+}
+
+TEST_F(SqliteJournalTest, DoesNotReadARowOfAnotherCodec) {
+  {
+    const auto journal = Open();
+    ASSERT_THAT(journal->Commit(Rows(1, 3, 100)), IsOk());
+    ASSERT_THAT(journal->Commit(Rows(4, 3, 200)), IsOk());
+  }
+  Run("UPDATE chunk SET codec = 1 WHERE first = 4");
+  const auto journal = Open();
+  EXPECT_EQ(journal->contents().last_time, absl::FromUnixNanos(102));
+  ASSERT_THAT(journal->contents().holes, SizeIs(1)) << "as its readers say";
+  EXPECT_EQ(journal->contents().holes[0].first, 4u);
+}
+
+TEST_F(SqliteJournalTest, KeepsAHoleThatIsAllThereIs) {
+  { EXPECT_THAT(Open("boot-1")->Commit(Rows(1, 3)), IsOk()); }
+  Run("DELETE FROM chunk");  // The machine forgot it.
+  for (int start = 0; start < 2; ++start) {
+    const auto journal = Open("boot-2");
+    EXPECT_EQ(journal->contents().last, SqliteJournal::kReserve);
+    EXPECT_EQ(journal->contents().earliest, 1u)
+        << "retention has taken nothing";
+  }
+}
+
 TEST_F(SqliteJournalTest, RefusesAPlaceThatCannotBe) {
   Open();
   Run("INSERT OR REPLACE INTO meta VALUES('pruned_seq', -3)");
@@ -299,6 +358,37 @@ TEST_F(SqliteJournalTest, RetentionTakesTheOldestInSmallSteps) {
   cut = journal->FindCut(retention, now, 600);
   ASSERT_TRUE(cut->has_value());
   EXPECT_EQ((*cut)->last, 598u) << "what was just said is kept";
+}
+
+TEST_F(SqliteJournalTest, RetentionTakesManyDamagedRowsWithWhatFollowsThem) {
+  const auto journal = Open();
+  constexpr uint64_t kDamaged = 2 * SqliteJournal::kRowsPerPrune + 50;
+  for (uint64_t i = 0; i <= kDamaged + 1; ++i) {
+    ASSERT_THAT(journal->Commit(Rows(1 + 2 * i, 2, 1'000'000 * int64_t(i))),
+                IsOk());
+  }
+  const uint64_t latest = 2 * (kDamaged + 2);
+  Run(absl::StrCat("UPDATE chunk SET crc = crc + 1 WHERE first <= ",
+                   2 * kDamaged));
+  const SqliteJournal::Retention retention = {.age = absl::Seconds(1)};
+  const auto cut_at = [&](absl::Duration behind) {
+    // By the age of the first row that is sound.
+    const absl::Time now =
+        absl::FromUnixNanos(1'000'000 * int64_t(kDamaged) + 1) + retention.age +
+        behind;
+    auto cut = journal->FindCut(retention, now, latest);
+    EXPECT_THAT(cut, IsOk());
+    return *cut;
+  };
+  EXPECT_FALSE(cut_at(-absl::Nanoseconds(1)).has_value()) << "not old enough";
+  std::vector<uint64_t> cuts;
+  while (const auto cut = cut_at(absl::Nanoseconds(1))) {
+    cuts.push_back(cut->last);
+    ASSERT_THAT(journal->Prune(*cut), IsOk());
+    ASSERT_LT(cuts.size(), 10u);
+  }
+  EXPECT_THAT(cuts, testing::ElementsAre(400, 800, latest - 2))
+      << "a step at a time, and not the one that is young";
 }
 
 TEST_F(SqliteJournalTest, KeepsItsPlaceWhenRetentionTookEverything) {
