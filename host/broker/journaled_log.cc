@@ -54,6 +54,11 @@ JournaledLog::JournaledLog(const JournaledLogOptions& options,
       earliest_(journal_->contents().earliest),
       earliest_time_(journal_->contents().earliest_time),
       gone_time_(journal_->contents().gone_time) {
+  // Only the ring knows whether what is appended is seen at once: this log may
+  // degrade, or recover, before Append has returned.
+  ring_.SetListener([this](int64_t append_ns, uint64_t n) {
+    Tell({n, append_ns});
+  });
   Release();
 }
 
@@ -104,7 +109,7 @@ absl::Status JournaledLog::AwaitRoom(uint64_t n) {
 absl::StatusOr<uint64_t> JournaledLog::Append(Event event) {
   if (absl::Status status = AwaitRoom(1); !status.ok()) return status;
   absl::StatusOr<uint64_t> seq = ring_.Append(std::move(event));
-  if (seq.ok()) OnAppended(*seq, 1);
+  if (seq.ok()) OnAppended(1);
   return seq;
 }
 
@@ -112,28 +117,26 @@ absl::StatusOr<uint64_t> JournaledLog::AppendAll(std::vector<Event> events) {
   const size_t n = events.size();
   if (absl::Status status = AwaitRoom(n); !status.ok()) return status;
   absl::StatusOr<uint64_t> first = ring_.AppendAll(std::move(events));
-  if (first.ok()) OnAppended(*first, n);
+  if (first.ok()) OnAppended(n);
   return first;
 }
 
-void JournaledLog::OnAppended(uint64_t first, uint64_t n) {
+void JournaledLog::Tell(const MemoryLog::Shown& shown) const {
+  if (shown.n > 0 && on_visible_) on_visible_(shown.append_ns, shown.n);
+}
+
+void JournaledLog::OnAppended(uint64_t n) {
   const int64_t now_ns = clock_.MonotonicNs();
-  bool visible =
-      options_.journal.shown_ahead && ring_.bounds().latest >= first + n - 1;
-  {
-    MutexLock lock(&mu_);
-    visible = visible || degraded_;
-    const uint64_t pending_bytes = ring_.appended_bytes() - committed_bytes_;
-    const uint64_t before = pending_events_;
-    pending_events_ += n;
-    if (before == 0) pending_since_ns_ = now_ns;
-    if (before == 0 ||
-        (before < kGroupEvents &&
-         (pending_events_ >= kGroupEvents || pending_bytes >= kGroupBytes))) {
-      work_.NotifyOne();
-    }
+  MutexLock lock(&mu_);
+  const uint64_t pending_bytes = ring_.appended_bytes() - committed_bytes_;
+  const uint64_t before = pending_events_;
+  pending_events_ += n;
+  if (before == 0) pending_since_ns_ = now_ns;
+  if (before == 0 ||
+      (before < kGroupEvents &&
+       (pending_events_ >= kGroupEvents || pending_bytes >= kGroupBytes))) {
+    work_.NotifyOne();
   }
-  if (visible && on_visible_) on_visible_(now_ns, n);
 }
 
 void JournaledLog::Write() {
@@ -269,31 +272,31 @@ absl::StatusOr<bool> JournaledLog::CommitSome() {
 }
 
 void JournaledLog::Commit() {
-  const uint64_t visible = ring_.bounds().latest;
   const absl::StatusOr<bool> more = CommitSome();
   if (!more.ok()) {
     Degrade(more.status());
     return;
   }
   if (!*more) return;
-  const auto oldest = ring_.After(visible, 1);
-  Release();
+  const MemoryLog::Shown shown = Release();
   {
     MutexLock lock(&mu_);
     room_.NotifyAll();  // For Flush.
   }
-  const uint64_t now_visible = ring_.bounds().latest;
-  if (on_visible_ && !oldest.empty() && now_visible > visible) {
-    on_visible_(oldest.front().chunk->append_ns(oldest.front().begin),
-                now_visible - visible);
+  if (shown.n > 0) {
+    Tell(shown);
   } else if (on_visible_ && options_.journal.shown_ahead) {
     on_visible_(clock_.MonotonicNs(), 0);  // Somebody may wait for the disk.
   }
 }
 
-void JournaledLog::Release() {
-  ring_.Release(durable());
-  if (options_.journal.shown_ahead) ring_.Show(journal_->reserved());
+MemoryLog::Shown JournaledLog::Release() {
+  MemoryLog::Shown shown = ring_.Release(durable());
+  if (!options_.journal.shown_ahead) return shown;
+  const MemoryLog::Shown ahead = ring_.Show(journal_->reserved());
+  if (shown.n == 0) return ahead;
+  shown.n += ahead.n;
+  return shown;
 }
 
 void JournaledLog::Degrade(const absl::Status& why) {
@@ -311,14 +314,7 @@ void JournaledLog::Degrade(const absl::Status& why) {
     room_.NotifyAll();
   }
   LogError("journal", "events are kept in memory only: ", why.message());
-  const uint64_t visible = ring_.bounds().latest;
-  const auto oldest = ring_.After(visible, 1);
-  ring_.Hold(false);
-  const uint64_t now_visible = ring_.bounds().latest;
-  if (on_visible_ && !oldest.empty() && now_visible > visible) {
-    on_visible_(oldest.front().chunk->append_ns(oldest.front().begin),
-                now_visible - visible);
-  }
+  Tell(ring_.Hold(false));
 }
 
 void JournaledLog::Recover() {
@@ -331,13 +327,7 @@ void JournaledLog::Recover() {
     if (more.ok() && !*more) break;
   }
   if (status.ok()) status = journal_->SetIntact(true);
-  const uint64_t visible = ring_.bounds().latest;
-  const auto oldest = ring_.After(visible, 1);
-  if (status.ok()) {
-    Release();
-  } else {
-    ring_.Hold(false);
-  }
+  const MemoryLog::Shown shown = status.ok() ? Release() : ring_.Hold(false);
   {
     MutexLock lock(&mu_);
     if (status.ok()) {
@@ -349,11 +339,7 @@ void JournaledLog::Recover() {
     }
   }
   if (status.ok()) LogInfo("journal", "events are on disk again");
-  const uint64_t now_visible = ring_.bounds().latest;
-  if (on_visible_ && !oldest.empty() && now_visible > visible) {
-    on_visible_(oldest.front().chunk->append_ns(oldest.front().begin),
-                now_visible - visible);
-  }
+  Tell(shown);
 }
 
 void JournaledLog::Prune() {

@@ -132,10 +132,12 @@ class JournaledLog final : public WritableLog, public SubscriptionArchive {
 
   // Waits until there is room, or returns why there is none for `n` events.
   absl::Status AwaitRoom(uint64_t n) ABSL_LOCKS_EXCLUDED(mu_);
-  // What is to be done when `n` events are in the ring, from `first` on.
-  void OnAppended(uint64_t first, uint64_t n) ABSL_LOCKS_EXCLUDED(mu_);
+  // Tells the listener, whatever made it visible.
+  void Tell(const MemoryLog::Shown& shown) const;
+  // What is to be done when `n` events are in the ring.
+  void OnAppended(uint64_t n) ABSL_LOCKS_EXCLUDED(mu_);
   // Lets readers see what the journal answers for.
-  void Release() ABSL_LOCKS_EXCLUDED(mu_);
+  MemoryLog::Shown Release() ABSL_LOCKS_EXCLUDED(mu_);
 
   // The writer's.
   void Write();

@@ -1,6 +1,7 @@
 #include "host/broker/memory_log.h"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -164,20 +165,21 @@ uint64_t MemoryLog::WholeEndLocked(uint64_t after, uint64_t last) const {
   return at->first > after + 1 ? at->first - 1 : at->last;
 }
 
-void MemoryLog::Release(uint64_t seq) {
+MemoryLog::Shown MemoryLog::Release(uint64_t seq) {
   std::vector<std::shared_ptr<Chunk>> evicted;
   MutexLock append_lock(&append_mu_);
   MutexLock lock(&mu_);
   released_ = std::max(released_, std::min(seq, appended_));
-  visible_ = std::max(visible_, released_);
+  const Shown shown = ShowLocked(released_);
   while (!together_.empty() && together_.front().last <= released_) {
     together_.pop_front();
   }
   evicted = EvictLocked(clock_.MonotonicNs());
   if (chunks_.empty()) tail_ = nullptr;
+  return shown;
 }
 
-void MemoryLog::Show(uint64_t seq) {
+MemoryLog::Shown MemoryLog::Show(uint64_t seq) {
   MutexLock append_lock(&append_mu_);
   MutexLock lock(&mu_);
   shown_ = std::max(shown_, seq);
@@ -188,18 +190,33 @@ void MemoryLog::Show(uint64_t seq) {
   if (at != together_.end() && at->first <= end && end < at->last) {
     end = at->first - 1;
   }
-  visible_ = std::max(visible_, end);
+  return ShowLocked(end);
 }
 
-void MemoryLog::Hold(bool held) {
+MemoryLog::Shown MemoryLog::Hold(bool held) {
   std::vector<std::shared_ptr<Chunk>> evicted;
   MutexLock append_lock(&append_mu_);
   MutexLock lock(&mu_);
   held_ = held;
-  if (held) return;
-  visible_ = appended_;
+  if (held) return {};
+  const Shown shown = ShowLocked(appended_);
   evicted = EvictLocked(clock_.MonotonicNs());
   if (chunks_.empty()) tail_ = nullptr;
+  return shown;
+}
+
+MemoryLog::Shown MemoryLog::ShowLocked(uint64_t seq) {
+  if (seq <= visible_) return {};
+  // Nothing that was not visible was evicted, so the ring has it.
+  const uint64_t oldest = visible_ + 1;
+  const auto after = std::upper_bound(
+      chunks_.begin(), chunks_.end(), oldest,
+      [](uint64_t s, const auto& chunk) { return s < chunk->first(); });
+  const Chunk& chunk = **std::prev(after);
+  const auto at = static_cast<uint32_t>(oldest - chunk.first());
+  const Shown shown = {seq - visible_, chunk.append_ns(at)};
+  visible_ = seq;
+  return shown;
 }
 
 void MemoryLog::Seal() {

@@ -78,16 +78,22 @@ class MemoryLog final : public WritableLog {
   std::vector<Slice> After(uint64_t after, size_t max_slices) const
       ABSL_LOCKS_EXCLUDED(mu_);
 
+  // What became visible by a call, of which the listener is not told: how many,
+  // and when the oldest of them was appended.
+  struct Shown {
+    uint64_t n = 0;
+    int64_t append_ns = 0;
+  };
   // Everything up to `seq` is kept elsewhere as well: makes it visible, and it
   // may be forgotten. It stays so.
-  void Release(uint64_t seq) ABSL_LOCKS_EXCLUDED(append_mu_);
+  Shown Release(uint64_t seq) ABSL_LOCKS_EXCLUDED(append_mu_);
   // Makes everything up to `seq` visible though it is held back, also what is
   // yet to come; of what was appended together all or, if it ends behind `seq`,
   // nothing. It stays so.
-  void Show(uint64_t seq) ABSL_LOCKS_EXCLUDED(append_mu_);
-  // Whether events that are appended from now on are held back. Nobody is told
-  // of what becomes visible by this.
-  void Hold(bool held) ABSL_LOCKS_EXCLUDED(append_mu_);
+  Shown Show(uint64_t seq) ABSL_LOCKS_EXCLUDED(append_mu_);
+  // Whether events that are appended from now on are held back; if not, all
+  // that were are visible.
+  Shown Hold(bool held) ABSL_LOCKS_EXCLUDED(append_mu_);
   // Nothing is appended any more when this returns: Append returns Closed.
   void Seal() ABSL_LOCKS_EXCLUDED(append_mu_);
   // Unavailable / SERVER_DRAINING.
@@ -135,6 +141,8 @@ class MemoryLog final : public WritableLog {
   // destroys them, without a lock.
   std::vector<std::shared_ptr<Chunk>> EvictLocked(int64_t now_ns)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  // Makes everything up to `seq` visible.
+  Shown ShowLocked(uint64_t seq) ABSL_EXCLUSIVE_LOCKS_REQUIRED(append_mu_, mu_);
   uint64_t EarliestLocked() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // The end of chunk `i`: where the next begins, or will.
   uint64_t EndLocked(size_t i) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);

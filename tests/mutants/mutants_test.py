@@ -25,6 +25,7 @@ RULES = {
     "begin at a time behind what is gone",
     "take a part of what was published together",
     "believe what a damaged row says",
+    "tell nobody of what became visible",
 }
 
 

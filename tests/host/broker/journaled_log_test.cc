@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <set>
@@ -24,6 +25,7 @@
 #include "host/control/stream_options.h"
 #include "host/pipeline/event.h"
 #include "host/status/error_info.h"
+#include "host/sync/clock.h"
 #include "tests/fakes/fake_clock.h"
 #include "tests/fakes/fake_event_codec.h"
 #include "tests/support/failing_vfs.h"
@@ -47,6 +49,27 @@ struct Said {
   std::vector<StreamItem> gaps, notices, ends;
   std::string cursor;
   bool caught_up = false;
+};
+
+// A clock in whose reading something else may happen, as on another thread.
+class InterruptedClock final : public Clock {
+ public:
+  absl::Time Now() const override { return clock_.Now(); }
+  int64_t MonotonicNs() const override {
+    if (readings_ > 0 && --readings_ == 0) interrupt_();
+    return clock_.MonotonicNs();
+  }
+  void Advance(absl::Duration by) { clock_.Advance(by); }
+  // Once, in the reading that is the `n`th from now on.
+  void InterruptReading(int n, std::function<void()> interrupt) {
+    readings_ = n;
+    interrupt_ = std::move(interrupt);
+  }
+
+ private:
+  FakeClock clock_;
+  mutable int readings_ = 0;
+  std::function<void()> interrupt_;
 };
 
 // A broker over a journal, without threads: what is to be done is done when a
@@ -195,7 +218,7 @@ class JournaledLogTest : public testing::Test {
   }
 
   const ShortTempDir dir_;
-  FakeClock clock_;
+  InterruptedClock clock_;
   FakeEventCodec codec_;
   JournaledLogOptions options_;
   int images_ = 0;
@@ -308,6 +331,27 @@ TEST_F(JournaledLogTest, FindsATimeInTheJournal) {
   EXPECT_EQ(log_->AwaitFirstAtOrAfter(options.start.at_time), 79u);
   EXPECT_EQ(log_->AwaitFirstAtOrAfter(clock_.Now()), 199u);
   EXPECT_EQ(log_->AwaitFirstAtOrAfter(clock_.Now() + absl::Seconds(1)), 201u);
+}
+
+TEST_F(JournaledLogTest, TellsOfWhatIsSeenWhenTheJournalComesBackMeanwhile) {
+  uint64_t told = 0;
+  log_->SetListener([&](int64_t, uint64_t n) { told += n; });
+  Publish(3);
+  EXPECT_EQ(told, 3u);
+  FailingVfs::Get().Set(FailingVfs::Fault::kDiskFull);
+  Publish(1);
+  ASSERT_TRUE(log_->degraded());
+  EXPECT_EQ(told, 4u);
+  FailingVfs::Get().Set(FailingVfs::Fault::kNone);
+  // The first reading is that of the ring, the second comes when the event is
+  // in it, and is seen.
+  clock_.InterruptReading(2, [&] { log_->Step(); });
+  Append(1);
+  EXPECT_FALSE(log_->degraded());
+  EXPECT_EQ(Latest(), 5u);
+  EXPECT_EQ(told, 5u) << "nobody looks before something else happens";
+  Publish(1);
+  EXPECT_EQ(told, 6u);
 }
 
 TEST_F(JournaledLogTest, TellsOfWhatCannotBeReadAndGoesOn) {
