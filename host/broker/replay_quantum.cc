@@ -22,33 +22,38 @@ struct Frame {
   Event event;
 };
 
-// Cuts the events of `row` from `seq` on into `frames`. Returns false, and adds
-// nothing, if they are not what the row says.
-bool CutRow(const Row& row, const EventCodec& codec, uint64_t seq, bool keys,
-            std::vector<Frame>* frames) {
-  if (!row.sound) return false;
+// Cuts the events of `row` from `seq` on into `frames`, as far as they are what
+// the row says. If one is not, returns where it can be gone on behind it: after
+// that event, or after the row if there is no telling where events begin.
+std::optional<uint64_t> CutRow(const Row& row, const EventCodec& codec,
+                               uint64_t seq, bool keys,
+                               std::vector<Frame>* frames) {
+  const uint64_t end =
+      row.first + std::clamp<uint32_t>(row.n, 1, Chunk::kMaxEvents);
+  if (!row.sound) return end;
   const size_t before = frames->size();
   absl::string_view left = row.body;
   for (uint32_t i = 0; i < row.n; ++i) {
     const size_t size = codec.FrameSize(left);
+    if (size == 0) {
+      frames->resize(before);
+      return end;
+    }
     Frame frame{left.substr(0, size), row.t0, Event()};
-    bool good = size > 0;
-    if (good && keys && row.first + i >= seq) {
+    if (keys && row.first + i >= seq) {
       uint64_t said = 0;
       absl::Time time;
-      good = codec.ReadFramed(frame.bytes, &frame.event, &said, &time) &&
-             said == row.first + i;
-    }
-    if (!good) {
-      frames->resize(before);
-      return false;
+      if (!codec.ReadFramed(frame.bytes, &frame.event, &said, &time) ||
+          said != row.first + i) {
+        return row.first + i + 1;
+      }
     }
     left.remove_prefix(size);
     if (row.first + i >= seq) frames->push_back(std::move(frame));
   }
-  if (left.empty()) return true;
+  if (left.empty()) return std::nullopt;
   frames->resize(before);
-  return false;
+  return end;
 }
 
 void AppendChunks(std::vector<Frame> frames, ReplayQuantum* quantum) {
@@ -137,11 +142,12 @@ ReplayQuantum ReadQuantum(JournalReader& reader, const LogSource& log,
         missing_until = row.first;
         break;
       }
-      if (!CutRow(row, codec, expected, keys, &frames)) {
-        missing_until =
-            i + 1 < rows->size()
-                ? (*rows)[i + 1].first
-                : row.first + std::clamp<uint32_t>(row.n, 1, Chunk::kMaxEvents);
+      missing_until = CutRow(row, codec, expected, keys, &frames);
+      if (missing_until.has_value()) {
+        // How many events a damaged row has, only the next one can tell.
+        if (!row.sound && i + 1 < rows->size()) {
+          missing_until = (*rows)[i + 1].first;
+        }
         break;
       }
       quantum.bytes += row.body.size();
@@ -180,7 +186,7 @@ ReplayQuantum FindTimeInJournal(JournalReader& reader, const LogSource& log,
   }
   const Row& row = *at->row;
   std::vector<Frame> frames;
-  if (CutRow(row, codec, 0, false, &frames)) {
+  if (!CutRow(row, codec, 0, false, &frames).has_value()) {
     for (const Frame& frame : frames) {
       Event event;
       uint64_t seq = 0;

@@ -19,6 +19,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "host/broker/broker.h"
+#include "host/broker/journal_reader.h"
 #include "host/broker/start_position.h"
 #include "host/control/event_publisher.h"
 #include "host/control/event_stream.h"
@@ -352,6 +353,42 @@ TEST_F(JournaledLogTest, TellsOfWhatIsSeenWhenTheJournalComesBackMeanwhile) {
   EXPECT_EQ(told, 5u) << "nobody looks before something else happens";
   Publish(1);
   EXPECT_EQ(told, 6u);
+}
+
+TEST_F(JournaledLogTest, LeavesOutOneEventThatIsNotWhatItsRowSays) {
+  Append(4);
+  log_->Step();
+  Publish(40);  // Out of the ring with it.
+  // As somebody wrote it, and not as a disk damages it: the row is sound.
+  sqlite3* database = nullptr;
+  ASSERT_EQ(sqlite3_open(options_.journal.path.c_str(), &database), SQLITE_OK);
+  sqlite3_stmt* row = nullptr;
+  ASSERT_EQ(sqlite3_prepare_v2(database,
+                               "SELECT body, t0, t1 FROM chunk WHERE first = 1",
+                               -1, &row, nullptr),
+            SQLITE_OK);
+  ASSERT_EQ(sqlite3_step(row), SQLITE_ROW);
+  std::string body(static_cast<const char*>(sqlite3_column_blob(row, 0)),
+                   static_cast<size_t>(sqlite3_column_bytes(row, 0)));
+  const int64_t t0 = sqlite3_column_int64(row, 1);
+  const int64_t t1 = sqlite3_column_int64(row, 2);
+  sqlite3_finalize(row);
+  sqlite3_close(database);
+  const size_t at = body.find("|2|");
+  ASSERT_NE(at, body.npos);
+  body[at + 1] = '9';
+  Run(absl::StrCat("UPDATE chunk SET body = CAST('", body, "' AS BLOB), crc = ",
+                   JournalRowCrc(1, 4, t0, t1, body), " WHERE first = 1"));
+  StreamOptions options = After(0);
+  options.filters.emplace_back().types = {"a.b"};
+  const Said said = ReadAll(options);
+  std::vector<uint64_t> want = Range(3, 44);
+  want.insert(want.begin(), 1);
+  EXPECT_EQ(said.seqs, want);
+  ASSERT_THAT(said.gaps, SizeIs(1));
+  EXPECT_EQ(said.gaps[0].gap.reason, Reason::kCorruption);
+  EXPECT_EQ(said.gaps[0].gap.after_id, "7k2mq9xv-1");
+  EXPECT_EQ(said.gaps[0].gap.missing, 1u);
 }
 
 TEST_F(JournaledLogTest, TellsOfWhatCannotBeReadAndGoesOn) {
