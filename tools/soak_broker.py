@@ -23,6 +23,8 @@ BACKLOG = 200_000
 KILLS = 1000
 # Of each kind, in one run of the test: a minute.
 HISTORIES = 500
+# The same through a connection, which takes longer.
+CONNECTED_HISTORIES = 200
 
 
 class _Stage(crowd_test.CrowdTest):
@@ -122,7 +124,8 @@ def kill(_minutes, seed):
 
 def model(minutes, _seed):
     """Histories that nobody has played before, against the list of what
-    happened. What goes wrong is printed with the command that repeats it."""
+    happened, in the process and through a connection. What goes wrong is printed
+    with the command that repeats it."""
     seed = random.SystemRandom().randrange(1 << 40)
     end = time.monotonic() + minutes * 60
     while True:
@@ -130,6 +133,9 @@ def model(minutes, _seed):
         _test("//tests/host/broker:broker_model_test",
               f"--test_env=WEIR_MODEL_SEED={seed}",
               f"--test_env=WEIR_MODEL_SEEDS={HISTORIES}")
+        _test("//tests/component:client_model_test",
+              f"--test_env=WEIR_MODEL_SEED={seed}",
+              f"--test_env=WEIR_MODEL_SEEDS={CONNECTED_HISTORIES}")
         seed += HISTORIES
         if time.monotonic() > end:
             return

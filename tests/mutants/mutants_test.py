@@ -26,6 +26,7 @@ RULES = {
     "take a part of what was published together",
     "believe what a damaged row says",
     "tell nobody of what became visible",
+    "resume from somewhere else than the cursor",
 }
 
 

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/status/status.h"
+#include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
@@ -60,7 +61,11 @@ void ModelDriver::Do(Client& client) {
       break;
     case 1:
     case 2:
-      Disconnect(client);
+      if (remote() && Draw(3) != 0) {
+        Cut(client);
+      } else {
+        Disconnect(client);
+      }
       break;
     case 3:
     case 4:
@@ -95,7 +100,7 @@ void ModelDriver::Do(Client& client) {
 
 void ModelDriver::Restart() {
   if (!story_.empty()) story_.back() += "begin a new log; ";
-  for (Client& client : clients_) Disconnect(client);
+  for (Client& client : clients_) Part(client, false);
   broker_ = {};
   epoch_ = absl::StrCat("7k2mq9", 10 + life_++);
   broker_ = make_(epoch_, clock_);
@@ -103,8 +108,8 @@ void ModelDriver::Restart() {
 }
 
 void ModelDriver::Reincarnate() {
-  for (Client& client : clients_) Disconnect(client);
   const auto ending = static_cast<Ending>(Draw(4) == 0 ? 2 : Draw(2));
+  for (Client& client : clients_) Part(client, ending != Ending::kMachineDown);
   story_.back() += ending == Ending::kClean    ? "stop and start; "
                    : ending == Ending::kKilled ? "kill and start; "
                                                : "the machine goes down; ";
@@ -193,16 +198,12 @@ void ModelDriver::Connect(Client& client) {
   if (!client.wanted.empty()) {
     options.filters.emplace_back().types = {client.wanted};
   }
-  client.head_at_open = model_.last();
-  client.hole_reason = StreamItem::GapReason::kEpochChanged;
-  client.after_hole = options.gap_policy == GapPolicy::kNotifySkipToLatest
-                          ? model_.last()
-                          : Earliest() - 1;
-  const std::string refusal = ChooseStart(client, &options.start);
-  client.start = client.at;
-  client.items = 0;
   options.client_name = absl::StrCat("c", ++connects_);
   client.options = options;
+  ExpectOpen(client);
+  const std::string refusal = ChooseStart(client, &options.start);
+  client.options.start = options.start;
+  client.start = client.at;
   auto stream = broker_.log->Open(options, [] {});
   const std::string reason =
       GetErrorInfo(stream.status()).value_or(ErrorInfo()).reason;
@@ -217,6 +218,18 @@ void ModelDriver::Connect(Client& client) {
   }
   client.position.clear();
   client.seen.clear();
+}
+
+void ModelDriver::ExpectOpen(Client& client) {
+  client.head_at_open = model_.last();
+  client.hole_reason = StreamItem::GapReason::kEpochChanged;
+  client.after_hole =
+      client.options.gap_policy == GapPolicy::kNotifySkipToLatest
+          ? model_.last()
+          : Earliest() - 1;
+  client.items = 0;
+  client.may_break = false;
+  client.refusal.clear();
 }
 
 std::string ModelDriver::ChooseStart(Client& client, StartPosition* start) {
@@ -262,12 +275,45 @@ std::string ModelDriver::ChooseStart(Client& client, StartPosition* start) {
   start->kind = Kind::kAfterId;
   start->after_id = from;
   story_.back() += absl::StrCat("after ", from, "; ");
-  client.knows_at = Parse(from, &client.at) && client.at <= model_.last();
+  return ExpectAfter(client, from);
+}
+
+std::string ModelDriver::ExpectAfter(Client& client, const std::string& id) {
+  client.knows_at = Parse(id, &client.at) && client.at <= model_.last();
   if (!client.knows_at) return "REPLAY_EPOCH_MISMATCH";
-  return client.at + 1 < earliest ? "REPLAY_POSITION_EXPIRED" : "";
+  return client.at + 1 < Earliest() ? "REPLAY_POSITION_EXPIRED" : "";
 }
 
 void ModelDriver::Disconnect(Client& client) { client.stream = nullptr; }
+
+void ModelDriver::Part(Client& client, bool valid) {
+  if (client.stream != nullptr && remote() && Draw(2) == 0) {
+    if (!valid) Read(client, 100000);
+    client.may_break = true;
+  } else {
+    Disconnect(client);
+  }
+}
+
+void ModelDriver::Cut(Client& client) {
+  if (client.stream == nullptr) return;
+  story_.back() +=
+      absl::StrCat("cut off client ", &client - clients_.data(), "; ");
+  client.may_break = true;
+  broker_.cut(client.options.client_name);
+}
+
+void ModelDriver::ComeBack(Client& client) {
+  ++comebacks_;
+  story_.back() += absl::StrCat("client ", &client - clients_.data(),
+                                " comes back after ", client.position, "; ");
+  client.options.start.kind = StartPosition::Kind::kAfterId;
+  client.options.start.after_id = client.position;
+  ExpectOpen(client);
+  const std::string refusal = ExpectAfter(client, client.position);
+  if (client.options.gap_policy == GapPolicy::kFail) client.refusal = refusal;
+  client.start = client.at;
+}
 
 void ModelDriver::Read(Client& client, uint64_t at_most) {
   story_.back() += absl::StrCat("client ", &client - clients_.data(),
@@ -304,9 +350,17 @@ void ModelDriver::ReadAll(Client& client) {
 void ModelDriver::Check(Client& client, const StreamItem& item) {
   using Kind = StreamItem::Kind;
   if (item.kind == Kind::kEnd) {
+    const bool returns = remote() && broker_.comes_back(*client.stream);
     CheckEnd(client, item);
-    client.stream = nullptr;
+    if (returns) {
+      ComeBack(client);
+    } else {
+      client.stream = nullptr;
+    }
     return;
+  }
+  if (!client.refusal.empty()) {
+    Wrong(client, absl::StrCat("was not refused with ", client.refusal));
   }
   if (item.batch_index != ++client.items) {
     Wrong(client, absl::StrCat("batch index ", item.batch_index));
@@ -400,22 +454,25 @@ void ModelDriver::CheckGap(Client& client, const StreamItem& item) {
   client.at = after;
   const uint64_t to = client.at + item.gap.missing;
   if (item.gap.reason == Reason::kRetention) {
-    // Exactly what is gone is missing.
+    // Exactly what is gone is missing; if it was said some time ago, only what
+    // is gone by now.
     const uint64_t want = skips ? head : Earliest() - 1;
-    if (client.at + 1 >= Earliest() || to != want) {
+    const bool exact = remote() ? to > client.at && to <= want : to == want;
+    if (client.at + 1 >= Earliest() || !exact) {
       Wrong(client, absl::StrCat("a gap up to ", to, " instead of ", want));
     }
   } else if (item.gap.reason == Reason::kSlowConsumer) {
-    if (client.options.lag_policy != LagPolicy::kSkip || to != head ||
-        item.gap.missing <= kMaxLag) {
+    if (client.options.lag_policy != LagPolicy::kSkip ||
+        (remote() ? to > head : to != head) || item.gap.missing <= kMaxLag) {
       Wrong(client, absl::StrCat("skipped ", item.gap.missing));
     }
   } else if (item.gap.reason == Reason::kUncleanShutdown) {
     // Exactly the hole, or what is left of it for a client that has seen what
     // the machine forgot; or from it to the head.
     const uint64_t end = after == head ? after : model_.HoleEnd(after + 1);
-    if (model_.FirstInHole(after, end) != after + 1 ||
-        to != (skips ? head : end)) {
+    const bool exact =
+        skips ? to == head || (remote() && to >= end && to < head) : to == end;
+    if (model_.FirstInHole(after, end) != after + 1 || !exact) {
       Wrong(client, absl::StrCat("a hole up to ", to, " instead of ", end));
     }
   } else {
@@ -424,7 +481,16 @@ void ModelDriver::CheckGap(Client& client, const StreamItem& item) {
   client.at = std::min(to, head);
 }
 
+bool ModelDriver::IsBreak(const Client& client, const StreamItem& item) const {
+  if (!remote() || !client.may_break || item.end.ok()) return false;
+  const std::string reason =
+      GetErrorInfo(item.end).value_or(ErrorInfo()).reason;
+  return reason == "SERVER_DRAINING" ||
+         (reason.empty() && !absl::IsDataLoss(item.end));
+}
+
 void ModelDriver::CheckEnd(Client& client, const StreamItem& item) {
+  if (IsBreak(client, item)) return;
   if (item.end.ok()) {
     if (!client.options.stop_at_latest ||
         model_.First(client.wanted, client.at, client.head_at_open) != 0) {
@@ -441,9 +507,15 @@ void ModelDriver::CheckEnd(Client& client, const StreamItem& item) {
                     model_.last() - client.at > kMaxLag;
   const bool gone = reason == "REPLAY_POSITION_EXPIRED" &&
                     client.options.gap_policy == GapPolicy::kFail;
-  const bool stuck = reason == "WRITE_STALLED";
-  if (!slow && !gone && !stuck) Wrong(client, item.end.ToString());
-  if (gone) {
+  // The details of that do not get through a connection; see StreamReactor.
+  const bool stuck =
+      reason == "WRITE_STALLED" ||
+      (remote() && absl::StrContains(item.end.message(), "has not read"));
+  const bool refused = !client.refusal.empty() && reason == client.refusal;
+  if (!slow && !gone && !stuck && !refused) {
+    Wrong(client, item.end.ToString());
+  }
+  if (gone || refused) {
     client.position.clear();
     client.seen.clear();
   }
@@ -479,10 +551,16 @@ void ModelDriver::CheckBooks() {
     if (!Parse(stats.cursor, &cursor) || sum > cursor) {
       wrong_ = absl::StrCat(stats.stream_id, ": more is counted than there is");
     }
+    uint64_t start = 0;
+    if (remote() && Parse(stats.start_cursor, &start) &&
+        start + sum != cursor) {
+      wrong_ = absl::StrCat(stats.stream_id, ": ", start, " + ", sum,
+                            " counted is not ", cursor);
+    }
     // What was counted, from where it began, is where it is.
     for (const Client& client : clients_) {
       if (client.stream != nullptr && client.knows_at && client.items > 0 &&
-          client.options.client_name == stats.client &&
+          !remote() && client.options.client_name == stats.client &&
           client.start + sum != cursor) {
         Wrong(client, absl::StrCat(client.start, " + ", sum, " counted is not ",
                                    cursor));

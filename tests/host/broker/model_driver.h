@@ -43,6 +43,17 @@ struct ModelledBroker {
   uint64_t found = 0;
   // Nothing that was committed goes with the machine.
   bool waits_for_disk = false;
+
+  // Of one whose readers are behind a connection; null of others. What such a
+  // reader gets may have been said some time ago, and one that survives the
+  // broker goes on with the next.
+  //
+  // Whether `stream`, which has just said its end, begins again by itself after
+  // its last cursor: nothing has happened since.
+  std::function<bool(const EventStream& stream)> comes_back;
+  // Breaks the connection of the client of that name, in the middle of whatever
+  // it is being sent.
+  std::function<void(const std::string& client)> cut;
 };
 
 // Plays one random history against a broker and compares what each client saw
@@ -54,7 +65,8 @@ struct ModelledBroker {
 // a time, and perhaps another filter, time that passes (linger, heartbeats,
 // eviction, retention), a time of day that is set forth or back, and restarts,
 // which begin a new log, or go on with the old one: after a clean end, a kill,
-// or with the machine, which may have forgotten the newest events.
+// or with the machine, which may have forgotten the newest events. Readers
+// behind a connection have it broken, too, and live through restarts.
 class ModelDriver {
  public:
   using Make = std::function<ModelledBroker(const std::string& epoch,
@@ -73,6 +85,8 @@ class ModelDriver {
   uint64_t events_seen() const { return events_seen_; }
   uint64_t gaps_seen() const { return gaps_seen_; }
   uint64_t events_lost() const { return events_lost_; }
+  // How often a client came back by itself.
+  uint64_t comebacks() const { return comebacks_; }
 
  private:
   struct Client {
@@ -88,6 +102,10 @@ class ModelDriver {
     uint64_t head_at_open = 0;
     uint64_t items = 0;
     bool knows_at = false;  // False until a gap of unknown size is told.
+    // Of one behind a connection: that may be broken by now, and what it must
+    // be refused with since it came back by itself.
+    bool may_break = false;
+    std::string refusal;
   };
 
   uint64_t Draw(uint64_t below) { return random_() % below; }
@@ -100,7 +118,18 @@ class ModelDriver {
   // Chooses where `client` begins. Returns why that must be refused, if the
   // stream is to fail at a gap; empty if it must not.
   std::string ChooseStart(Client& client, StartPosition* start);
+  // The same, of a start after `id`.
+  std::string ExpectAfter(Client& client, const std::string& id);
+  // What can be said of a stream that is opened now, wherever it begins.
+  void ExpectOpen(Client& client);
   void Disconnect(Client& client);
+  bool remote() const { return broker_.comes_back != nullptr; }
+  // Disconnects `client`, or leaves it to find out that its broker is gone. If
+  // what it was sent will not be `valid`, it reads that before.
+  void Part(Client& client, bool valid);
+  void Cut(Client& client);
+  // `client` has come back by itself.
+  void ComeBack(Client& client);
   void Read(Client& client, uint64_t at_most);
   void ReadAll(Client& client);
 
@@ -109,6 +138,8 @@ class ModelDriver {
   void CheckEvents(Client& client, const StreamItem& item);
   void CheckGap(Client& client, const StreamItem& item);
   void CheckEnd(Client& client, const StreamItem& item);
+  // Whether the end of `item` is that of a connection that may have broken.
+  bool IsBreak(const Client& client, const StreamItem& item) const;
   void CheckCursor(Client& client, const StreamItem& item);
   // Nobody gets from `after` to `until` past a hole without being told.
   void CheckNoHole(Client& client, uint64_t after, uint64_t until);
@@ -135,6 +166,7 @@ class ModelDriver {
   uint64_t events_seen_ = 0;
   uint64_t gaps_seen_ = 0;
   uint64_t events_lost_ = 0;
+  uint64_t comebacks_ = 0;
 };
 
 // Plays the history of `seed`, and leaves out of one that goes wrong what it

@@ -23,8 +23,9 @@ void CopyIfThere(const std::string& from, const std::string& to) {
 }  // namespace
 
 ModelledJournal::ModelledJournal(uint64_t seed, const std::string& epoch,
+                                 const EventCodec& codec,
                                  const SteppingClock& clock)
-    : random_(seed), clock_(clock) {
+    : random_(seed), clock_(clock), codec_(codec) {
   options_.journal.path = NextDirectory() + kName;
   options_.journal.new_epoch = epoch;
   options_.journal.boot_id = "0";

@@ -7,7 +7,7 @@
 #include <string>
 
 #include "host/broker/journaled_log.h"
-#include "tests/fakes/fake_event_codec.h"
+#include "host/pipeline/event_codec.h"
 #include "tests/fakes/stepping_clock.h"
 #include "tests/host/broker/model_driver.h"
 #include "tests/support/short_temp_dir.h"
@@ -25,9 +25,9 @@ namespace weir {
 class ModelledJournal {
  public:
   // `seed` decides on sizes, retention and whether commits wait for the disk.
-  // `clock` must outlive it.
+  // `codec` and `clock` must outlive it.
   ModelledJournal(uint64_t seed, const std::string& epoch,
-                  const SteppingClock& clock);
+                  const EventCodec& codec, const SteppingClock& clock);
   ~ModelledJournal();
 
   ModelledJournal(const ModelledJournal&) = delete;
@@ -47,7 +47,7 @@ class ModelledJournal {
   std::mt19937_64 random_;
   const ShortTempDir dir_;
   const SteppingClock& clock_;
-  const FakeEventCodec codec_;
+  const EventCodec& codec_;
   UnsyncedDisk disk_;
   JournaledLogOptions options_;
   int lives_ = 0;
