@@ -11,7 +11,8 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
-#include "host/broker/sqlite_connection.h"
+#include "host/sqlite/sqlite_connection.h"
+#include "host/sqlite/sqlite_statement.h"
 
 namespace weir {
 

@@ -14,6 +14,7 @@
 #include "absl/cleanup/cleanup.h"
 #include "absl/strings/str_cat.h"
 #include "host/broker/chunk.h"
+#include "host/sqlite/sqlite_statement.h"
 
 namespace weir {
 namespace {
@@ -140,31 +141,21 @@ absl::StatusOr<std::unique_ptr<SqliteJournal>> SqliteJournal::Open(
   return journal;
 }
 
+SqliteFile SqliteJournal::File() const {
+  return {.path = options_.path,
+          .without_it = "a new log is then begun",
+          .one_each = "a broker.journal_path",
+          .vfs = options_.vfs};
+}
+
 absl::Status SqliteJournal::SetUp() {
-  auto writer =
-      SqliteConnection::Open(options_.path, Access::kCreate, options_.vfs);
+  auto writer = SqliteConnection::Open(File(), Access::kCreate);
   if (!writer.ok()) return writer.status();
   writer_ = *std::move(writer);
-  if (sqlite3_db_readonly(writer_->get(), "main") == 1) {
-    return absl::PermissionDeniedError(
-        absl::StrCat(options_.path,
-                     ": cannot be written; make it writable for the host's "
-                     "user"));
-  }
-  {
-    SqliteStatement mode(*writer_, "PRAGMA journal_mode = WAL");
-    if (!mode.Step()) return mode.status();
-    if (mode.Bytes(0) != "wal") {
-      return absl::UnavailableError(
-          absl::StrCat(options_.path,
-                       ": no write-ahead log on this file system (journal "
-                       "mode ",
-                       mode.Bytes(0), "); keep the journal on a local disk"));
-    }
-  }
-  absl::Status status =
-      writer_->Run(options_.full_sync ? "PRAGMA synchronous = FULL"
-                                      : "PRAGMA synchronous = NORMAL");
+  absl::Status status = writer_->UseWriteAheadLog();
+  if (!status.ok()) return status;
+  status = writer_->Run(options_.full_sync ? "PRAGMA synchronous = FULL"
+                                           : "PRAGMA synchronous = NORMAL");
   if (!status.ok()) return status;
   status = writer_->Run(
       "PRAGMA wal_autocheckpoint = 0; PRAGMA cache_size = -1024;"
@@ -214,10 +205,8 @@ absl::Status SqliteJournal::CheckTables() {
   const auto epoch = MetaText("epoch");
   if (!epoch.ok()) return epoch.status();
   if (*format != kFormat || epoch->size() != options_.new_epoch.size()) {
-    return absl::DataLossError(
-        absl::StrCat(options_.path, ": damaged: format ", *format, ", epoch '",
-                     *epoch, "'; restore a backup, or move it and ",
-                     options_.path, "-wal away: a new log is then begun"));
+    return writer_->Damaged(
+        absl::StrCat("format ", *format, ", epoch '", *epoch, "'"));
   }
   contents_.epoch = *epoch;
   statements_ = std::make_unique<Statements>(*writer_);
@@ -227,8 +216,7 @@ absl::Status SqliteJournal::CheckTables() {
         &statements_->prune, &statements_->prune_holes}) {
     if (!statement->status().ok()) return statement->status();
   }
-  auto checkpointer =
-      SqliteConnection::Open(options_.path, Access::kWrite, options_.vfs);
+  auto checkpointer = SqliteConnection::Open(File(), Access::kWrite);
   if (!checkpointer.ok()) return checkpointer.status();
   checkpointer_ = *std::move(checkpointer);
   return checkpointer_->Run(
@@ -241,10 +229,8 @@ absl::Status SqliteJournal::ReadContents() {
   if (!pruned.ok()) return pruned.status();
   if (!pruned_time.ok()) return pruned_time.status();
   if (*pruned > uint64_t{kMaxJournalNumber}) {
-    return absl::DataLossError(absl::StrCat(
-        options_.path, ": damaged: pruned_seq ", static_cast<int64_t>(*pruned),
-        "; restore a backup, or move it and ", options_.path,
-        "-wal away: a new log is then begun"));
+    return writer_->Damaged(
+        absl::StrCat("pruned_seq ", static_cast<int64_t>(*pruned)));
   }
   contents_.last = pruned_ = *pruned;
   if (*pruned > 0) {
@@ -616,8 +602,7 @@ absl::Status SqliteJournal::Close() {
 
 absl::StatusOr<std::unique_ptr<JournalReader>> SqliteJournal::OpenReader()
     const {
-  auto connection =
-      SqliteConnection::Open(options_.path, Access::kRead, options_.vfs);
+  auto connection = SqliteConnection::Open(File(), Access::kRead);
   if (!connection.ok()) return connection.status();
   absl::Status status = (*connection)->Run("PRAGMA cache_size = -512");
   if (!status.ok()) return status;

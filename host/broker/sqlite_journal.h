@@ -13,7 +13,7 @@
 #include "absl/time/time.h"
 #include "host/broker/journal_reader.h"
 #include "host/broker/journal_records.h"
-#include "host/broker/sqlite_connection.h"
+#include "host/sqlite/sqlite_connection.h"
 
 namespace weir {
 
@@ -145,6 +145,7 @@ class SqliteJournal {
 
   SqliteJournal(SqliteJournalOptions options, int lock);
 
+  SqliteFile File() const;
   absl::Status SetUp();
   absl::Status CheckTables();
   absl::Status ReadContents();

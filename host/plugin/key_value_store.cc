@@ -1,12 +1,13 @@
 #include "host/plugin/key_value_store.h"
 
 #include <pthread.h>
-#include <sqlite3.h>
 
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
+#include "host/sqlite/sqlite_connection.h"
+#include "host/sqlite/sqlite_statement.h"
 
 namespace weir {
 namespace {
@@ -15,99 +16,50 @@ constexpr char kMakeTables[] =
     "CREATE TABLE IF NOT EXISTS kv (plugin TEXT NOT NULL, key BLOB NOT NULL,"
     " value BLOB NOT NULL, PRIMARY KEY (plugin, key)) STRICT, WITHOUT ROWID";
 
-// So long a statement waits for one of another connection. There are only our
-// two, and readers do not wait for writers.
-constexpr int kBusyMs = 1000;
+// Whatever is wrong with the file: a plugin can do nothing about it.
+absl::Status Failed(const absl::Status& fault) {
+  return fault.ok() ? fault : absl::UnavailableError(fault.message());
+}
 
-absl::Status Fault(sqlite3* database, const std::string& path) {
-  return absl::UnavailableError(absl::StrCat(
-      path, ": ", database == nullptr ? "no memory" : sqlite3_errmsg(database),
-      "; see whether the disk works and has room, or move the file away"));
+absl::StatusOr<std::unique_ptr<SqliteConnection>> OpenFile(
+    const std::string& path) {
+  auto file = SqliteConnection::Open(
+      {.path = path,
+       .without_it = "what plugins kept is then forgotten",
+       .one_each = "a state_dir"},
+      SqliteConnection::Access::kCreate);
+  if (!file.ok()) return file;
+  absl::Status status = (*file)->UseWriteAheadLog();
+  if (status.ok()) status = (*file)->Run("PRAGMA synchronous = FULL");
+  if (status.ok()) status = (*file)->Run(kMakeTables);
+  if (!status.ok()) return status;
+  return file;
 }
 
 }  // namespace
 
-// One connection and its statements, each used by one thread at a time.
-struct KeyValueStore::Database {
-  explicit Database(std::string file) : path(std::move(file)) {}
-  ~Database() {
-    for (sqlite3_stmt* statement : {get, size, sum, put, erase}) {
-      sqlite3_finalize(statement);
-    }
-    sqlite3_close(handle);
-  }
-  Database(const Database&) = delete;
-  Database& operator=(const Database&) = delete;
+// A connection and its statements, each used by one thread at a time.
+struct KeyValueStore::Reader {
+  explicit Reader(std::unique_ptr<SqliteConnection> connection)
+      : file(std::move(connection)) {}
 
-  absl::Status Open() {
-    if (sqlite3_open_v2(
-            path.c_str(), &handle,
-            SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
-            nullptr) != SQLITE_OK) {
-      return Fault(handle, path);
-    }
-    sqlite3_busy_timeout(handle, kBusyMs);
-    for (const char* sql : {"PRAGMA journal_mode = WAL",
-                            "PRAGMA synchronous = FULL", kMakeTables}) {
-      if (absl::Status done = Run(sql); !done.ok()) return done;
-    }
-    for (const auto& [statement, sql] :
-         {std::pair(&get, "SELECT value FROM kv WHERE plugin = ? AND key = ?"),
-          std::pair(
-              &size,
-              "SELECT length(value) FROM kv WHERE plugin = ? AND key = ?"),
-          std::pair(&sum,
-                    "SELECT coalesce(sum(length(key) + length(value)), 0) "
-                    "FROM kv WHERE plugin = ?"),
-          std::pair(&put, "INSERT OR REPLACE INTO kv VALUES (?, ?, ?)"),
-          std::pair(&erase, "DELETE FROM kv WHERE plugin = ? AND key = ?")}) {
-      if (sqlite3_prepare_v2(handle, sql, -1, statement, nullptr) !=
-          SQLITE_OK) {
-        return Fault(handle, path);
-      }
-    }
-    return absl::OkStatus();
-  }
+  const std::unique_ptr<SqliteConnection> file;
+  SqliteStatement get{*file,
+                      "SELECT value FROM kv WHERE plugin = ? AND key = ?"};
+  SqliteStatement size{
+      *file, "SELECT length(value) FROM kv WHERE plugin = ? AND key = ?"};
+  SqliteStatement sum{*file,
+                      "SELECT coalesce(sum(length(key) + length(value)), 0) "
+                      "FROM kv WHERE plugin = ?"};
+};
 
-  absl::Status Run(const char* sql) {
-    return sqlite3_exec(handle, sql, nullptr, nullptr, nullptr) == SQLITE_OK
-               ? absl::OkStatus()
-               : Fault(handle, path);
-  }
+struct KeyValueStore::Writer {
+  explicit Writer(std::unique_ptr<SqliteConnection> connection)
+      : file(std::move(connection)) {}
 
-  // Binds, steps and, if there is a row, has `row` read it.
-  absl::Status Step(sqlite3_stmt* statement, const std::string& plugin,
-                    const std::string* key, const std::string* value,
-                    const std::function<void()>& row = nullptr) {
-    sqlite3_bind_text(statement, 1, plugin.data(),
-                      static_cast<int>(plugin.size()), SQLITE_STATIC);
-    if (key != nullptr) {
-      sqlite3_bind_blob(statement, 2, key->data(),
-                        static_cast<int>(key->size()), SQLITE_STATIC);
-    }
-    if (value != nullptr) {
-      // A null pointer would be a NULL.
-      sqlite3_bind_blob(statement, 3, value->empty() ? "" : value->data(),
-                        static_cast<int>(value->size()), SQLITE_STATIC);
-    }
-    const int result = sqlite3_step(statement);
-    if (result == SQLITE_ROW && row) row();
-    absl::Status status;
-    if (result != SQLITE_ROW && result != SQLITE_DONE) {
-      status = Fault(handle, path);
-    }
-    sqlite3_reset(statement);
-    sqlite3_clear_bindings(statement);
-    return status;
-  }
-
-  const std::string path;
-  sqlite3* handle = nullptr;
-  sqlite3_stmt* get = nullptr;
-  sqlite3_stmt* size = nullptr;
-  sqlite3_stmt* sum = nullptr;
-  sqlite3_stmt* put = nullptr;
-  sqlite3_stmt* erase = nullptr;
+  const std::unique_ptr<SqliteConnection> file;
+  SqliteStatement put{*file, "INSERT OR REPLACE INTO kv VALUES (?, ?, ?)"};
+  SqliteStatement erase{*file, "DELETE FROM kv WHERE plugin = ? AND key = ?"};
 };
 
 weir_status KeyValueAnswer(const absl::Status& status) {
@@ -131,11 +83,18 @@ KeyValueStore::KeyValueStore(KeyValueOptions options)
 
 absl::Status KeyValueStore::Open() {
   MutexLock lock(&mu_);
-  writer_ = std::make_unique<Database>(options_.path);
-  reader_ = std::make_unique<Database>(options_.path);
-  absl::Status opened = writer_->Open();
-  if (opened.ok()) opened = reader_->Open();
-  return opened;
+  auto writer = OpenFile(options_.path);
+  if (!writer.ok()) return Failed(writer.status());
+  auto reader = OpenFile(options_.path);
+  if (!reader.ok()) return Failed(reader.status());
+  writer_ = std::make_unique<Writer>(*std::move(writer));
+  reader_ = std::make_unique<Reader>(*std::move(reader));
+  for (const SqliteStatement* statement :
+       {&writer_->put, &writer_->erase, &reader_->get, &reader_->size,
+        &reader_->sum}) {
+    if (!statement->status().ok()) return Failed(statement->status());
+  }
+  return absl::OkStatus();
 }
 
 KeyValueStore::~KeyValueStore() {
@@ -155,13 +114,13 @@ KeyValueStore::Space& KeyValueStore::SpaceOf(absl::string_view plugin) {
 
 absl::Status KeyValueStore::Measure(const std::string& plugin, Space& space) {
   if (space.measured) return absl::OkStatus();
-  Database& reader = *reader_;
-  absl::Status read = reader.Step(reader.sum, plugin, nullptr, nullptr, [&] {
-    space.counts.bytes =
-        static_cast<uint64_t>(sqlite3_column_int64(reader.sum, 0));
-  });
-  space.measured = read.ok();
-  return read;
+  SqliteStatement& sum = reader_->sum;
+  if (sum.BindText(plugin).Step()) {
+    space.counts.bytes = static_cast<uint64_t>(sum.Number(0));
+    sum.Reset();
+  }
+  space.measured = sum.status().ok();
+  return Failed(sum.status());
 }
 
 absl::StatusOr<std::optional<std::string>> KeyValueStore::Get(
@@ -177,17 +136,16 @@ absl::StatusOr<std::optional<std::string>> KeyValueStore::Get(
     if (found != values->end()) return found->second;
   }
   std::optional<std::string> value;
-  Database& reader = *reader_;
-  absl::Status read = reader.Step(reader.get, name, &wanted, nullptr, [&] {
-    const auto* const bytes =
-        static_cast<const char*>(sqlite3_column_blob(reader.get, 0));
-    const auto size = static_cast<size_t>(sqlite3_column_bytes(reader.get, 0));
-    value = size == 0 ? std::string() : std::string(bytes, size);
-  });
-  if (read.ok()) return value;
+  SqliteStatement& get = reader_->get;
+  if (get.BindText(name).BindBytes(wanted).Step()) {
+    value = get.Text(0);
+    get.Reset();
+  }
+  if (get.status().ok()) return value;
+  const absl::Status failed = Failed(get.status());
   ++space.counts.errors;
-  space.counts.last_error = std::string(read.message());
-  return read;
+  space.counts.last_error = std::string(failed.message());
+  return failed;
 }
 
 absl::Status KeyValueStore::Put(absl::string_view plugin, absl::string_view key,
@@ -277,11 +235,12 @@ absl::StatusOr<std::optional<uint64_t>> KeyValueStore::SizeOf(
     if (found->second.has_value()) size = found->second->size();
     return size;
   }
-  Database& reader = *reader_;
-  absl::Status read = reader.Step(reader.size, plugin, &key, nullptr, [&] {
-    size = static_cast<uint64_t>(sqlite3_column_int64(reader.size, 0));
-  });
-  if (!read.ok()) return read;
+  SqliteStatement& row = reader_->size;
+  if (row.BindText(plugin).BindBytes(key).Step()) {
+    size = static_cast<uint64_t>(row.Number(0));
+    row.Reset();
+  }
+  if (!row.status().ok()) return Failed(row.status());
   return size;
 }
 
@@ -375,24 +334,20 @@ bool KeyValueStore::TakeWaiting(
 // Nobody else changes what is on its way.
 absl::Status KeyValueStore::Write(
     const std::vector<std::pair<std::string, Values*>>& changes) {
-  Database& database = *writer_;
-  if (absl::Status begun = database.Run("BEGIN IMMEDIATE"); !begun.ok()) {
-    return begun;
-  }
-  for (const auto& [plugin, values] : changes) {
-    for (const auto& [key, value] : *values) {
-      absl::Status written =
-          value.has_value()
-              ? database.Step(database.put, plugin, &key, &*value)
-              : database.Step(database.erase, plugin, &key, nullptr);
-      if (written.ok()) continue;
-      database.Run("ROLLBACK").IgnoreError();
-      return written;
+  return Failed(writer_->file->Transact([&] {
+    absl::Status written;
+    for (const auto& [plugin, values] : changes) {
+      for (const auto& [key, value] : *values) {
+        SqliteStatement& change =
+            value.has_value() ? writer_->put : writer_->erase;
+        change.BindText(plugin).BindBytes(key);
+        if (value.has_value()) change.BindBytes(*value);
+        written = change.Finish();
+        if (!written.ok()) return written;
+      }
     }
-  }
-  absl::Status committed = database.Run("COMMIT");
-  if (!committed.ok()) database.Run("ROLLBACK").IgnoreError();
-  return committed;
+    return written;
+  }));
 }
 
 void KeyValueStore::Finish(const absl::Status& written) {

@@ -20,8 +20,6 @@
 #include "host/sync/mutex.h"
 #include "weir/plugin_abi.h"
 
-struct sqlite3;
-
 namespace weir {
 
 struct KeyValueOptions {
@@ -108,7 +106,8 @@ class KeyValueStore {
     absl::Status refused;  // The first one since the last Flush.
     Counts counts;
   };
-  struct Database;
+  struct Reader;
+  struct Writer;
   struct Flushing {
     uint64_t after;  // The round of writing that has to be over.
     absl::Status refused;
@@ -140,11 +139,11 @@ class KeyValueStore {
 
   const KeyValueOptions options_;
   absl::Status opened_;
-  std::unique_ptr<Database> writer_;  // The thread's.
+  std::unique_ptr<Writer> writer_;  // The thread's.
 
   mutable Mutex mu_;
   CondVar changed_;
-  std::unique_ptr<Database> reader_ ABSL_GUARDED_BY(mu_);
+  std::unique_ptr<Reader> reader_ ABSL_GUARDED_BY(mu_);
   std::map<std::string, Space, std::less<>> spaces_ ABSL_GUARDED_BY(mu_);
   size_t waiting_bytes_ ABSL_GUARDED_BY(mu_) = 0;
   size_t written_bytes_ ABSL_GUARDED_BY(mu_) = 0;  // Of these, on their way.

@@ -1,7 +1,5 @@
 #include "host/plugin/poison_store.h"
 
-#include <sqlite3.h>
-
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
@@ -11,7 +9,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "absl/time/time.h"
-#include "host/plugin/sql_statement.h"
+#include "host/sqlite/sqlite_statement.h"
 #include "weir/plugin_abi.h"
 
 namespace weir {
@@ -97,18 +95,7 @@ constexpr char kFind[] =
 
 #undef WEIR_POISON_COLUMNS
 
-absl::Status Fault(sqlite3* database, const std::string& path) {
-  const int code = sqlite3_errcode(database) & 0xff;
-  const std::string text =
-      absl::StrCat(path, ": ", sqlite3_errmsg(database),
-                   "; see whether the disk works and has room, or remove it: "
-                   "poison messages are then forgotten");
-  const bool damaged =
-      code == SQLITE_CORRUPT || code == SQLITE_NOTADB || code == SQLITE_ERROR;
-  return damaged ? absl::DataLossError(text) : absl::UnavailableError(text);
-}
-
-PoisonMessage Read(const SqlStatement& row) {
+PoisonMessage Read(const SqliteStatement& row) {
   PoisonMessage poison;
   poison.number = static_cast<uint64_t>(row.Number(0));
   poison.plugin = row.Text(1);
@@ -136,7 +123,7 @@ PoisonMessage Read(const SqlStatement& row) {
   return poison;
 }
 
-std::vector<weir_field> FieldsOf(const std::string& blob) {
+std::vector<weir_field> FieldsOf(absl::string_view blob) {
   std::vector<weir_field> fields(blob.size() / sizeof(weir_field));
   if (!fields.empty()) {
     std::memcpy(fields.data(), blob.data(), fields.size() * sizeof(weir_field));
@@ -144,39 +131,34 @@ std::vector<weir_field> FieldsOf(const std::string& blob) {
   return fields;
 }
 
-}  // namespace
-
-void PoisonStore::Close::operator()(sqlite3* database) const {
-  sqlite3_close(database);
-}
-
-PoisonStore::PoisonStore(std::string path, Connection database)
-    : path_(std::move(path)), database_(std::move(database)) {}
-
-PoisonStore::~PoisonStore() = default;
-
-absl::StatusOr<PoisonStore::Connection> PoisonStore::TryOpen(
+absl::StatusOr<std::unique_ptr<SqliteConnection>> TryOpen(
     const std::string& path) {
-  sqlite3* opened = nullptr;
-  const int code = sqlite3_open_v2(
-      path.c_str(), &opened,
-      SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
-      nullptr);
-  Connection database(opened);  // There is one even then, to be asked why.
-  if (code != SQLITE_OK || sqlite3_exec(opened, kMakeTable, nullptr, nullptr,
-                                        nullptr) != SQLITE_OK) {
-    return Fault(opened, path);
-  }
+  auto database = SqliteConnection::Open(
+      {.path = path,
+       .without_it = "poison messages are then forgotten",
+       .one_each = "a state_dir"},
+      SqliteConnection::Access::kCreate);
+  if (!database.ok()) return database;
+  absl::Status made = (*database)->Run(kMakeTable);
+  if (!made.ok()) return made;
   // That the table has our columns.
-  const int first = SqlStatement(opened, kGet).Step();
-  if (first != SQLITE_ROW && first != SQLITE_DONE) return Fault(opened, path);
+  SqliteStatement get(**database, kGet);
+  get.Step();
+  if (!get.status().ok()) return get.status();
   return database;
 }
+
+}  // namespace
+
+PoisonStore::PoisonStore(std::unique_ptr<SqliteConnection> database)
+    : database_(std::move(database)) {}
+
+PoisonStore::~PoisonStore() = default;
 
 absl::StatusOr<std::unique_ptr<PoisonStore>> PoisonStore::Open(
     const std::string& path, std::string* moved_away) {
   moved_away->clear();
-  absl::StatusOr<Connection> database = TryOpen(path);
+  auto database = TryOpen(path);
   if (absl::IsDataLoss(database.status())) {
     const std::string aside = absl::StrCat(path, ".damaged");
     if (std::rename(path.c_str(), aside.c_str()) != 0) {
@@ -192,115 +174,101 @@ absl::StatusOr<std::unique_ptr<PoisonStore>> PoisonStore::Open(
     database = TryOpen(path);
   }
   if (!database.ok()) return database.status();
-  return std::unique_ptr<PoisonStore>(
-      new PoisonStore(path, *std::move(database)));
+  return std::unique_ptr<PoisonStore>(new PoisonStore(*std::move(database)));
 }
 
 absl::Status PoisonStore::Write(const PoisonMessage& poison) {
   const MessageCopy& message = poison.message;
   const std::string frames = absl::StrJoin(poison.frames, "\n");
-  SqlStatement keep(database_.get(), kKeep);
-  for (const std::string* text :
-       {&poison.plugin, &poison.plugin_sha256, &poison.fingerprint}) {
-    keep.Bind(*text);
-  }
-  keep.Bind(static_cast<int64_t>(poison.generation));
-  for (const std::string* text :
-       {&poison.source, &poison.type, &poison.cause, &frames}) {
-    keep.Bind(*text);
-  }
-  keep.Bind(absl::ToUnixNanos(poison.last_time));
-  keep.Bind(int64_t{message.type_id});
-  keep.Bind(int64_t{message.flags});
-  keep.Bind(static_cast<int64_t>(message.seq));
-  keep.Bind(message.ts_ns);
-  keep.Bind(message.recv_ns);
-  keep.Bind(int64_t{message.source_id});
-  keep.Bind(static_cast<int64_t>(message.trace_hi));
-  keep.Bind(static_cast<int64_t>(message.trace_lo));
-  keep.Bind(static_cast<int64_t>(message.payload_bytes));
-  keep.Bind(int64_t{message.whole});
-  keep.BindBlob({reinterpret_cast<const char*>(message.fields.data()),
-                 message.fields.size() * sizeof(weir_field)});
-  keep.BindBlob(message.bytes);
-  if (keep.Step() != SQLITE_DONE) return Fault(database_.get(), path_);
-  SqlStatement trim(database_.get(), kTrim);
-  trim.Bind(poison.plugin);
-  trim.Bind(kMaxMessages);
-  trim.Bind(kMaxBytes);
-  if (trim.Step() != SQLITE_DONE) return Fault(database_.get(), path_);
-  return absl::OkStatus();
+  absl::Status status =
+      SqliteStatement(*database_, kKeep)
+          .BindText(poison.plugin)
+          .BindText(poison.plugin_sha256)
+          .BindText(poison.fingerprint)
+          .Bind(poison.generation)
+          .BindText(poison.source)
+          .BindText(poison.type)
+          .BindText(poison.cause)
+          .BindText(frames)
+          .Bind(absl::ToUnixNanos(poison.last_time))
+          .Bind(int64_t{message.type_id})
+          .Bind(int64_t{message.flags})
+          .Bind(message.seq)
+          .Bind(message.ts_ns)
+          .Bind(message.recv_ns)
+          .Bind(int64_t{message.source_id})
+          .Bind(message.trace_hi)
+          .Bind(message.trace_lo)
+          .Bind(message.payload_bytes)
+          .Bind(int64_t{message.whole})
+          .BindBytes({reinterpret_cast<const char*>(message.fields.data()),
+                      message.fields.size() * sizeof(weir_field)})
+          .BindBytes(message.bytes)
+          .Finish();
+  if (!status.ok()) return status;
+  return SqliteStatement(*database_, kTrim)
+      .BindText(poison.plugin)
+      .Bind(kMaxMessages)
+      .Bind(kMaxBytes)
+      .Finish();
 }
 
 absl::StatusOr<PoisonMessage> PoisonStore::Keep(const PoisonMessage& poison) {
   MutexLock lock(&mu_);
-  const auto run = [this](const char* sql) {
-    return sqlite3_exec(database_.get(), sql, nullptr, nullptr, nullptr) ==
-           SQLITE_OK;
-  };
-  if (!run("BEGIN IMMEDIATE")) return Fault(database_.get(), path_);
-  const absl::Status written = Write(poison);
-  if (!written.ok() || !run("COMMIT")) {
-    const absl::Status fault =
-        written.ok() ? Fault(database_.get(), path_) : written;
-    run("ROLLBACK");
-    return fault;
-  }
-  SqlStatement find(database_.get(), kFind);
-  find.Bind(poison.plugin);
-  find.Bind(poison.plugin_sha256);
-  find.Bind(poison.fingerprint);
-  if (find.Step() != SQLITE_ROW) return Fault(database_.get(), path_);
-  return Read(find);
+  const absl::Status written = database_->Transact(
+      [&]() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) { return Write(poison); });
+  if (!written.ok()) return written;
+  SqliteStatement find(*database_, kFind);
+  find.BindText(poison.plugin)
+      .BindText(poison.plugin_sha256)
+      .BindText(poison.fingerprint);
+  if (find.Step()) return Read(find);
+  return find.status().ok()
+             ? database_->Damaged("what was written is not there")
+             : find.status();
 }
 
 absl::StatusOr<std::vector<PoisonMessage>> PoisonStore::List(
     absl::string_view plugin) {
   MutexLock lock(&mu_);
-  SqlStatement rows(database_.get(), kList);
-  rows.Bind(plugin);
+  SqliteStatement rows(*database_, kList);
+  rows.BindText(plugin);
   std::vector<PoisonMessage> list;
-  int code = rows.Step();
-  for (; code == SQLITE_ROW; code = rows.Step()) list.push_back(Read(rows));
-  if (code != SQLITE_DONE) return Fault(database_.get(), path_);
+  while (rows.Step()) list.push_back(Read(rows));
+  if (!rows.status().ok()) return rows.status();
   return list;
 }
 
 absl::StatusOr<PoisonMessage> PoisonStore::Get(absl::string_view plugin,
                                                uint64_t number) {
   MutexLock lock(&mu_);
-  SqlStatement row(database_.get(), kGet);
-  row.Bind(plugin);
-  row.Bind(static_cast<int64_t>(number));
-  const int code = row.Step();
-  if (code == SQLITE_DONE) {
+  SqliteStatement row(*database_, kGet);
+  if (!row.BindText(plugin).Bind(number).Step()) {
+    if (!row.status().ok()) return row.status();
     return absl::NotFoundError(
         absl::StrCat(plugin, "/poisonMessages/", number,
                      ": not kept, or not any more; ListPoisonMessages names "
                      "those that are"));
   }
-  if (code != SQLITE_ROW) return Fault(database_.get(), path_);
   PoisonMessage poison = Read(row);
-  poison.message.fields = FieldsOf(row.Blob(22));
-  poison.message.bytes = row.Blob(23);
+  poison.message.fields = FieldsOf(row.Bytes(22));
+  poison.message.bytes = row.Text(23);
   return poison;
 }
 
 uint32_t PoisonStore::Count(absl::string_view plugin) {
   MutexLock lock(&mu_);
-  SqlStatement count(database_.get(),
-                     "SELECT count(*) FROM poison WHERE plugin = ?");
-  count.Bind(plugin);
-  return count.Step() == SQLITE_ROW ? static_cast<uint32_t>(count.Number(0))
-                                    : 0;
+  SqliteStatement count(*database_,
+                        "SELECT count(*) FROM poison WHERE plugin = ?");
+  return count.BindText(plugin).Step() ? static_cast<uint32_t>(count.Number(0))
+                                       : 0;
 }
 
 absl::Status PoisonStore::Forget(absl::string_view plugin) {
   MutexLock lock(&mu_);
-  SqlStatement forget(database_.get(), "DELETE FROM poison WHERE plugin = ?");
-  forget.Bind(plugin);
-  if (forget.Step() == SQLITE_DONE) return absl::OkStatus();
-  return Fault(database_.get(), path_);
+  return SqliteStatement(*database_, "DELETE FROM poison WHERE plugin = ?")
+      .BindText(plugin)
+      .Finish();
 }
 
 }  // namespace weir

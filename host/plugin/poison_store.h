@@ -12,9 +12,8 @@
 #include "absl/strings/string_view.h"
 #include "host/control/poison_message.h"
 #include "host/plugin/poison_keeper.h"
+#include "host/sqlite/sqlite_connection.h"
 #include "host/sync/mutex.h"
-
-struct sqlite3;
 
 namespace weir {
 
@@ -60,20 +59,12 @@ class PoisonStore final : public PoisonKeeper {
       ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
-  struct Close {
-    void operator()(sqlite3* database) const;
-  };
-  using Connection = std::unique_ptr<sqlite3, Close>;
-
-  PoisonStore(std::string path, Connection database);
-
-  static absl::StatusOr<Connection> TryOpen(const std::string& path);
+  explicit PoisonStore(std::unique_ptr<SqliteConnection> database);
   absl::Status Write(const PoisonMessage& poison)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
-  const std::string path_;
   Mutex mu_;  // Who holds it may use the connection, and wait for its disk.
-  const Connection database_ ABSL_PT_GUARDED_BY(mu_);
+  const std::unique_ptr<SqliteConnection> database_ ABSL_PT_GUARDED_BY(mu_);
 };
 
 }  // namespace weir

@@ -1,27 +1,28 @@
 #include "host/plugin/state_store.h"
 
 #include <fcntl.h>
-#include <sqlite3.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstdint>
-#include <cstring>
 #include <filesystem>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
-#include "host/plugin/sql_statement.h"
+#include "host/sqlite/sqlite_statement.h"
 #include "host/status/annotate.h"
 
 namespace weir {
 namespace {
 
+// What happens if the file is moved away.
+constexpr char kWithoutIt[] =
+    "every plugin of the folder is then loaded, and quarantines are forgotten";
+
 // Those of version 1; kUpgrades makes the rest.
 constexpr char kMakeTables[] = R"sql(
-  BEGIN IMMEDIATE;
   CREATE TABLE schema_version (version INTEGER NOT NULL) STRICT;
   INSERT INTO schema_version VALUES (1);
   CREATE TABLE plugin (
@@ -38,13 +39,11 @@ constexpr char kMakeTables[] = R"sql(
     quarantine_actor TEXT,
     quarantine_time_ns INTEGER
   ) STRICT, WITHOUT ROWID;
-  COMMIT;
 )sql";
 
 // From each version to the next, from 1 on.
 constexpr const char* kUpgrades[] = {
     R"sql(
-  BEGIN IMMEDIATE;
   ALTER TABLE plugin ADD COLUMN previous_revision INTEGER NOT NULL DEFAULT 0;
   CREATE TABLE config_revision (
     id TEXT NOT NULL,
@@ -59,11 +58,9 @@ constexpr const char* kUpgrades[] = {
     PRIMARY KEY (id, number)
   ) STRICT, WITHOUT ROWID;
   UPDATE schema_version SET version = 2;
-  COMMIT;
 )sql",
     // Nothing has ever set `demoted`.
     R"sql(
-  BEGIN IMMEDIATE;
   ALTER TABLE plugin DROP COLUMN demoted;
   CREATE TABLE demotion (
     id TEXT NOT NULL,
@@ -73,7 +70,6 @@ constexpr const char* kUpgrades[] = {
     PRIMARY KEY (id, sha256)
   ) STRICT, WITHOUT ROWID;
   UPDATE schema_version SET version = 3;
-  COMMIT;
 )sql"};
 
 constexpr char kWrite[] =
@@ -103,54 +99,6 @@ constexpr char kReadAll[] =
     "previous_sha256, quarantine_sha256, quarantine_reason, quarantine_actor, "
     "quarantine_time_ns, previous_revision FROM plugin";
 
-// What an operator can do if the file is of no use any more.
-std::string MoveAway(const std::string& path) {
-  return absl::StrCat("restore a backup, or move ", path, " and ", path,
-                      "-wal away: every plugin of the folder is then loaded, "
-                      "and quarantines are forgotten");
-}
-
-absl::Status Damaged(const std::string& path, absl::string_view how) {
-  return absl::DataLossError(
-      absl::StrCat(path, ": damaged: ", how, "; ", MoveAway(path)));
-}
-
-absl::Status DiskFull(const std::string& path) {
-  return absl::ResourceExhaustedError(
-      absl::StrCat(path, ": the disk is full; make room on it"));
-}
-
-// Why the last call on `database` did not work.
-absl::Status Fault(sqlite3* database, const std::string& path) {
-  const std::string text = sqlite3_errmsg(database);
-  const int system_error = sqlite3_system_errno(database);
-  switch (sqlite3_errcode(database) & 0xff) {
-    case SQLITE_CORRUPT:
-    case SQLITE_NOTADB:
-    case SQLITE_ERROR:  // Our statements are right, so the tables are not.
-      return Damaged(path, text);
-    case SQLITE_BUSY:
-      return absl::FailedPreconditionError(
-          absl::StrCat(path,
-                       ": another process has it open; end that one, or give "
-                       "each host a state_dir of its own"));
-    case SQLITE_READONLY:
-    case SQLITE_PERM:
-      return absl::PermissionDeniedError(absl::StrCat(
-          path, ": ", text, "; make it writable for the host's user"));
-    case SQLITE_FULL:
-      return DiskFull(path);
-    default:
-      if (system_error == ENOSPC || system_error == EDQUOT) {
-        return DiskFull(path);
-      }
-      return absl::UnavailableError(
-          absl::StrCat(path, ": ", text, system_error == 0 ? "" : ": ",
-                       system_error == 0 ? "" : std::strerror(system_error),
-                       "; see whether the disk works and has room"));
-  }
-}
-
 // SQLite itself calls a missing and a closed directory by one name.
 absl::Status CheckDirectory(const std::string& path) {
   const std::filesystem::path parent =
@@ -168,101 +116,70 @@ absl::Status CheckDirectory(const std::string& path) {
 // Brings `database` into the mode in which what is written stays written, for
 // this process alone; the order matters, since a journal in shared memory is
 // one that others may open.
-absl::Status SetUp(sqlite3* database, const std::string& path) {
-  if (sqlite3_db_readonly(database, "main") == 1) {
-    return absl::PermissionDeniedError(absl::StrCat(
-        path, ": cannot be written; make it writable for the host's user"));
-  }
-  if (sqlite3_exec(database, "PRAGMA locking_mode = EXCLUSIVE", nullptr,
-                   nullptr, nullptr) != SQLITE_OK) {
-    return Fault(database, path);
-  }
-  SqlStatement journal(database, "PRAGMA journal_mode = WAL");
-  if (journal.Step() != SQLITE_ROW) return Fault(database, path);
-  if (journal.Text(0) != "wal") {
-    return absl::UnavailableError(absl::StrCat(
-        path, ": no write-ahead log on this file system (journal mode ",
-        journal.Text(0), "); keep state_dir on a local disk"));
-  }
-  if (sqlite3_exec(database, "PRAGMA synchronous = FULL", nullptr, nullptr,
-                   nullptr) != SQLITE_OK) {
-    return Fault(database, path);
-  }
-  return absl::OkStatus();
+absl::Status SetUp(SqliteConnection& database) {
+  absl::Status status = database.Run("PRAGMA locking_mode = EXCLUSIVE");
+  if (status.ok()) status = database.UseWriteAheadLog();
+  return status.ok() ? database.Run("PRAGMA synchronous = FULL") : status;
 }
 
-absl::Status CheckPages(sqlite3* database, const std::string& path) {
-  SqlStatement check(database, "PRAGMA integrity_check(1)");
-  if (check.Step() != SQLITE_ROW) return Fault(database, path);
+absl::Status CheckPages(SqliteConnection& database) {
+  SqliteStatement check(database, "PRAGMA integrity_check(1)");
+  if (!check.Step()) return check.status();
   const std::string found = check.Text(0);
-  return found == "ok" ? absl::OkStatus() : Damaged(path, found);
-}
-
-absl::Status Run(sqlite3* database, const std::string& path, const char* sql) {
-  if (sqlite3_exec(database, sql, nullptr, nullptr, nullptr) == SQLITE_OK) {
-    return absl::OkStatus();
-  }
-  absl::Status fault = Fault(database, path);
-  sqlite3_exec(database, "ROLLBACK", nullptr, nullptr, nullptr);
-  return fault;
+  return found == "ok" ? absl::OkStatus() : database.Damaged(found);
 }
 
 // Brings the tables of `version` to those of today.
-absl::Status Upgrade(sqlite3* database, const std::string& path,
-                     int64_t version) {
+absl::Status Upgrade(SqliteConnection& database, int64_t version) {
   for (; version < StateStore::kSchemaVersion; ++version) {
-    absl::Status upgraded = Run(database, path, kUpgrades[version - 1]);
+    absl::Status upgraded =
+        database.Transact([&] { return database.Run(kUpgrades[version - 1]); });
     if (!upgraded.ok()) return upgraded;
   }
   return absl::OkStatus();
 }
 
 // Makes the tables in a new file; checks in another that it is ours.
-absl::Status CheckSchema(sqlite3* database, const std::string& path) {
-  SqlStatement count(
-      database,
-      "SELECT count(*), coalesce(sum(name = 'schema_version'), 0) "
-      "FROM sqlite_schema");
-  if (count.Step() != SQLITE_ROW) return Fault(database, path);
-  if (count.Number(0) == 0) {
-    // A reader in the way of the writer.
-    while (count.Step() == SQLITE_ROW) {
-    }
-    absl::Status made = Run(database, path, kMakeTables);
-    return made.ok() ? Upgrade(database, path, 1) : made;
+absl::Status CheckSchema(SqliteConnection& database) {
+  const auto tables = database.AskNumber("SELECT count(*) FROM sqlite_schema");
+  if (!tables.ok()) return tables.status();
+  if (*tables == 0) {
+    absl::Status made =
+        database.Transact([&] { return database.Run(kMakeTables); });
+    return made.ok() ? Upgrade(database, 1) : made;
   }
-  if (count.Number(1) == 0) {
+  const auto ours = database.AskNumber(
+      "SELECT count(*) FROM sqlite_schema WHERE name = 'schema_version'");
+  if (!ours.ok()) return ours.status();
+  if (*ours == 0) {
     return absl::FailedPreconditionError(
-        absl::StrCat(path,
+        absl::StrCat(database.path(),
                      ": a database of something else; give the host a "
                      "state_dir of its own"));
   }
-  SqlStatement version(database, "SELECT max(version) FROM schema_version");
-  if (version.Step() != SQLITE_ROW) return Fault(database, path);
-  if (version.Number(0) > StateStore::kSchemaVersion) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        path, ": written by a newer weir, schema ", version.Number(0),
-        "; this one knows ", StateStore::kSchemaVersion,
-        ": start the newer one, or ", MoveAway(path)));
+  const auto version = database.AskNumber(
+      "SELECT coalesce(max(version), 0) FROM schema_version");
+  if (!version.ok()) return version.status();
+  if (*version > StateStore::kSchemaVersion) {
+    return absl::FailedPreconditionError(
+        absl::StrCat(database.path(), ": written by a newer weir, schema ",
+                     *version, "; this one knows ", StateStore::kSchemaVersion,
+                     ": start the newer one, or move it and ", database.path(),
+                     "-wal away: ", kWithoutIt));
   }
-  if (version.Number(0) < 1) {
-    return Damaged(path, absl::StrCat("schema ", version.Number(0)));
-  }
-  const int64_t found = version.Number(0);
-  // A reader in the way of the writer.
-  while (version.Step() == SQLITE_ROW) {
-  }
-  absl::Status upgraded = Upgrade(database, path, found);
+  if (*version < 1) return database.Damaged(absl::StrCat("schema ", *version));
+  absl::Status upgraded = Upgrade(database, *version);
   if (!upgraded.ok()) return upgraded;
   // That its tables have our columns.
   for (const char* const read : {kReadAll, kReadRevisions, kReadDemotions}) {
-    const int code = SqlStatement(database, read).Step();
-    if (code != SQLITE_ROW && code != SQLITE_DONE) return Fault(database, path);
+    SqliteStatement rows(database, read);
+    rows.Step();
+    if (!rows.status().ok()) return rows.status();
   }
   return absl::OkStatus();
 }
 
-DesiredState StateOf(const SqlStatement& row) {
+DesiredState StateOf(const SqliteStatement& row) {
   DesiredState state;
   state.desired = row.Number(1) != 0 ? DesiredState::Desired::kLoaded
                                      : DesiredState::Desired::kStopped;
@@ -280,84 +197,83 @@ DesiredState StateOf(const SqlStatement& row) {
   return state;
 }
 
-ConfigRevision RevisionOf(const SqlStatement& row) {
+ConfigRevision RevisionOf(const SqliteStatement& row) {
   return {.number = static_cast<uint64_t>(row.Number(1)),
           .config_json = row.Text(2),
           .config_set = row.Number(3) != 0,
-          .settings_set = row.Blob(4),
+          .settings_set = row.Text(4),
           .file_config_sha256 = row.Text(5),
           .file_settings_sha256 = row.Text(6),
           .actor = row.Text(7),
           .time = absl::FromUnixNanos(row.Number(8))};
 }
 
-int WriteRevision(sqlite3* database, absl::string_view id,
-                  const ConfigRevision& revision) {
-  SqlStatement write(database, kWriteRevision);
-  write.Bind(id);
-  write.Bind(static_cast<int64_t>(revision.number));
-  write.Bind(revision.config_json);
-  write.Bind(int64_t{revision.config_set});
-  write.BindBlob(revision.settings_set);
-  write.Bind(revision.file_config_sha256);
-  write.Bind(revision.file_settings_sha256);
-  write.Bind(revision.actor);
-  write.Bind(absl::ToUnixNanos(revision.time));
-  return write.Step();
+absl::Status WriteRevision(SqliteConnection& database, absl::string_view id,
+                           const ConfigRevision& revision) {
+  return SqliteStatement(database, kWriteRevision)
+      .BindText(id)
+      .Bind(revision.number)
+      .BindText(revision.config_json)
+      .Bind(int64_t{revision.config_set})
+      .BindBytes(revision.settings_set)
+      .BindText(revision.file_config_sha256)
+      .BindText(revision.file_settings_sha256)
+      .BindText(revision.actor)
+      .Bind(absl::ToUnixNanos(revision.time))
+      .Finish();
 }
 
-int WriteDemotions(sqlite3* database, absl::string_view id,
-                   const DesiredState& state) {
-  SqlStatement forget(database, kForgetDemotions);
-  forget.Bind(id);
-  int code = forget.Step();
+absl::Status WriteDemotions(SqliteConnection& database, absl::string_view id,
+                            const DesiredState& state) {
+  absl::Status status =
+      SqliteStatement(database, kForgetDemotions).BindText(id).Finish();
   for (const DesiredState::Demotion& demotion : state.demotions) {
-    SqlStatement write(database, kWriteDemotion);
-    write.Bind(id);
-    write.Bind(demotion.sha256);
-    write.Bind(demotion.reason);
-    write.Bind(absl::ToUnixNanos(demotion.time));
-    if (code == SQLITE_DONE) code = write.Step();
+    if (!status.ok()) break;
+    status = SqliteStatement(database, kWriteDemotion)
+                 .BindText(id)
+                 .BindText(demotion.sha256)
+                 .BindText(demotion.reason)
+                 .Bind(absl::ToUnixNanos(demotion.time))
+                 .Finish();
   }
-  return code;
+  return status;
 }
 
-int WriteState(sqlite3* database, absl::string_view id,
-               const DesiredState& state) {
-  SqlStatement write(database, kWrite);
-  write.Bind(id);
-  write.Bind(int64_t{state.desired == DesiredState::Desired::kLoaded});
-  write.Bind(int64_t{state.paused});
-  write.Bind(state.pinned_module);
-  write.Bind(state.pinned_sha256);
-  write.Bind(state.previous_sha256);
+absl::Status WriteState(SqliteConnection& database, absl::string_view id,
+                        const DesiredState& state) {
+  SqliteStatement write(database, kWrite);
+  write.BindText(id)
+      .Bind(int64_t{state.desired == DesiredState::Desired::kLoaded})
+      .Bind(int64_t{state.paused})
+      .BindText(state.pinned_module)
+      .BindText(state.pinned_sha256)
+      .BindText(state.previous_sha256);
   if (state.quarantine.has_value()) {
-    write.Bind(state.quarantine->sha256);
-    write.Bind(state.quarantine->reason);
-    write.Bind(state.quarantine->actor);
-    write.Bind(absl::ToUnixNanos(state.quarantine->time));
+    write.BindText(state.quarantine->sha256)
+        .BindText(state.quarantine->reason)
+        .BindText(state.quarantine->actor)
+        .Bind(absl::ToUnixNanos(state.quarantine->time));
   } else {
     for (int i = 0; i < 4; ++i) write.BindNull();
   }
-  write.Bind(static_cast<int64_t>(state.previous_revision));
-  return write.Step();
+  return write.Bind(state.previous_revision).Finish();
 }
 
 // Writes all that belongs to one slot, within a transaction.
-int WriteAll(sqlite3* database, absl::string_view id,
-             const DesiredState& state) {
-  int code = WriteState(database, id, state);
+absl::Status WriteAll(SqliteConnection& database, absl::string_view id,
+                      const DesiredState& state) {
+  absl::Status status = WriteState(database, id, state);
   for (const ConfigRevision& revision : state.revisions) {
-    if (code == SQLITE_DONE) code = WriteRevision(database, id, revision);
+    if (status.ok()) status = WriteRevision(database, id, revision);
   }
-  if (code != SQLITE_DONE) return code;
-  SqlStatement forget(database, kForgetRevisions);
-  forget.Bind(id);
-  forget.Bind(state.revisions.empty()
-                  ? INT64_MAX
-                  : static_cast<int64_t>(state.revisions.front().number));
-  code = forget.Step();
-  return code == SQLITE_DONE ? WriteDemotions(database, id, state) : code;
+  if (!status.ok()) return status;
+  status = SqliteStatement(database, kForgetRevisions)
+               .BindText(id)
+               .Bind(state.revisions.empty()
+                         ? INT64_MAX
+                         : static_cast<int64_t>(state.revisions.front().number))
+               .Finish();
+  return status.ok() ? WriteDemotions(database, id, state) : status;
 }
 
 // Takes the file from everybody else's eyes, since it holds secrets, and makes
@@ -376,12 +292,8 @@ void HideFile(const std::string& path) {
 
 }  // namespace
 
-void StateStore::Close::operator()(sqlite3* database) const {
-  sqlite3_close(database);
-}
-
-StateStore::StateStore(std::string path, Connection database)
-    : path_(std::move(path)), database_(std::move(database)) {}
+StateStore::StateStore(std::unique_ptr<SqliteConnection> database)
+    : database_(std::move(database)) {}
 
 StateStore::~StateStore() = default;
 
@@ -390,38 +302,32 @@ absl::StatusOr<std::unique_ptr<StateStore>> StateStore::Open(
   absl::Status status = CheckDirectory(path);
   if (!status.ok()) return status;
   HideFile(path);
-  sqlite3* opened = nullptr;
-  const int code = sqlite3_open_v2(
-      path.c_str(), &opened,
-      SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
-      nullptr);
-  Connection database(opened);  // There is one even then, to be asked why.
-  if (code != SQLITE_OK) return Fault(database.get(), path);
+  auto database = SqliteConnection::Open(
+      {.path = path, .without_it = kWithoutIt, .one_each = "a state_dir"},
+      SqliteConnection::Access::kCreate);
+  if (!database.ok()) return database.status();
   for (const auto step : {&SetUp, &CheckPages, &CheckSchema}) {
-    status = step(database.get(), path);
+    status = step(**database);
     if (!status.ok()) return status;
   }
-  return std::unique_ptr<StateStore>(new StateStore(path, std::move(database)));
+  return std::unique_ptr<StateStore>(new StateStore(*std::move(database)));
 }
 
 absl::StatusOr<std::map<std::string, DesiredState>> StateStore::ReadAll() {
   MutexLock lock(&mu_);
-  SqlStatement rows(database_.get(), kReadAll);
+  SqliteStatement rows(*database_, kReadAll);
   std::map<std::string, DesiredState> states;
-  int code = rows.Step();
-  for (; code == SQLITE_ROW; code = rows.Step()) {
-    states.emplace(rows.Text(0), StateOf(rows));
-  }
-  if (code != SQLITE_DONE) return Fault(database_.get(), path_);
-  SqlStatement revisions(database_.get(), kReadRevisions);
-  for (code = revisions.Step(); code == SQLITE_ROW; code = revisions.Step()) {
+  while (rows.Step()) states.emplace(rows.Text(0), StateOf(rows));
+  if (!rows.status().ok()) return rows.status();
+  SqliteStatement revisions(*database_, kReadRevisions);
+  while (revisions.Step()) {
     const auto state = states.find(revisions.Text(0));
     if (state == states.end()) continue;
     state->second.revisions.push_back(RevisionOf(revisions));
   }
-  if (code != SQLITE_DONE) return Fault(database_.get(), path_);
-  SqlStatement demotions(database_.get(), kReadDemotions);
-  for (code = demotions.Step(); code == SQLITE_ROW; code = demotions.Step()) {
+  if (!revisions.status().ok()) return revisions.status();
+  SqliteStatement demotions(*database_, kReadDemotions);
+  while (demotions.Step()) {
     const auto state = states.find(demotions.Text(0));
     if (state == states.end()) continue;
     state->second.demotions.push_back(
@@ -429,44 +335,33 @@ absl::StatusOr<std::map<std::string, DesiredState>> StateStore::ReadAll() {
          .reason = demotions.Text(2),
          .time = absl::FromUnixNanos(demotions.Number(3))});
   }
-  if (code != SQLITE_DONE) return Fault(database_.get(), path_);
+  if (!demotions.status().ok()) return demotions.status();
   return states;
 }
 
 absl::Status StateStore::Write(absl::string_view id,
                                const DesiredState& state) {
   MutexLock lock(&mu_);
-  absl::Status status = Run(database_.get(), path_, "BEGIN IMMEDIATE");
-  if (status.ok()) {
-    const int code = WriteAll(database_.get(), id, state);
-    status = code == SQLITE_DONE ? Run(database_.get(), path_, "COMMIT")
-                                 : Fault(database_.get(), path_);
-    if (code != SQLITE_DONE) {
-      sqlite3_exec(database_.get(), "ROLLBACK", nullptr, nullptr, nullptr);
-    }
-  }
+  SqliteConnection& database = *database_;
+  const absl::Status status =
+      database.Transact([&] { return WriteAll(database, id, state); });
   if (status.ok()) return status;
   return Annotate(status, absl::StrCat("keeping the state of ", id));
 }
 
 absl::Status StateStore::Forget(absl::string_view id) {
   MutexLock lock(&mu_);
-  absl::Status status = Run(database_.get(), path_, "BEGIN IMMEDIATE");
-  if (status.ok()) {
-    int code = SQLITE_DONE;
+  SqliteConnection& database = *database_;
+  const absl::Status status = database.Transact([&] {
+    absl::Status forgotten;
     for (const char* const table :
          {"DELETE FROM plugin WHERE id = ?",
           "DELETE FROM config_revision WHERE id = ?", kForgetDemotions}) {
-      SqlStatement forget(database_.get(), table);
-      forget.Bind(id);
-      if (code == SQLITE_DONE) code = forget.Step();
+      if (!forgotten.ok()) break;
+      forgotten = SqliteStatement(database, table).BindText(id).Finish();
     }
-    status = code == SQLITE_DONE ? Run(database_.get(), path_, "COMMIT")
-                                 : Fault(database_.get(), path_);
-    if (code != SQLITE_DONE) {
-      sqlite3_exec(database_.get(), "ROLLBACK", nullptr, nullptr, nullptr);
-    }
-  }
+    return forgotten;
+  });
   if (status.ok()) return status;
   return Annotate(status, absl::StrCat("forgetting the state of ", id));
 }

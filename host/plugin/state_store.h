@@ -10,9 +10,8 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "host/plugin/desired_state.h"
+#include "host/sqlite/sqlite_connection.h"
 #include "host/sync/mutex.h"
-
-struct sqlite3;
 
 namespace weir {
 
@@ -65,16 +64,10 @@ class StateStore {
   absl::Status Forget(absl::string_view id) ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
-  struct Close {
-    void operator()(sqlite3* database) const;
-  };
-  using Connection = std::unique_ptr<sqlite3, Close>;
+  explicit StateStore(std::unique_ptr<SqliteConnection> database);
 
-  StateStore(std::string path, Connection database);
-
-  const std::string path_;
   Mutex mu_;  // Who holds it may use the connection, and wait for its disk.
-  const Connection database_ ABSL_PT_GUARDED_BY(mu_);
+  const std::unique_ptr<SqliteConnection> database_ ABSL_PT_GUARDED_BY(mu_);
 };
 
 }  // namespace weir

@@ -31,12 +31,12 @@
 #include "host/broker/broker.h"
 #include "host/broker/journal_reader.h"
 #include "host/broker/replay_readers.h"
-#include "host/broker/sqlite_connection.h"
 #include "host/broker/writable_log.h"
 #include "host/control/event_stream.h"
 #include "host/control/stream_options.h"
 #include "host/pipeline/event.h"
 #include "host/rpc/proto_event_codec.h"
+#include "host/sqlite/sqlite_connection.h"
 #include "tests/fakes/fake_clock.h"
 
 namespace weir {
@@ -143,8 +143,8 @@ struct Input {
 
 // A database in memory with these rows; nullptr if two have one number.
 std::unique_ptr<JournalReader> OpenReader(const std::vector<Row>& rows) {
-  auto connection =
-      SqliteConnection::Open(":memory:", SqliteConnection::Access::kCreate, "");
+  auto connection = SqliteConnection::Open({.path = ":memory:"},
+                                           SqliteConnection::Access::kCreate);
   Require(connection.ok());
   Require((*connection)
               ->Run("CREATE TABLE chunk(first INTEGER PRIMARY KEY, n INTEGER "

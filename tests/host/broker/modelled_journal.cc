@@ -7,7 +7,7 @@
 #include "absl/time/time.h"
 #include "gtest/gtest.h"
 #include "host/broker/broker.h"
-#include "host/broker/sqlite_connection.h"
+#include "host/sqlite/sqlite_connection.h"
 #include "tests/support/failing_vfs.h"
 #include "tests/support/status_matchers.h"
 
@@ -135,8 +135,8 @@ uint64_t ModelledJournal::Newest(const std::string& directory) const {
   for (const char* const suffix : {"", "-wal"}) {
     CopyIfThere(directory + kName + suffix, copy + kName + suffix);
   }
-  auto opened = SqliteConnection::Open(copy + kName,
-                                       SqliteConnection::Access::kWrite, "");
+  auto opened = SqliteConnection::Open({.path = copy + kName},
+                                       SqliteConnection::Access::kWrite);
   EXPECT_THAT(opened, IsOk());
   const auto newest = (*opened)->AskNumber(
       "SELECT max(coalesce((SELECT max(first + n - 1) FROM chunk), 0), "
