@@ -93,6 +93,9 @@ TEST(BatchWriterTest, ABatchThatIsNotReadHasNotArrived) {
   const std::vector<std::string> messages = TooManyToHold();
   Written written(&writer, messages);
   RawTcp peer = server.Accept();
+  // Otherwise it grows as it is read, to what is left.
+  const int buffer = 64 << 10;
+  setsockopt(peer.fd(), SOL_SOCKET, SO_RCVBUF, &buffer, sizeof(buffer));
   const std::string want = FramesOf(messages);
   const size_t half = want.size() / 2;
   EXPECT_EQ(peer.Read(half), want.substr(0, half));
@@ -243,20 +246,20 @@ TEST(BatchWriterTest, SaysOnceThatAPeerDoesNotRead) {
   };
   const auto logged = [&] {
     client::MutexLock lock(&mu);
-    return lines.size();
+    return lines;
   };
   BatchWriter writer(options);
   const std::vector<std::string> messages = TooManyToHold();
   Written written(&writer, messages);
   RawTcp peer = server.Accept();
-  ASSERT_TRUE(Eventually([&] { return logged() == 1; }));
+  ASSERT_TRUE(Eventually([&] { return logged().size() == 1; }));
   EXPECT_THAT(lines[0],
               AllOf(HasSubstr(server.address()), HasSubstr("does not read; ")));
   const std::string all = FramesOf(messages);
   EXPECT_EQ(peer.Read(all.size()), all);
   EXPECT_EQ(written.Await().arrived, messages.size());
-  ASSERT_GE(logged(), 2);
-  EXPECT_THAT(lines[1], HasSubstr("reads again"));
+  ASSERT_GE(logged().size(), 2);
+  EXPECT_THAT(logged()[1], HasSubstr("reads again"));
 }
 
 }  // namespace

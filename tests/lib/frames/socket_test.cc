@@ -82,8 +82,9 @@ Socket ListeningSocket(int backlog) {
   sockaddr_in name = {};
   name.sin_family = AF_INET;
   inet_pton(AF_INET, LoopbackHost().c_str(), &name.sin_addr);
-  bind(socket.fd(), reinterpret_cast<sockaddr*>(&name), sizeof(name));
-  listen(socket.fd(), backlog);
+  EXPECT_EQ(bind(socket.fd(), reinterpret_cast<sockaddr*>(&name), sizeof(name)),
+            0);
+  EXPECT_EQ(listen(socket.fd(), backlog), 0);
   return socket;
 }
 
