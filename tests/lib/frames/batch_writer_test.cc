@@ -253,7 +253,7 @@ TEST(BatchWriterTest, SaysOnceThatAPeerDoesNotRead) {
   Written written(&writer, messages);
   RawTcp peer = server.Accept();
   ASSERT_TRUE(Eventually([&] { return logged().size() == 1; }));
-  EXPECT_THAT(lines[0],
+  EXPECT_THAT(logged()[0],
               AllOf(HasSubstr(server.address()), HasSubstr("does not read; ")));
   const std::string all = FramesOf(messages);
   EXPECT_EQ(peer.Read(all.size()), all);
