@@ -19,6 +19,7 @@
 #include "cli/filter_arguments.h"
 #include "cli/follow.h"
 #include "cli/info_command.h"
+#include "cli/nats_command.h"
 #include "cli/plugin_check_command.h"
 #include "cli/plugin_fuzz_command.h"
 #include "cli/plugin_new_command.h"
@@ -169,6 +170,7 @@ struct Arguments {
   PoisonTrial trial;
   PluginCheckArguments plugin_check;
   PluginFuzzArguments plugin_fuzz;
+  NatsArguments nats;
   std::string name;
   std::string reason;
 };
@@ -191,6 +193,7 @@ class Parser {
     AddPlugins();
     AddPlugin();
     AddSources();
+    AddNats();
     AddSubscriptions();
     Add(&app_, "log", "Bounds of the event log",
         [this] { return RunLog(session_); });
@@ -533,6 +536,34 @@ class Parser {
     app->add_option("--reason", arguments_.reason,
                     "Kept in the host's event and log")
         ->type_name("TEXT");
+  }
+
+  void AddNats() {
+    CLI::App* app =
+        app_.add_subcommand("nats", "What steward and ctrl nodes send");
+    app->require_subcommand(1)->fallthrough();
+    NatsArguments& nats = arguments_.nats;
+    const auto add = [&](const char* name, const char* help,
+                         int (*run)(const NatsArguments&, Session&)) {
+      CLI::App* const command = Add(app, name, help, [this, run] {
+        return run(arguments_.nats, session_);
+      });
+      command
+          ->add_option("--source", nats.source,
+                       "The node that sends; needed if there are several")
+          ->type_name("NAME");
+      return command;
+    };
+    add("send", "Send messages, all or none", &RunNatsSend)
+        ->add_option("file", nats.file,
+                     "A list of messages, in YAML or JSON; - is standard input")
+        ->required()
+        ->type_name("FILE");
+    add("undelivered", "What was given up", &RunNatsUndelivered);
+    add("resend", "Send again what was given up", &RunNatsResend)
+        ->add_option("number", nats.numbers, "As `undelivered` shows it")
+        ->required()
+        ->type_name("NUMBER");
   }
 
   void AddSubscriptions() {

@@ -30,6 +30,7 @@
 #include "host/dispatch/dispatcher.h"
 #include "host/log/log.h"
 #include "host/metrics/process_stats.h"
+#include "host/outbox_from_config.h"
 #include "host/pipeline/name_table.h"
 #include "host/pipeline/shared_arena.h"
 #include "host/pipeline/slab_pool.h"
@@ -59,6 +60,7 @@
 #include "host/rpc/server.h"
 #include "host/rpc/source_service.h"
 #include "host/rpc/stats_service.h"
+#include "host/rpc/steward_service.h"
 #include "host/rpc/subscription_service.h"
 #include "host/server_from_config.h"
 #include "host/sink/sink_set.h"
@@ -66,6 +68,7 @@
 #include "host/source/source_set.h"
 #include "host/source_from_config.h"
 #include "host/status/annotate.h"
+#include "host/steward/outbox_set.h"
 #include "host/sync/interruptible_sleeper.h"
 #include "host/ticker.h"
 #include "host/version.h"
@@ -91,6 +94,9 @@ constexpr absl::Duration kServerLimit = absl::Seconds(3);
 // How long sinks may go on delivering what is in the log at the end; the rest
 // is delivered after the next start.
 constexpr absl::Duration kSinksLimit = absl::Seconds(2);
+
+// The same of what steward nodes send.
+constexpr absl::Duration kOutboxesLimit = absl::Seconds(1);
 
 // Checks that `path` is a directory that the host can write to.
 absl::Status CheckStateDir(const std::string& path) {
@@ -261,6 +267,7 @@ class Host::Rooms {
         event_service_(broker_, access_, kVersion, publisher_.get()),
         subscription_service_(subscriptions_, access_, kVersion),
         source_service_(sources_, access_, clock),
+        steward_service_(outboxes_, outboxes_, access_, clock),
         module_checks_(parts_.runner, PluginOwners(config.plugins()),
                        *parts_.modules, clock,
                        [this](const std::string& module) {
@@ -290,19 +297,21 @@ class Host::Rooms {
 
   absl::Status Start() {
     broker_.Start();
+    if (absl::Status status = StartOutboxes(); !status.ok()) return status;
     if (absl::Status status = StartSinks(); !status.ok()) return status;
     ServerOptions options = MakeServerOptions(config_);
     options.health_names = {v1::EventService::service_full_name(),
                             v1::SubscriptionService::service_full_name(),
                             v1::SourceService::service_full_name(),
+                            v1::StewardService::service_full_name(),
                             v1::PluginService::service_full_name(),
                             v1::StatsService::service_full_name()};
     if (journaled_) options.health_names.emplace_back(kJournalHealth);
-    auto server =
-        Server::Start(options,
-                      {&event_service_, &subscription_service_,
-                       &source_service_, &plugin_service_, &stats_service_},
-                      rpcs_);
+    auto server = Server::Start(
+        options,
+        {&event_service_, &subscription_service_, &source_service_,
+         &steward_service_, &plugin_service_, &stats_service_},
+        rpcs_);
     if (!server.ok()) return server.status();
     server_ = *std::move(server);
     LogInfo("host", "serving on ", absl::StrJoin(server_->addresses(), ", "));
@@ -343,6 +352,8 @@ class Host::Rooms {
     if (server_ != nullptr) Publish("weir.host.stopping", Severity::kInfo);
     sinks_.Stop(std::clamp(end - clock_.Now() - kServerGrace - kServerLimit,
                            absl::ZeroDuration(), kSinksLimit));
+    outboxes_.Stop(std::clamp(end - clock_.Now() - kServerGrace - kServerLimit,
+                              absl::ZeroDuration(), kOutboxesLimit));
     if (server_ != nullptr) {
       broker_.Drain(kRetryAfter);
       clean_ = server_->Stop(kServerGrace, kServerLimit);
@@ -370,8 +381,10 @@ class Host::Rooms {
 
   void AddSource(const v1::SourceConfig& config) {
     const std::string name = absl::StrCat("sources/", config.id());
-    const SourceReport report = [this, name](absl::string_view text) {
+    NodeOutbox* const outbox = outboxes_.FindNode(name);
+    const SourceReport report = [this, name, outbox](absl::string_view text) {
       sources_.ReportUpstreamError(name, text);
+      if (outbox != nullptr) outbox->ReportError(text);
     };
     auto stage = std::make_unique<DecodeStage>(
         DecodeStageOptions{.source = name,
@@ -391,13 +404,27 @@ class Host::Rooms {
         [] { return std::make_unique<InterruptibleSleeper>(); }, report);
     spec.sink = stage.get();
     DecodeStage* const counted = stage.get();
-    spec.fill_stats = [counted](SourceStats* stats) {
+    spec.fill_stats = [counted, outbox](SourceStats* stats) {
       *stats = counted->Read();
+      if (outbox != nullptr) stats->counters = outbox->counters();
     };
     spec.blocked_by = [this] { return BlockingPlugins(); };
     stages_.push_back(std::move(stage));
     const absl::Status status = sources_.Add(std::move(spec));
     if (!status.ok()) LogError(name, status.message());
+  }
+
+  // What waits in an outbox is sent from now on.
+  absl::Status StartOutboxes() {
+    for (int i = 0; i < config_.sources_size(); ++i) {
+      auto outbox = OpenOutbox(config_.sources(i), config_.state_dir(),
+                               random_(), clock_, broker_);
+      if (!outbox.ok()) {
+        return Annotate(outbox.status(), absl::StrCat("sources[", i, "]"));
+      }
+      if (*outbox != nullptr) outboxes_.Add(*std::move(outbox));
+    }
+    return absl::OkStatus();
   }
 
   // What is wrong with a filter is found here, since only the broker knows.
@@ -545,6 +572,7 @@ class Host::Rooms {
   FolderFollower follower_;
   std::unique_ptr<FolderWatch> watch_;
   std::vector<std::unique_ptr<DecodeStage>> stages_;
+  OutboxSet outboxes_;
   SourceSet sources_;
   SinkSet sinks_;
 
@@ -554,6 +582,7 @@ class Host::Rooms {
   EventService event_service_;
   SubscriptionService subscription_service_;
   SourceService source_service_;
+  StewardService steward_service_;
   ModuleChecks module_checks_;
   PluginService plugin_service_;
   StatsService stats_service_;

@@ -15,6 +15,7 @@
 #include "host/decode/steward_decoder.h"
 #include "host/frames_tls.h"
 #include "host/log/log.h"
+#include "host/nats_from_config.h"
 #include "host/rpc/proto_time.h"
 #include "host/source/frame_tcp_source.h"
 #include "host/source/nakadi_source.h"
@@ -101,16 +102,11 @@ std::unique_ptr<Source> MakeNakadi(const v1::SourceConfig& source,
   return std::make_unique<NakadiSource>(std::move(options), clock);
 }
 
+// Sets what is of the server, of either kind of options.
 void FillServer(const v1::SourceConfig& source, NatsServerOptions* options) {
-  const v1::NatsSource& config = source.nats();
-  options->servers = {config.servers().begin(), config.servers().end()};
-  options->credentials_file = config.credentials_file();
-  options->pending_limit = config.pending_limit();
+  *options = MakeNatsServerOptions(source.nats());
+  options->pending_limit = source.nats().pending_limit();
   options->max_payload_bytes = source.max_payload_bytes();
-  options->ca_file = config.tls().ca_file();
-  options->cert_file = config.tls().cert_file();
-  options->key_file = config.tls().key_file();
-  options->insecure_skip_verify = config.tls().insecure_skip_verify();
 }
 
 std::unique_ptr<Source> MakeStewardNode(const v1::SourceConfig& source,

@@ -250,9 +250,34 @@ void CheckStewardProfile(absl::string_view name, const std::string& path,
                                  "C3 and C4"));
 }
 
+void CheckStewardSending(const v1::StewardNode& node, const std::string& path,
+                         FaultList* faults) {
+  const v1::StewardSending& sending = node.sending();
+  const std::string& profile = node.profile();
+  const bool always_zstd = profile == "C3" || profile == "C4";
+  if (always_zstd &&
+      (sending.compression() == v1::StewardSending::COMPRESSION_GZIP ||
+       sending.compression() == v1::StewardSending::COMPRESSION_NONE)) {
+    faults->Add(
+        Join(path, "compression"),
+        absl::StrCat("nodes of ", profile, " read zstd alone; remove it"));
+  } else if (profile == "S0" &&
+             sending.compression() == v1::StewardSending::COMPRESSION_GZIP) {
+    faults->Add(Join(path, "compression"),
+                "nodes of S0 do not read gzip; remove it");
+  }
+  if (profile == "S0" && !sending.signing_key_file().empty()) {
+    faults->Add(Join(path, "signing_key_file"),
+                "messages of S0 are not signed; remove it");
+  }
+}
+
 void CheckStewardNode(const v1::StewardNode& node, const std::string& path,
                       FaultList* faults) {
   CheckStewardProfile(node.profile(), Join(path, "profile"), faults);
+  if (node.has_sending()) {
+    CheckStewardSending(node, Join(path, "sending"), faults);
+  }
   std::set<std::string> seen;
   for (int i = 0; i < node.processes_size(); ++i) {
     const v1::StewardProcess& process = node.processes(i);

@@ -28,8 +28,9 @@ constexpr absl::string_view kSinkKinds =
     "not in this version of weir; kinds that are: nakadi, frame_tcp. Other "
     "readers "
     "use EventService.Subscribe or `weir watch`";
-constexpr absl::string_view kNoSending =
-    "not in this version of weir, whose steward nodes only receive; remove it";
+constexpr absl::string_view kNoHello =
+    "not in this version of weir, whose steward nodes do not say hello; remove "
+    "it";
 constexpr absl::string_view kNoHttp =
     "needs the HTTP side, which this version does not have; remove it";
 
@@ -41,8 +42,11 @@ const std::vector<Row>& Table() {
       {"Security.tokens_file", kNoRoles},
       {"Security.certificate_roles", kNoRoles},
       {"SourceConfig.jetstream", kKinds},
-      {"StewardNode.sending", kNoSending},
-      {"StewardNode.duplicate_window", kNoSending},
+      {"StewardSending.central_node", kNoHello},
+      {"StewardSending.hello_interval", kNoHello},
+      {"StewardNode.duplicate_window",
+       "not in this version of weir, which takes each message as often as it "
+       "comes; remove it"},
       {"ApiLimits.max_subscribers_per_principal", kNoRoles},
       {"SinkConfig.nats", kSinkKinds},
       {"SinkConfig.file", kSinkKinds},

@@ -21,9 +21,10 @@ namespace weir {
 // A sender that says nothing else gets what the original programs send, an
 // empty message or, of S0, a text; and nothing at all if a message was refused
 // or its handler failed, so that it sends again or gives up. One that asks by
-// the header `weir-ack`, whose value is when it wants to know, "received" or
-// "done", gets the same header with what happened: "received", "done", or
-// "failed" with the reason as its payload.
+// the header `weir-ack`, whose value is when it wants to know, "received",
+// "done", or "configured" for what the process says, gets the same header with
+// what happened: "received", "done", or "failed" with the reason as its
+// payload.
 //
 // Thread-safe; never blocks for longer than a write to the connection does.
 class StewardAnswers {
@@ -31,6 +32,7 @@ class StewardAnswers {
   static constexpr char kHeader[] = "weir-ack";
   static constexpr char kReceived[] = "received";
   static constexpr char kDone[] = "done";
+  static constexpr char kConfigured[] = "configured";
   static constexpr char kFailed[] = "failed";
 
   // What is to be answered, and to whom.

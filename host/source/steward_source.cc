@@ -131,8 +131,9 @@ bool StewardSource::Accept(natsMsg* message, FrameBatch* batch) {
   const absl::string_view wanted = NatsHeader(message, StewardAnswers::kHeader);
   Question question;
   question.connection = answers_->connection();
-  question.has_header =
-      wanted == StewardAnswers::kReceived || wanted == StewardAnswers::kDone;
+  question.has_header = wanted == StewardAnswers::kReceived ||
+                        wanted == StewardAnswers::kDone ||
+                        wanted == StewardAnswers::kConfigured;
   if (reply != nullptr) question.reply = reply;
   const absl::StatusOr<StewardGate::Admitted> admitted =
       gate_.Admit(subject, HeadersOf(message),
@@ -158,8 +159,10 @@ bool StewardSource::Accept(natsMsg* message, FrameBatch* batch) {
   question.text = steward::Acknowledgement(parts, layout, gate_.node().name);
   question.process = admitted->process;
   question.stop_on_error = process.stop_on_error;
-  question.when_done = question.has_header ? wanted == StewardAnswers::kDone
-                                           : process.acknowledge_done;
+  question.when_done =
+      question.has_header && wanted != StewardAnswers::kConfigured
+          ? wanted == StewardAnswers::kDone
+          : process.acknowledge_done;
   answers_->Take(question);
   batch->frames.push_back(admitted->unpacked);
   batch->subjects.push_back(subject);

@@ -327,7 +327,7 @@ void Streamer::FillStats(SourceStats* stats) {
   for (const auto& [reason, count] : progress.skipped_by_reason) {
     if (count > 0) stats->skipped_by_reason[reason] += count;
   }
-  stats->counters = progress.counters;
+  stats->counters.insert(progress.counters.begin(), progress.counters.end());
   stats->commits = progress.commits;
   stats->commit_errors = progress.commit_errors;
   stats->open_batches = completion_->open.load(std::memory_order_relaxed);

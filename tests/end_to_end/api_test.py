@@ -80,7 +80,8 @@ config:
             return done.stdout.split()
         services = list_of("--list-services", "")
         for service in ("EventService", "PluginService", "SourceService",
-                        "StatsService", "SubscriptionService"):
+                        "StatsService", "StewardService",
+                        "SubscriptionService"):
             self.assertIn(f"weir.v1.{service}", services)
         self.assertIn("grpc.health.v1.Health", services)
         methods = list_of("--list-methods", "")

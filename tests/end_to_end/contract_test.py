@@ -94,6 +94,11 @@ CALLS = [
      {"name": "sources/ris-live", "reason": "maintenance"}),
     ("SourceService/ReconnectSource", {"name": "sources/ris-live"}),
     ("SourceService/GetSource", {"name": "sources/none"}),
+    ("StewardService/SendMessages",
+     {"messages": [{"toNode": "node1", "method": "REQHello",
+                    "ACKTimeout": "10", "data": "aGk="}]}),
+    ("StewardService/ListUndelivered", {"source": "sources/none"}),
+    ("StewardService/ResendUndelivered", {"numbers": ["1"]}),
     ("PluginService/ListPlugins", {}),
     ("PluginService/PausePlugin", {"name": "plugins/counts"}),
     ("PluginService/RollbackPlugin", {"name": "plugins/counts"}),
@@ -219,7 +224,7 @@ class ContractTest(errors_test.ErrorsTest):
             "grpc.reflection.v1alpha.ServerReflection",
             "weir.v1.EventService", "weir.v1.PluginService",
             "weir.v1.SourceService", "weir.v1.StatsService",
-            "weir.v1.SubscriptionService"])
+            "weir.v1.StewardService", "weir.v1.SubscriptionService"])
         kept = {}
         for _, file in fields_of(
                 pathlib.Path(harness.runfile(KEPT)).read_bytes()):

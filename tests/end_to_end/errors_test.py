@@ -283,6 +283,9 @@ class ErrorsTest(harness.EndToEnd):
                    {"name": "sources/ris-live"}, "failed_precondition",
                    "SOURCE_STATE",
                    {"source": "sources/ris-live", "state": "paused"})
+        self.check(host, "StewardService/SendMessages",
+                   {"source": "sources/none"}, "not_found", "SOURCE_NOT_FOUND",
+                   {"name": "sources/none"})
         self.check(host, "PluginService/GetPlugin", {"name": "plugins/none"},
                    "not_found", "PLUGIN_NOT_FOUND", {"name": "plugins/none"})
         self.check(host, "PluginService/LoadPlugin", {"module": "counts.so"},

@@ -96,6 +96,7 @@ class Nats:
                    b'"no_responders":true}\r\n')
         self._pongs = queue.Queue()
         self._inboxes = {}
+        self._listening = set()
         self._last = 0
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
@@ -118,7 +119,15 @@ class Nats:
                     if words[0] == b"HMSG":
                         head = int(words[-2])
                         headers, data = data[:head], data[head:]
-                    self._inboxes[int(words[2])].put((headers.decode(), data))
+                    inbox = int(words[2])
+                    if inbox in self._listening:
+                        reply = words[3] if len(words) > 4 + (
+                            words[0] == b"HMSG") else b""
+                        self._inboxes[inbox].put(
+                            (words[1].decode(), reply.decode(),
+                             headers.decode(), data))
+                    else:
+                        self._inboxes[inbox].put((headers.decode(), data))
         except (OSError, ValueError):
             pass  # Closed.
 
@@ -129,6 +138,11 @@ class Nats:
         self._send(f"SUB {subject} {group} {self._last}\r\n".encode())
         self.flush()
         return self._inboxes[self._last]
+
+    def listen(self, subject, group=""):
+        """A queue of (subject, reply, headers, data)."""
+        self._listening.add(self._last + 1)
+        return self.subscribe(subject, group)
 
     def publish(self, subject, data, reply="", headers=()):
         if not headers:

@@ -313,7 +313,7 @@ class StewardTest(harness.EndToEnd, WithNatsServer):
         self.assertEqual(host.stop(), 0)
 
     def test_the_page_has_configurations_that_work(self):
-        self.assert_configurations_of("docs/sources/nats.md", 3)
+        self.assert_configurations_of("docs/sources/nats.md", 4)
 
 
 if __name__ == "__main__":

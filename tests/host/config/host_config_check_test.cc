@@ -67,6 +67,9 @@ TEST(HostConfigCheckTest, LooksAtNodesOfSteward) {
   const std::string good =
       "node: 'central' profile: 'S1' processes { method: 'REQHello' }";
   EXPECT_THAT(faults(good), IsEmpty());
+  EXPECT_THAT(faults(good + "sending { compression: COMPRESSION_GZIP "
+                            "signing_key_file: 'k' }"),
+              IsEmpty());
   EXPECT_THAT(
       faults(good + "keys_file: 'k' processes { method: 'REQCliCommand'"
                     "                           require_signature: true }"),
@@ -96,6 +99,20 @@ TEST(HostConfigCheckTest, LooksAtNodesOfSteward) {
             at + "steward.processes[0].require_signature: nodes of S0 do not "
                  "sign",
             "", ""},
+           {good + "sending { min_retry_wait { nanos: 1 } }",
+            at + "steward.sending.min_retry_wait: ", "", ""},
+           {"node: 'a' profile: 'C4' processes { method: 'b' } sending { "
+            "compression: COMPRESSION_NONE }",
+            at + "steward.sending.compression: nodes of C4 read zstd alone", "",
+            ""},
+           {"node: 'a' profile: 'S0' processes { method: 'b' } sending { "
+            "compression: COMPRESSION_GZIP }",
+            at + "steward.sending.compression: nodes of S0 do not read gzip",
+            "", ""},
+           {"node: 'a' profile: 'S0' processes { method: 'b' } sending { "
+            "signing_key_file: 'k' }",
+            at + "steward.sending.signing_key_file: messages of S0 are not", "",
+            ""},
            {good, at + "subjects: steward has its own", "subjects: 'c'", ""},
            {good, at + "queue_group: steward has its own", "queue_group: 'c'",
             ""},

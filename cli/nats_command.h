@@ -1,0 +1,31 @@
+#ifndef WEIR_CLI_NATS_COMMAND_H_
+#define WEIR_CLI_NATS_COMMAND_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "cli/session.h"
+
+namespace weir::cli {
+
+struct NatsArguments {
+  std::string source;  // "central" or "sources/central"; empty: the only one.
+  std::string file;    // ReadStewardMessages; "-" is standard input.
+  std::vector<uint64_t> numbers;
+};
+
+// weir nats send FILE: hands the messages in it to the node that `source` is,
+// all or none. Returns the exit code, as all of these.
+int RunNatsSend(const NatsArguments& arguments, Session& session);
+
+// weir nats undelivered: what was given up, as rows, or with session.json one
+// weir.v1.UndeliveredMessage a line.
+int RunNatsUndelivered(const NatsArguments& arguments, Session& session);
+
+// weir nats resend NUMBER...: sends it again.
+int RunNatsResend(const NatsArguments& arguments, Session& session);
+
+}  // namespace weir::cli
+
+#endif  // WEIR_CLI_NATS_COMMAND_H_

@@ -1,0 +1,133 @@
+#include "host/rpc/steward_convert.h"
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "absl/strings/str_join.h"
+#include "host/rpc/proto_time.h"
+#include "host/status/json_text.h"
+
+namespace weir {
+namespace {
+
+using steward::Message;
+
+template <typename Repeated>
+std::optional<Message::Texts> Texts(const Repeated& repeated) {
+  if (repeated.empty()) return std::nullopt;
+  return Message::Texts(repeated.begin(), repeated.end());
+}
+
+template <typename Repeated>
+void Append(const std::optional<Message::Texts>& texts, Repeated* repeated) {
+  if (!texts.has_value()) return;
+  for (const std::string& text : *texts) *repeated->Add() = ToUtf8(text);
+}
+
+}  // namespace
+
+Message FromProto(const v1::StewardMessage& proto) {
+  Message message;
+  message.to_node = proto.to_node();
+  message.to_nodes = Texts(proto.to_nodes());
+  message.jetstream_to_node = proto.jetstream_to_node();
+  message.data = Texts(proto.data_texts());
+  if (!proto.data().empty()) message.data.emplace(1, proto.data());
+  message.method = proto.method();
+  message.method_args = Texts(proto.method_args());
+  message.reply_method = proto.reply_method();
+  message.reply_method_args = Texts(proto.reply_method_args());
+  message.is_reply = proto.is_reply();
+  message.ack_timeout = proto.ack_timeout();
+  message.retry_wait = proto.retry_wait();
+  message.is_sub_published_msg = proto.is_sub_published_msg();
+  message.retries = proto.retries();
+  message.reply_ack_timeout = proto.reply_ack_timeout();
+  message.reply_retries = proto.reply_retries();
+  message.method_timeout = proto.method_timeout();
+  message.reply_method_timeout = proto.reply_method_timeout();
+  message.directory = proto.directory();
+  message.file_name = proto.file_name();
+  if (proto.has_previous_message()) {
+    // That one is as it was: the outbox sets nothing in it.
+    Message previous = FromProto(proto.previous_message());
+    previous.id = proto.previous_message().id();
+    previous.from_node = proto.previous_message().from_node();
+    if (!proto.previous_message().arg_signature().empty()) {
+      previous.arg_signature = proto.previous_message().arg_signature();
+    }
+    message.previous_message =
+        std::make_shared<const Message>(std::move(previous));
+  }
+  message.relay_via_node = proto.relay_via_node();
+  message.relay_original_via_node = proto.relay_original_via_node();
+  message.relay_from_node = proto.relay_from_node();
+  message.relay_to_node = proto.relay_to_node();
+  message.relay_original_method = proto.relay_original_method();
+  message.relay_reply_method = proto.relay_reply_method();
+  if (!proto.schedule().empty()) {
+    message.schedule.emplace(proto.schedule().begin(), proto.schedule().end());
+  }
+  message.use_detected_shell = proto.use_detected_shell();
+  message.method_instructions = Texts(proto.method_instructions());
+  message.reply_method_instructions = Texts(proto.reply_method_instructions());
+  return message;
+}
+
+void ToProto(const Message& message, bool s0, v1::StewardMessage* proto) {
+  proto->set_to_node(ToUtf8(message.to_node));
+  Append(message.to_nodes, proto->mutable_to_nodes());
+  proto->set_jetstream_to_node(ToUtf8(message.jetstream_to_node));
+  proto->set_id(message.id);
+  if (s0) {
+    Append(message.data, proto->mutable_data_texts());
+  } else if (message.data.has_value()) {
+    proto->set_data(absl::StrJoin(*message.data, ""));
+  }
+  proto->set_method(ToUtf8(message.method));
+  Append(message.method_args, proto->mutable_method_args());
+  proto->set_arg_signature(message.arg_signature.value_or(""));
+  proto->set_reply_method(ToUtf8(message.reply_method));
+  Append(message.reply_method_args, proto->mutable_reply_method_args());
+  proto->set_is_reply(message.is_reply);
+  proto->set_from_node(ToUtf8(message.from_node));
+  proto->set_ack_timeout(message.ack_timeout);
+  proto->set_retry_wait(message.retry_wait);
+  proto->set_is_sub_published_msg(message.is_sub_published_msg);
+  proto->set_retries(message.retries);
+  proto->set_reply_ack_timeout(message.reply_ack_timeout);
+  proto->set_reply_retries(message.reply_retries);
+  proto->set_method_timeout(message.method_timeout);
+  proto->set_reply_method_timeout(message.reply_method_timeout);
+  proto->set_directory(ToUtf8(message.directory));
+  proto->set_file_name(ToUtf8(message.file_name));
+  if (message.previous_message != nullptr) {
+    ToProto(*message.previous_message, s0, proto->mutable_previous_message());
+  }
+  proto->set_relay_via_node(ToUtf8(message.relay_via_node));
+  proto->set_relay_original_via_node(ToUtf8(message.relay_original_via_node));
+  proto->set_relay_from_node(ToUtf8(message.relay_from_node));
+  proto->set_relay_to_node(ToUtf8(message.relay_to_node));
+  proto->set_relay_original_method(ToUtf8(message.relay_original_method));
+  proto->set_relay_reply_method(ToUtf8(message.relay_reply_method));
+  if (message.schedule.has_value()) {
+    proto->mutable_schedule()->Add(message.schedule->begin(),
+                                   message.schedule->end());
+  }
+  proto->set_use_detected_shell(message.use_detected_shell);
+  Append(message.method_instructions, proto->mutable_method_instructions());
+  Append(message.reply_method_instructions,
+         proto->mutable_reply_method_instructions());
+}
+
+void ToProto(const UndeliveredMessage& message, bool s0,
+             v1::UndeliveredMessage* proto) {
+  proto->set_number(message.number);
+  *proto->mutable_given_up_time() = ToProto(message.given_up);
+  proto->set_reason(ToUtf8(message.reason));
+  proto->set_subject(ToUtf8(message.subject));
+  ToProto(message.message, s0, proto->mutable_message());
+}
+
+}  // namespace weir

@@ -1,0 +1,53 @@
+#ifndef WEIR_HOST_RPC_STEWARD_SERVICE_H_
+#define WEIR_HOST_RPC_STEWARD_SERVICE_H_
+
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "host/control/steward_outboxes.h"
+#include "host/control/steward_undelivered.h"
+#include "host/rpc/access.h"
+#include "host/rpc/answer_cache.h"
+#include "host/sync/clock.h"
+#include "weir/v1/steward.grpc.pb.h"
+
+namespace weir {
+
+// weir.v1.StewardService. Thread-safe.
+class StewardService final : public v1::StewardService::CallbackService {
+ public:
+  // All must outlive the service.
+  StewardService(StewardOutboxes& outboxes, StewardUndelivered& undelivered,
+                 const Access& access, const Clock& clock)
+      : outboxes_(outboxes),
+        undelivered_(undelivered),
+        access_(access),
+        answers_(clock) {}
+
+  grpc::ServerUnaryReactor* SendMessages(
+      grpc::CallbackServerContext* context,
+      const v1::SendMessagesRequest* request,
+      v1::SendMessagesResponse* response) override;
+  grpc::ServerUnaryReactor* ListUndelivered(
+      grpc::CallbackServerContext* context,
+      const v1::ListUndeliveredRequest* request,
+      v1::ListUndeliveredResponse* response) override;
+  grpc::ServerUnaryReactor* ResendUndelivered(
+      grpc::CallbackServerContext* context,
+      const v1::ResendUndeliveredRequest* request,
+      v1::ResendUndeliveredResponse* response) override;
+
+ private:
+  // The outbox that a request means, and its full name in `*source`.
+  absl::StatusOr<StewardOutbox*> Find(const std::string& wanted,
+                                      std::string* source);
+
+  StewardOutboxes& outboxes_;
+  StewardUndelivered& undelivered_;
+  const Access& access_;
+  AnswerCache answers_;
+};
+
+}  // namespace weir
+
+#endif  // WEIR_HOST_RPC_STEWARD_SERVICE_H_
