@@ -432,7 +432,7 @@ class Host::Rooms {
     for (int i = 0; i < config_.sinks_size(); ++i) {
       const v1::SinkConfig& sink = config_.sinks(i);
       auto made = MakeSink(sink, config_.state_dir(), config_.node_id(),
-                           random_(), {broker_, broker_, clock_});
+                           random_(), outboxes_, {broker_, broker_, clock_});
       Faults faults;
       broker_.FilterOf(made->options().filters, &faults);
       if (const absl::Status status = faults.ToStatus(); !status.ok()) {

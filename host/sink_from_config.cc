@@ -4,12 +4,16 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
 #include "host/frames_tls.h"
+#include "host/nats_from_config.h"
 #include "host/rpc/proto_time.h"
 #include "host/rpc/stream_convert.h"
 #include "host/sink/delivery.h"
 #include "host/sink/frame_tcp_delivery.h"
 #include "host/sink/nakadi_delivery.h"
+#include "host/sink/nats_delivery.h"
+#include "host/sink/steward_delivery.h"
 #include "host/sync/interruptible_sleeper.h"
 #include "lib/nakadi/token_provider.h"
 
@@ -45,10 +49,38 @@ std::unique_ptr<Delivery> MakeFrameTcp(const v1::FrameTcpSink& config,
   return std::make_unique<FrameTcpDelivery>(std::move(options));
 }
 
+std::unique_ptr<Delivery> MakeNats(const v1::NatsSink& config,
+                                   const std::string& node_id) {
+  NatsDeliveryOptions options;
+  options.server = MakeNatsServerOptions(config);
+  options.subject = config.subject();
+  options.node_id = node_id;
+  return std::make_unique<NatsDelivery>(std::move(options));
+}
+
+std::unique_ptr<Delivery> MakeSteward(const v1::StewardSink& config,
+                                      StewardOutboxes& outboxes) {
+  StewardDeliveryOptions options;
+  options.source = config.source();
+  options.to_node = config.to_node();
+  options.method = config.method();
+  options.method_args = {config.method_args().begin(),
+                         config.method_args().end()};
+  options.directory = config.directory();
+  options.file_name = config.file_name();
+  options.ack_timeout = absl::ToInt64Seconds(FromProto(config.ack_timeout()));
+  options.retries = config.retries();
+  return std::make_unique<StewardDelivery>(std::move(options),
+                                           *outboxes.Find(config.source()));
+}
+
 std::unique_ptr<Delivery> MakeDelivery(const v1::SinkConfig& config,
                                        const std::string& name,
-                                       const std::string& node_id) {
+                                       const std::string& node_id,
+                                       StewardOutboxes& outboxes) {
   if (config.has_frame_tcp()) return MakeFrameTcp(config.frame_tcp(), name);
+  if (config.has_nats()) return MakeNats(config.nats(), node_id);
+  if (config.has_steward()) return MakeSteward(config.steward(), outboxes);
   return MakeNakadi(config.nakadi(), node_id);
 }
 
@@ -57,7 +89,7 @@ std::unique_ptr<Delivery> MakeDelivery(const v1::SinkConfig& config,
 std::unique_ptr<Sink> MakeSink(const v1::SinkConfig& config,
                                const std::string& state_dir,
                                const std::string& node_id, uint64_t seed,
-                               Sink::Host host) {
+                               StewardOutboxes& outboxes, Sink::Host host) {
   SinkOptions options;
   options.name = absl::StrCat("sinks/", config.id());
   options.filters = FiltersFromProto(config.filters());
@@ -72,7 +104,7 @@ std::unique_ptr<Sink> MakeSink(const v1::SinkConfig& config,
   options.rate_limit = config.rate_limit();
   options.seed = seed;
   std::unique_ptr<Delivery> delivery =
-      MakeDelivery(config, options.name, node_id);
+      MakeDelivery(config, options.name, node_id, outboxes);
   return std::make_unique<Sink>(std::move(options), std::move(delivery),
                                 std::make_unique<InterruptibleSleeper>(), host);
 }

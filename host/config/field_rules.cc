@@ -50,6 +50,9 @@ constexpr absl::string_view kRequired[] = {
     "EmailSink.from",
     "EmailSink.to",
     "ExecSink.argv",
+    "StewardSink.source",
+    "StewardSink.to_node",
+    "StewardSink.method",
 };
 
 // Inclusive bounds; of durations, in seconds. Those not named here have 0 as

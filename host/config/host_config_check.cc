@@ -432,12 +432,31 @@ void CheckPlugins(const HostConfig& config, FaultList* faults) {
   }
 }
 
+// That the source which is to send is there, and sends.
+void CheckStewardSink(const v1::StewardSink& sink, const HostConfig& config,
+                      const std::string& path, FaultList* faults) {
+  if (sink.source().empty()) return;  // Said already.
+  for (const SourceConfig& source : config.sources()) {
+    if (sink.source() == absl::StrCat("sources/", source.id()) &&
+        source.nats().steward().has_sending()) {
+      return;
+    }
+  }
+  faults->Add(Join(path, "source"),
+              absl::StrCat("\"", sink.source(),
+                           "\" is no source with nats.steward.sending; it is "
+                           "\"sources/ID\" of one"));
+}
+
 void CheckSinks(const HostConfig& config, FaultList* faults) {
   CheckUnique(config.sinks(), "sinks", faults);
   for (int i = 0; i < config.sinks_size(); ++i) {
     const v1::SinkConfig& sink = config.sinks(i);
     const std::string path = absl::StrCat("sinks[", i, "]");
     CheckHasKind(sink, path, "kind", faults);
+    if (sink.has_steward()) {
+      CheckStewardSink(sink.steward(), config, Join(path, "steward"), faults);
+    }
     if (sink.retry().has_max()) {
       CheckNotLonger(sink.retry().initial(), sink.retry().max(),
                      Join(path, "retry.initial"), "max", faults);

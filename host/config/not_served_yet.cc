@@ -25,9 +25,8 @@ constexpr absl::string_view kNoRoles =
     "needs authentication by tokens or certificates, which this version does "
     "not have; remove it";
 constexpr absl::string_view kSinkKinds =
-    "not in this version of weir; kinds that are: nakadi, frame_tcp. Other "
-    "readers "
-    "use EventService.Subscribe or `weir watch`";
+    "not in this version of weir; kinds that are: nakadi, frame_tcp, nats, "
+    "steward. Other readers use EventService.Subscribe or `weir watch`";
 constexpr absl::string_view kNoHello =
     "not in this version of weir, whose steward nodes do not say hello; remove "
     "it";
@@ -48,13 +47,15 @@ const std::vector<Row>& Table() {
        "not in this version of weir, which takes each message as often as it "
        "comes; remove it"},
       {"ApiLimits.max_subscribers_per_principal", kNoRoles},
-      {"SinkConfig.nats", kSinkKinds},
+      {"NatsSink.jetstream",
+       "not in this version of weir; remove it: a stream that keeps the "
+       "subject stores what is published all the same",
+       {"false"}},
       {"SinkConfig.file", kSinkKinds},
       {"SinkConfig.syslog", kSinkKinds},
       {"SinkConfig.webhook", kSinkKinds},
       {"SinkConfig.email", kSinkKinds},
       {"SinkConfig.exec", kSinkKinds},
-      {"SinkConfig.steward", kSinkKinds},
       {"MetricsConfig.listen", kNoHttp, {""}},
       {"MetricsConfig.tls", kNoHttp},
       {"MetricsConfig.insecure", kNoHttp, {"false"}},

@@ -234,4 +234,15 @@ absl::Status NatsLink::Flush(absl::Duration timeout) {
   return ToError(code, absl::StrCat(endpoint_, ": ", natsStatus_GetText(code)));
 }
 
+absl::Status NatsLink::LastForbidden() const {
+  if (connection_ == nullptr) return absl::OkStatus();
+  const char* text = nullptr;
+  // Set where answers are read, and so before that of the Flush is.
+  if (natsConnection_GetLastError(connection_, &text) != NATS_NOT_PERMITTED) {
+    return absl::OkStatus();
+  }
+  return absl::PermissionDeniedError(absl::StrCat(
+      "NATS: ", text == nullptr ? "" : text, "; have the server permit it"));
+}
+
 }  // namespace weir

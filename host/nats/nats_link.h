@@ -64,6 +64,9 @@ class NatsLink {
                        absl::string_view data);
   // Waits until the server has read all that was published.
   absl::Status Flush(absl::Duration timeout);
+  // PermissionDenied, with what the server said, if it has refused something of
+  // this connection before it answered the last Flush.
+  absl::Status LastForbidden() const;
 
   // The longest message, with its headers, that the server takes; 1 MiB, the
   // default of servers, while none has said.

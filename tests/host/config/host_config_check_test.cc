@@ -129,6 +129,24 @@ TEST(HostConfigCheckTest, LooksAtNodesOfSteward) {
   }
 }
 
+TEST(HostConfigCheckTest, WantsASourceThatSendsOfASinkForNodes) {
+  const std::string sink =
+      "sinks { id: 's' steward { source: 'sources/a' to_node: 'b' method: 'c' "
+      "} }";
+  const auto source = [](const std::string& sending) {
+    return absl::StrCat(
+        "sources { id: 'a' nats { servers: 'b' steward { node: 'a' profile: "
+        "'S1' processes { method: 'm' } ",
+        sending, " } } } ");
+  };
+  EXPECT_THAT(FaultsOf(source("sending {}") + sink), IsEmpty());
+  for (const std::string& other : {source(""), std::string()}) {
+    EXPECT_THAT(FaultsOf(other + sink),
+                ElementsAre(HasSubstr("sinks[0].steward.source: \"sources/a\" "
+                                      "is no source with")));
+  }
+}
+
 TEST(HostConfigCheckTest, WantsSubjectsOfNats) {
   EXPECT_THAT(FaultsOf("sources { id: 'a' nats { servers: 'b' } }"),
               ElementsAre(HasSubstr(

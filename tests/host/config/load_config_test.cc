@@ -84,7 +84,7 @@ TEST(LoadConfigTest, RefusesWhatThisVersionDoesNotServe) {
       {"another", Source("ris_live: {}, decoder: {format: ris_live}"), ""},
       {"a sink", "sinks: [{id: a, file: {path: b}}]",
        "sinks[0].file: not in this version of weir; kinds that are: "
-       "nakadi, frame_tcp."},
+       "nakadi, frame_tcp, nats, steward."},
       {"one that is",
        "sinks: [{id: a, nakadi: {url: 'http://a', event_type: b.c}}]", ""},
       {"the other that is", "sinks: [{id: a, frame_tcp: {connect: 'a:1'}}]",

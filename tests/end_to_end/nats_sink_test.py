@@ -1,0 +1,135 @@
+"""Events of the real host, published to a real nats-server: to subjects, and to
+nodes of steward, by a host that is killed on the way."""
+
+import json
+import signal
+
+import harness
+import steward_peer
+import steward_receiver
+from http2_client import Call
+from nats_server import WithNatsServer
+from protobuf_wire import field
+
+SUBJECTS = """
+broker: {{publish_enabled: true}}
+logging: {{stats_interval: 0s}}
+node_id: n1
+sinks:
+  - id: findings
+    filters: [{{types: ["test.*"]}}]
+    from_earliest: true
+    retry: {{initial: 20ms, max: 100ms}}
+    nats: {{servers: ["nats://127.0.0.1:{port}"], subject: "out.{{node_id}}.{{type}}"}}
+"""
+
+NODES = """
+broker: {publish_enabled: true}
+logging: {stats_interval: 0s}
+sinks:
+  - id: logbook
+    filters: [{types: ["test.*", "weir.steward.*"]}]
+    from_earliest: true
+    retry: {initial: 20ms, max: 100ms}
+    steward: {source: sources/central, to_node: node1, method: REQToFileAppend,
+              file_name: "{type}.log", ack_timeout: 60s}
+"""
+
+SOURCE = """
+id: central
+nats:
+  servers: ["nats://127.0.0.1:{port}"]
+  steward:
+    node: central
+    profile: S1
+    processes: [{{method: REQHello}}]
+    sending: {{}}
+backoff: {{initial: 20ms, max: 50ms}}
+staleness: 0s
+"""
+
+
+class NatsSinkTest(harness.EndToEnd, WithNatsServer):
+
+    def setUp(self):
+        super().setUp()
+        self.published = 0
+
+    def publish(self, count):
+        """Publishes events whose subjects are their numbers, from 1."""
+        request = b""
+        for _ in range(count):
+            self.published += 1
+            request += field(1, field(5, "test.ping") +
+                             field(7, str(self.published)) +
+                             field(10, '{"n": %d}' % self.published))
+        call = Call(self.host.unix, "weir.v1.EventService/Publish",
+                    request + field(3, 1))
+        self.addCleanup(call.close)
+        call.rest()
+        self.assertEqual(call.grpc_status, 0, call.grpc_message)
+
+    def sink(self):
+        return self.stats(self.host).get("sinks", [{}])[0]
+
+    def test_events_are_published_through_an_outage_and_a_kill(self):
+        server = self.start_nats()
+        nats = steward_peer.Nats(self.port)
+        heard = nats.listen("out.>")
+        config = self.write_config([], SUBJECTS.format(port=self.port))
+        self.host = self.start_host(config)
+        self.publish(10)
+        got = [heard.get(timeout=60) for _ in range(10)]
+        self.assertEqual({subject for subject, *_ in got}, {"out.n1.test.ping"})
+        self.assertEqual([json.loads(data)["data"]["n"] for *_, data in got],
+                         list(range(1, 11)))
+        ids = [e["id"] for e in self.events(self.host, "--type", "test.*")]
+        self.assertEqual([f"Nats-Msg-Id: {i}\r\n" in headers for i, (_, _, headers, _)
+                          in zip(ids, got)], [True] * 10)
+        harness.until(lambda: int(self.sink().get("delivered_events", 0)) == 10,
+                      "all are delivered")
+        nats.close()
+        server.stop(signal.SIGKILL)
+        self.publish(10)
+        harness.until(lambda: int(self.sink().get("failed_attempts", 0)) > 0,
+                      "the outage is seen")
+        self.host.stop(signal.SIGKILL)
+        self.start_nats(self.port)
+        nats = steward_peer.Nats(self.port)
+        self.addCleanup(nats.close)
+        heard = nats.listen("out.>")
+        self.host = self.start_host(config)
+        self.publish(5)
+        numbers = []
+        while not numbers or numbers[-1] != 25:
+            numbers.append(json.loads(heard.get(timeout=60)[3])["data"]["n"])
+        # From where it was, or one call before.
+        self.assertEqual(numbers, list(range(numbers[0], 26)))
+        self.assertLessEqual(numbers[0], 11)
+        self.assertEqual(self.host.stop(), 0)
+
+    def test_events_become_messages_to_a_node(self):
+        self.start_nats()
+        self.host = self.start_host(self.write_config(
+            [SOURCE.format(port=self.port)], NODES))
+        self.publish(20)
+        harness.until(lambda: int(self.sink().get("delivered_events", 0)) == 20,
+                      "the outbox has them, though nobody is there")
+        receiver = steward_receiver.Receiver(self.port, "S1")
+        self.addCleanup(receiver.close)
+        harness.until(lambda: len(receiver.got) == 20, "the node gets them")
+        self.assertEqual([json.loads(text)["data"]["n"] for text in
+                          receiver.data()], list(range(1, 21)))
+        message = receiver.got[0]
+        self.assertEqual(
+            [message[f] for f in ("FromNode", "Method", "Directory", "FileName",
+                                  "ACKTimeout", "Retries")],
+            ["central", "REQToFileAppend", "weir", "test.ping.log", 60, 3])
+        self.assertEqual(self.host.stop(), 0)
+
+    def test_the_page_has_configurations_that_work(self):
+        self.assert_configurations_of("docs/sinks/nats.md", 2)
+
+
+if __name__ == "__main__":
+    harness.main()
