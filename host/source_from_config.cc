@@ -131,6 +131,7 @@ std::unique_ptr<Source> MakeStewardNode(const v1::SourceConfig& source,
              process.acknowledge() == v1::StewardProcess::ACKNOWLEDGE_DONE});
   }
   options.keys_file = config.keys_file();
+  options.duplicate_window = FromProto(config.duplicate_window());
   options.report = std::move(report);
   return std::make_unique<StewardSource>(std::move(options), clock);
 }

@@ -43,9 +43,6 @@ const std::vector<Row>& Table() {
       {"SourceConfig.jetstream", kKinds},
       {"StewardSending.central_node", kNoHello},
       {"StewardSending.hello_interval", kNoHello},
-      {"StewardNode.duplicate_window",
-       "not in this version of weir, which takes each message as often as it "
-       "comes; remove it"},
       {"ApiLimits.max_subscribers_per_principal", kNoRoles},
       {"NatsSink.jetstream",
        "not in this version of weir; remove it: a stream that keeps the "

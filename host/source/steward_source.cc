@@ -41,7 +41,9 @@ StewardSource::StewardSource(StewardOptions options, const Clock& clock)
       connection_(options_),
       description_{.kind = "nats", .endpoint = connection_.endpoint()},
       gate_(options_.node, options_.max_payload_bytes),
-      answers_(std::make_shared<StewardAnswers>(&connection_)) {}
+      answers_(std::make_shared<StewardAnswers>(&connection_)),
+      duplicates_(std::make_shared<DuplicateWindow>(options_.duplicate_window,
+                                                    clock)) {}
 
 StewardSource::~StewardSource() { answers_->Detach(); }
 
@@ -163,12 +165,43 @@ bool StewardSource::Accept(natsMsg* message, FrameBatch* batch) {
       question.has_header && wanted != StewardAnswers::kConfigured
           ? wanted == StewardAnswers::kDone
           : process.acknowledge_done;
+  const std::string key =
+      duplicates_->enabled() ? DuplicateWindow::KeyOf(parts.from_node, parts.id,
+                                                      admitted->unpacked)
+                             : "";
+  if (IsDuplicate(key, question)) return false;
   answers_->Take(question);
   batch->frames.push_back(admitted->unpacked);
   batch->subjects.push_back(subject);
-  batch->receipt =
-      Receipt([answers = answers_, question = std::move(question)](
-                  Outcome outcome) { answers->Finish(question, outcome); });
+  batch->receipt = Receipt([answers = answers_, duplicates = duplicates_, key,
+                            question = std::move(question)](Outcome outcome) {
+    // First: what is answered as failed may come again at once.
+    if (outcome == Outcome::kAllProcessed) {
+      duplicates->Done(key);
+    } else {
+      duplicates->Forget(key);
+    }
+    answers->Finish(question, outcome);
+  });
+  return true;
+}
+
+bool StewardSource::IsDuplicate(const std::string& key,
+                                const Question& question) {
+  const DuplicateWindow::Seen seen = duplicates_->Note(key);
+  if (seen == DuplicateWindow::Seen::kNew) return false;
+  {
+    MutexLock lock(&mu_);
+    ++duplicate_count_;
+  }
+  if (!question.when_done) {
+    answers_->Take(question);
+  } else if (seen == DuplicateWindow::Seen::kDone) {
+    // A process that has ended is none of a message that was done before.
+    Question again = question;
+    again.stop_on_error = false;
+    answers_->Finish(again, Outcome::kAllProcessed);
+  }
   return true;
 }
 
@@ -204,6 +237,9 @@ Source::Progress StewardSource::GetProgress() const {
   {
     MutexLock lock(&mu_);
     progress.skipped_by_reason = refused_;
+    if (duplicate_count_ > 0) {
+      progress.counters["duplicates"] = duplicate_count_;
+    }
     for (size_t i = 0; i < gate_.node().processes.size(); ++i) {
       const auto ended = ended_.find(i);
       progress.details[absl::StrCat("process ", gate_.subject(i))] =

@@ -12,7 +12,9 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 #include "host/pipeline/frame_batch.h"
+#include "host/source/duplicate_window.h"
 #include "host/source/nats_connection.h"
 #include "host/source/source.h"
 #include "host/source/steward_answers.h"
@@ -26,6 +28,9 @@ struct StewardOptions : NatsServerOptions {
   StewardNode node;
   // As ReadPublicKeys reads it; read at each Connect. Empty: no keys.
   std::string keys_file;
+  // A message that comes again within this time is acknowledged and not handed
+  // out. Zero: each is.
+  absl::Duration duplicate_window;
   // Told, on the thread that reads, of each message that is refused and of each
   // process that ends. May be empty.
   std::function<void(absl::string_view)> report;
@@ -39,6 +44,12 @@ struct StewardOptions : NatsServerOptions {
 //
 // Nodes of one name share the messages, as the original programs do from S1 on:
 // the subject is also the queue group. S0's do not, so neither does this one.
+//
+// With a window for duplicates, what comes again within it is acknowledged and
+// counted, and not handed out. Where "done" is acknowledged, one that comes
+// while the first is with the handlers is not answered: the first will be, at
+// the place that its sender waits at, or the sender sends it once more. What
+// handlers failed at is no duplicate when it comes again.
 //
 // What is not taken (steward_gate.h) is counted by its reason, reported and, if
 // the sender can be told (steward_answers.h), refused. It never ends the
@@ -75,6 +86,10 @@ class StewardSource final : public Source {
   void Refuse(const StewardAnswers::Question& question,
               const std::string& reason, absl::string_view text)
       ABSL_LOCKS_EXCLUDED(mu_);
+  // Whether it came before; answers it then, if it can be.
+  bool IsDuplicate(const std::string& key,
+                   const StewardAnswers::Question& question)
+      ABSL_LOCKS_EXCLUDED(mu_);
   // Why that process has ended; empty if it has not.
   std::string WhyEnded(size_t process) const ABSL_LOCKS_EXCLUDED(mu_);
 
@@ -84,12 +99,14 @@ class StewardSource final : public Source {
   const Description description_;
   StewardGate gate_;
   const std::shared_ptr<StewardAnswers> answers_;
+  const std::shared_ptr<DuplicateWindow> duplicates_;
   std::vector<natsMsg*> messages_;  // The one of the last batch.
   std::atomic<bool> interrupted_{false};
 
   mutable Mutex mu_;
   std::map<size_t, std::string> ended_ ABSL_GUARDED_BY(mu_);
   std::map<std::string, uint64_t> refused_ ABSL_GUARDED_BY(mu_);
+  uint64_t duplicate_count_ ABSL_GUARDED_BY(mu_) = 0;
 };
 
 }  // namespace weir

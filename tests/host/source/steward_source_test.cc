@@ -15,6 +15,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
 #include "host/pipeline/frame_batch.h"
 #include "host/pipeline/receipt.h"
 #include "host/source/source_error.h"
@@ -590,6 +591,69 @@ TEST_F(StewardSourceTest, ReadsKeysAtEachConnect) {
   EXPECT_EQ(IdOf(ReadOne(source)), 77);
   EXPECT_THAT(source.GetProgress().skipped_by_reason,
               ElementsAre(Pair("bad_signature", 1)));
+}
+
+TEST_F(StewardSourceTest, AcknowledgesWhatComesTwiceAndHandsItOutOnce) {
+  StewardOptions options = Options(Profile::kS1, {{.method = "REQPing"}});
+  options.duplicate_window = absl::Hours(1);
+  StewardSource source(options, clock_);
+  ASSERT_THAT(source.Connect(), IsOk());
+  Sender sender(server_.url());
+  const std::string subject = "central.REQPing.EventACK";
+  const Message request = Request("REQPing");
+  sender.Send(subject, Encode(request, Profile::kS1));
+  sender.Send(subject, Encode(request, Profile::kS1));
+  // The same ID, of another start of the sender or of another sender.
+  Message other = request;
+  other.data.emplace(1, "other");
+  sender.Send(subject, Encode(other, Profile::kS1));
+  other.from_node = "node2";
+  sender.Send(subject, Encode(other, Profile::kS1));
+  const Message last = Request("REQPing");
+  sender.Send(subject, Encode(last, Profile::kS1));
+  // What handlers do not get is forgotten, so they hold it.
+  std::vector<FrameBatch> held;
+  for (const int64_t id : {request.id, request.id, request.id, last.id}) {
+    held.push_back(ReadOne(source));
+    EXPECT_EQ(IdOf(held.back()), id);
+  }
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(sender.Await().data, "");
+  EXPECT_EQ(source.GetProgress().counters["duplicates"], 1u);
+  EXPECT_EQ(source.GetProgress().counters["acks_received"], 5u);
+}
+
+TEST_F(StewardSourceTest, WhatFailedIsNoDuplicateWhenItComesAgain) {
+  StewardOptions options =
+      Options(Profile::kS1, {{.method = "REQPing", .acknowledge_done = true}});
+  options.duplicate_window = absl::Hours(1);
+  StewardSource source(options, clock_);
+  ASSERT_THAT(source.Connect(), IsOk());
+  Sender sender(server_.url());
+  const std::string subject = "central.REQPing.EventACK";
+  const Message request = Request("REQPing");
+  const steward::Payload payload = Encode(request, Profile::kS1);
+  sender.Send(subject, payload, "done");
+  FrameBatch first = ReadOne(source);
+  // While the first is under way, and then an end to read up to.
+  sender.Send(subject, payload, "done");
+  const Message marker = Request("REQPing");
+  sender.Send(subject, Encode(marker, Profile::kS1), "received");
+  EXPECT_EQ(IdOf(ReadOne(source)), marker.id);
+  EXPECT_EQ(sender.Await().word, "received");
+  EXPECT_FALSE(sender.Hear().has_value()) << "neither is answered yet";
+  first.receipt.Complete(Outcome::kSomeFailed);
+  EXPECT_EQ(sender.Await().word, "failed");
+
+  sender.Send(subject, payload, "done");
+  FrameBatch again = ReadOne(source);
+  EXPECT_EQ(IdOf(again), request.id);
+  again.receipt.Complete(Outcome::kAllProcessed);
+  EXPECT_EQ(sender.Await().word, "done");
+  sender.Send(subject, payload, "done");
+  sender.Send(subject, Encode(Request("REQPing"), Profile::kS1));
+  ReadOne(source);
+  EXPECT_EQ(sender.Await().word, "done") << "and is not done once more";
+  EXPECT_EQ(source.GetProgress().counters["duplicates"], 2u);
 }
 
 }  // namespace
