@@ -20,13 +20,13 @@ namespace {
 
 TEST(ClientModelTest, HandsOverTheLogOnceInOrderOrAGap) {
   static const ProtoEventCodec codec;
-  const PlayedSums sums = PlayHistories(60, [](uint64_t /*seed*/) {
+  const PlayedSums sums = PlayHistories(40, [](uint64_t /*seed*/) {
     return [socket = std::make_shared<ModelSocket>()](
                const std::string& epoch, const SteppingClock& clock) {
       return ModelSocket::Serve(socket, ModelledMemory(epoch, codec, clock));
     };
   });
-  if (sums.histories < 60) return;
+  if (sums.histories < 40) return;
   // Histories in which nothing happens would prove nothing.
   EXPECT_GT(sums.events, 300 * sums.histories);
   EXPECT_GT(sums.gaps, sums.histories);
@@ -35,7 +35,7 @@ TEST(ClientModelTest, HandsOverTheLogOnceInOrderOrAGap) {
 
 TEST(ClientModelTest, KeepsThatPromiseThroughRestarts) {
   static const ProtoEventCodec codec;
-  const PlayedSums sums = PlayHistories(60, [](uint64_t seed) {
+  const PlayedSums sums = PlayHistories(40, [](uint64_t seed) {
     return [seed, socket = std::make_shared<ModelSocket>()](
                const std::string& epoch, const SteppingClock& clock) {
       return ModelSocket::Serve(
@@ -43,7 +43,7 @@ TEST(ClientModelTest, KeepsThatPromiseThroughRestarts) {
                       seed, epoch, codec, clock)));
     };
   });
-  if (sums.histories < 60) return;
+  if (sums.histories < 40) return;
   EXPECT_GT(sums.events, 200 * sums.histories);
   EXPECT_GT(sums.gaps, sums.histories);
   EXPECT_GT(sums.comebacks, sums.histories);

@@ -18,6 +18,8 @@ namespace {
 constexpr absl::Duration kPatience = absl::Seconds(60);
 // How often it is looked at whether the stream wants to be read for.
 constexpr absl::Duration kLook = absl::Milliseconds(20);
+// Items that a client hands over before it waits: less than a burst of events.
+constexpr size_t kMaxItems = 50;
 // So small that a server soon notices that nobody reads.
 constexpr int kWindowBytes = 4096;
 
@@ -114,7 +116,7 @@ absl::StatusOr<std::unique_ptr<EventStream>> ClientReader::Open(
   reader->AwaitItem(true);
   {
     MutexLock lock(reader->mu());
-    const StreamItem& first = *reader->item_;
+    const StreamItem& first = reader->items_.front();
     if (first.kind == StreamItem::Kind::kEnd) return first.end;
   }
   return reader;
@@ -124,9 +126,10 @@ bool ClientReader::Next(StreamItem* item) {
   if (!AwaitItem(false)) return false;
   {
     MutexLock lock(mu());
-    *item = *std::exchange(item_, std::nullopt);
+    *item = std::move(items_.front());
+    items_.pop_front();
     comes_back_ = !over_;
-    taken_.NotifyAll();
+    if (items_.empty()) taken_.NotifyAll();
   }
   if (item->kind == StreamItem::Kind::kEnd && comes_back_) AwaitItem(true);
   return true;
@@ -134,7 +137,7 @@ bool ClientReader::Next(StreamItem* item) {
 
 bool ClientReader::HasItem() const {
   MutexLock lock(mu());
-  return item_.has_value();
+  return !items_.empty();
 }
 
 bool ClientReader::AwaitItem(bool greeted) {
@@ -145,10 +148,10 @@ bool ClientReader::AwaitItem(bool greeted) {
     // In this order: nothing comes after what a stream has said that waits.
     const std::optional<uint64_t> said = socket_->log_->SaidAll(name_);
     MutexLock lock(mu());
-    if (item_.has_value()) break;
+    if (!items_.empty()) break;
     if (!greeted && said.has_value() && *said == received_) return false;
     if (absl::Now() > end) {
-      item_.emplace().end = absl::DataLossError(absl::StrCat(
+      items_.emplace_back().end = absl::DataLossError(absl::StrCat(
           "nothing came for ", absl::FormatDuration(kPatience), " after ",
           received_, " messages of ",
           said.has_value() ? absl::StrCat(*said) : "a stream that has more"));
@@ -161,11 +164,13 @@ bool ClientReader::AwaitItem(bool greeted) {
 
 void ClientReader::Hand(StreamItem item, uint64_t messages) {
   if (item.kind != StreamItem::Kind::kEnd) item.batch_index = ++index_;
+  const bool ends = item.kind == StreamItem::Kind::kEnd;
   MutexLock lock(mu());
   received_ += messages;
-  item_ = std::move(item);
-  socket_->changed_.NotifyAll();
-  while (item_.has_value() && !closed_) taken_.Wait(mu());
+  items_.push_back(std::move(item));
+  if (items_.size() == 1) socket_->changed_.NotifyAll();
+  if (!ends && items_.size() < kMaxItems) return;
+  while (!items_.empty() && !closed_) taken_.Wait(mu());
 }
 
 void ClientReader::OnHello(const Response::Hello& hello) {

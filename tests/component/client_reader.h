@@ -3,8 +3,8 @@
 
 #include <atomic>
 #include <cstdint>
+#include <deque>
 #include <memory>
-#include <optional>
 #include <random>
 #include <string>
 #include <thread>
@@ -27,8 +27,8 @@ namespace weir {
 
 // What the reference client hands over, as a stream: each event is an item, and
 // so is what else a message says, or that it moved the cursor (as a heartbeat).
-// The client waits until its item is taken, so a reader that pauses is a client
-// that does not read. It does not wait before it comes back.
+// The client waits while many are not taken, so a reader that pauses is a
+// client that does not read; and when a stream ends, until all are.
 //
 // The calls of EventStream are of the thread of the driver.
 class ClientReader final : public EventStream, private client::EventObserver {
@@ -65,7 +65,8 @@ class ClientReader final : public EventStream, private client::EventObserver {
   void OnCursor(const std::string& cursor) override;
   void OnReconnect(const client::CallStatus& why, absl::Duration) override;
 
-  // Waits until the driver has taken `item`. `messages` more were received.
+  // Waits until there is room for `item`; at an end, until all was taken.
+  // `messages` more were received.
   void Hand(StreamItem item, uint64_t messages);
   // Returns whether there is an item; false if there will be none, because the
   // log has no more to say. `greeted` waits until there is one.
@@ -86,7 +87,7 @@ class ClientReader final : public EventStream, private client::EventObserver {
 
   // Guarded by the socket's mutex, which no annotation can name.
   CondVar taken_;
-  std::optional<StreamItem> item_;
+  std::deque<StreamItem> items_;
   uint64_t received_ = 0;  // Messages of the present stream.
   bool over_ = false;      // The client has ended.
   bool closed_ = false;
