@@ -84,7 +84,7 @@ class WatchedLog final : public WritableLog {
 // One play of the script.
 class Play {
  public:
-  static constexpr int kSteps = 4;
+  static constexpr int kSteps = 5;
 
   // Events come at these looks, counted from the first after the stream was
   // opened at the head of the log. The script ends after `steps`: what came
@@ -114,12 +114,13 @@ class Play {
   const std::vector<std::string>& faults() const { return faults_; }
 
  private:
-  // Live events, held ones, a silence: what a stream goes through.
+  // Live events, held ones, a silence, and the end of a hold in which nothing
+  // came: what a stream goes through.
   void Run(int steps) {
     for (int step = 0; step < steps; ++step) {
-      if (step == 2) clock_.Advance(kLinger);
+      if (step == 2 || step == 4) clock_.Advance(kLinger);
       if (step == 3) clock_.Advance(10 * kLinger);
-      if (step != 2) Publish();
+      if (step != 2 && step != 4) Publish();
       Serve();
     }
   }
