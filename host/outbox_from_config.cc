@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "host/nats_from_config.h"
 #include "host/rpc/proto_time.h"
+#include "host/steward/outbox_intake.h"
 #include "lib/steward/compression.h"
 #include "lib/steward/profile.h"
 #include "lib/steward/signing_key.h"
@@ -40,6 +41,17 @@ absl::StatusOr<steward::SigningKey> ReadKey(const std::string& path) {
   return key;
 }
 
+// That a hello can be sent to the node that is to get it.
+absl::Status CheckHello(const NodeOutboxOptions& options) {
+  if (options.central_node.empty()) return absl::OkStatus();
+  const auto hello =
+      PrepareMessages(options.identity,
+                      {MakeHello(options.identity, options.central_node, "")});
+  if (hello.ok()) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      absl::StrCat("central_node: ", hello.status().message()));
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<NodeOutbox>> OpenOutbox(
@@ -63,6 +75,9 @@ absl::StatusOr<std::unique_ptr<NodeOutbox>> OpenOutbox(
     options.identity.key = *std::move(key);
   }
   options.error_node = config.error_node();
+  options.central_node = config.central_node();
+  options.hello_interval = FromProto(config.hello_interval());
+  if (absl::Status status = CheckHello(options); !status.ok()) return status;
   options.server = MakeNatsServerOptions(source.nats());
   options.shared_reply_subject = config.shared_reply_subject();
   options.min_retry_wait = FromProto(config.min_retry_wait());

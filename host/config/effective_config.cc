@@ -56,6 +56,7 @@ constexpr Default kDefaults[] = {
     {"StewardSink.ack_timeout", "10s"},
     {"StewardSink.retries", "3"},
     {"NatsSource.pending_limit", "65536"},
+    {"StewardSending.hello_interval", "30s"},
     {"StewardSending.compression", "zstd"},
     {"StewardSending.max_bytes", "256MiB"},
     {"StewardSending.min_retry_wait", "500ms"},

@@ -97,6 +97,7 @@ constexpr Bounds kBounds[] = {
     {"RisLiveSource.read_timeout", kNanosecond},
     {"RisLiveSource.connect_timeout", kNanosecond},
     {"SourceConfig.max_payload_bytes", 1},
+    {"StewardSending.hello_interval", 1},
     {"StewardSending.max_bytes", 1},
     // Less is a busy loop where nobody subscribes.
     {"StewardSending.min_retry_wait", 0.01},

@@ -27,9 +27,6 @@ constexpr absl::string_view kNoRoles =
 constexpr absl::string_view kSinkKinds =
     "not in this version of weir; kinds that are: nakadi, frame_tcp, nats, "
     "steward. Other readers use EventService.Subscribe or `weir watch`";
-constexpr absl::string_view kNoHello =
-    "not in this version of weir, whose steward nodes do not say hello; remove "
-    "it";
 constexpr absl::string_view kNoHttp =
     "needs the HTTP side, which this version does not have; remove it";
 
@@ -41,8 +38,6 @@ const std::vector<Row>& Table() {
       {"Security.tokens_file", kNoRoles},
       {"Security.certificate_roles", kNoRoles},
       {"SourceConfig.jetstream", kKinds},
-      {"StewardSending.central_node", kNoHello},
-      {"StewardSending.hello_interval", kNoHello},
       {"ApiLimits.max_subscribers_per_principal", kNoRoles},
       {"NatsSink.jetstream",
        "not in this version of weir; remove it: a stream that keeps the "

@@ -445,7 +445,8 @@ void NodeOutbox::SenderRun() {
   while (true) {
     TakeIn(clock_.MonotonicNs());
     KeepConnected(clock_.MonotonicNs());
-    int64_t next_ns = sender_.Turn(clock_.MonotonicNs());
+    const int64_t hello_ns = SayHello(clock_.MonotonicNs());
+    int64_t next_ns = std::min(hello_ns, sender_.Turn(clock_.MonotonicNs()));
     if (linked_ && !sender_.connected()) {
       Lost(absl::UnavailableError("a message could not be written to it"),
            clock_.MonotonicNs());
@@ -496,6 +497,7 @@ void NodeOutbox::KeepConnected(int64_t now_ns) {
   if (status.ok()) {
     linked_ = true;
     linked_ns_ = now_ns;
+    hello_ns_ = now_ns;
     told_down_ = false;
     sender_.Connected();
     LogInfo(options_.source, "outbox: connected to ", transport_.endpoint(),
@@ -506,6 +508,29 @@ void NodeOutbox::KeepConnected(int64_t now_ns) {
   if (std::exchange(told_down_, true)) return;
   LogWarning(options_.source, "outbox: not connected: ", status.message(), "; ",
              sender_.waiting(), " messages wait until it is");
+}
+
+int64_t NodeOutbox::SayHello(int64_t now_ns) {
+  if (!linked_ || options_.central_node.empty()) {
+    return std::numeric_limits<int64_t>::max();
+  }
+  if (now_ns < hello_ns_) return hello_ns_;
+  hello_ns_ = now_ns + absl::ToInt64Nanoseconds(options_.hello_interval);
+  absl::StatusOr<std::vector<Message>> hello = PrepareMessages(
+      options_.identity,
+      {MakeHello(options_.identity, options_.central_node, public_key_)});
+  if (!hello.ok()) {
+    LogWarning(options_.source, "hello to ", options_.central_node, ": ",
+               hello.status().message());
+    return hello_ns_;
+  }
+  {
+    MutexLock lock(&mu_);
+    hello->front().id = static_cast<int64_t>(++last_number_);
+  }
+  sender_.SendNow(
+      MakeOutgoing(hello->front(), profile(), options_.identity.compression));
+  return hello_ns_;
 }
 
 void NodeOutbox::Lost(const absl::Status& why, int64_t now_ns) {

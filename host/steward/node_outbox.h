@@ -37,6 +37,10 @@ struct NodeOutboxOptions {
   std::string source;  // "sources/central": who says its events and log lines.
   StewardIdentity identity;
   std::string error_node;  // Empty: errors are sent to nobody.
+  // Who is told that the node is there, at each connect and then so often;
+  // empty: nobody.
+  std::string central_node;
+  absl::Duration hello_interval = absl::Seconds(30);
   NatsServerOptions server;
   bool shared_reply_subject = false;
   absl::Duration min_retry_wait = absl::Milliseconds(500);
@@ -146,6 +150,8 @@ class NodeOutbox final : public StewardOutbox {
   void TakeIn(int64_t now_ns) ABSL_LOCKS_EXCLUDED(mu_);
   void KeepConnected(int64_t now_ns);
   void Lost(const absl::Status& why, int64_t now_ns);
+  // Says hello if it is time to. Returns when it is the next time.
+  int64_t SayHello(int64_t now_ns) ABSL_LOCKS_EXCLUDED(mu_);
   // Writes what is settled; tries again later if that fails.
   void SaveSettled(int64_t now_ns) ABSL_LOCKS_EXCLUDED(mu_);
   void TellGivenUp(const OutboxStore::GivenUp& one,
@@ -185,6 +191,7 @@ class NodeOutbox final : public StewardOutbox {
   bool told_down_ = false;
   int64_t linked_ns_ = 0;
   int64_t connect_ns_ = 0;  // The next attempt.
+  int64_t hello_ns_ = 0;    // The next one.
   int64_t save_ns_ = 0;
   bool save_failed_ = false;
 

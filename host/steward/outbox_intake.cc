@@ -23,6 +23,7 @@ using steward::Profile;
 // As the originals send it.
 constexpr int64_t kErrorAckTimeout = 60;
 constexpr int64_t kErrorRetries = 10;
+constexpr int64_t kHelloAckTimeout = 10;
 constexpr char kErrorLogOfSteward[] = "REQErrorLog";
 constexpr char kErrorLogOfCtrl[] = "errorLog";
 
@@ -182,6 +183,25 @@ Message MakeErrorLog(const StewardIdentity& identity,
                       ", node: ", identity.node, ", ", text, "\n"));
   message.ack_timeout = kErrorAckTimeout;
   message.retries = kErrorRetries;
+  return message;
+}
+
+Message MakeHello(const StewardIdentity& identity,
+                  const std::string& central_node,
+                  absl::string_view public_key) {
+  Message message;
+  message.to_node = central_node;
+  message.method = IsSteward(identity.profile) ? "REQHello" : "hello";
+  message.directory = "hello-messages";
+  message.file_name = "hello.log";
+  if (identity.profile == Profile::kS0) {
+    message.data.emplace(1, absl::StrCat("Hello from ", identity.node, "\n"));
+  } else if (!public_key.empty()) {
+    message.data.emplace(1, std::string(public_key));
+  }
+  message.ack_timeout = kHelloAckTimeout;
+  message.retries = 1;
+  message.method_timeout = kHelloAckTimeout;
   return message;
 }
 

@@ -46,7 +46,13 @@ steward::Message MakeErrorLog(const StewardIdentity& identity,
                               const std::string& error_node,
                               absl::string_view text, absl::Time now);
 
-// Whether `message` is one.
+// The hello of the node to `central_node`, as the originals say it: that it is
+// there, and its public key, or in S0 a text. Without a key it says none.
+steward::Message MakeHello(const StewardIdentity& identity,
+                           const std::string& central_node,
+                           absl::string_view public_key);
+
+// Whether `message` is an errorLog.
 bool IsErrorLog(const steward::Message& message);
 
 }  // namespace weir

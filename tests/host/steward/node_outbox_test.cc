@@ -374,6 +374,27 @@ TEST_F(NodeOutboxTest, AnErrorLogThatIsGivenUpIsNoReasonForAnother) {
   EXPECT_EQ(Counter("outbox_waiting"), 0u);
 }
 
+TEST_F(NodeOutboxTest, SaysHelloAtEachConnectAndThenEachInterval) {
+  options_.central_node = "central";
+  options_.hello_interval = absl::Hours(1);
+  Receiver receiver(server_.url(), "");
+  Start();
+  ASSERT_TRUE(Until([&] { return receiver.got().size() == 1; }));
+  EXPECT_EQ(receiver.got()[0].subject, "central.REQHello.EventNACK");
+  EXPECT_EQ(receiver.got()[0].message.from_node, "node1");
+  EXPECT_EQ(receiver.got()[0].message.file_name, "hello.log");
+  EXPECT_EQ(receiver.got()[0].message.data, std::nullopt) << "it has no key";
+  EXPECT_EQ(Counter("outbox_waiting"), 0u) << "it is not kept";
+
+  options_.hello_interval = absl::Milliseconds(5);
+  options_.identity.profile = Profile::kS0;
+  Start();
+  ASSERT_TRUE(Until([&] { return receiver.got().size() >= 4; }));
+  const auto hellos = receiver.got();
+  EXPECT_EQ((*hellos[3].message.data)[0], "Hello from node1\n");
+  EXPECT_GT(hellos[3].message.id, hellos[2].message.id);
+}
+
 TEST_F(NodeOutboxTest, BeyondMaxBytesItIsFullAndSaysSo) {
   server_.Kill();
   options_.max_bytes = 3000;

@@ -250,5 +250,23 @@ TEST(OutboxIntakeTest, AnErrorLogIsAsTheOriginalsSendIt) {
   EXPECT_EQ(c1.method, "errorLog");
 }
 
+TEST(OutboxIntakeTest, HelloIsToTheByteThatOfTheOriginals) {
+  StewardIdentity identity;
+  identity.node = "node1";
+  identity.profile = Profile::kC4;
+  Message hello = MakeHello(identity, "central", "\x01\x02\xff");
+  // What the sender fills in.
+  hello.from_node = "node1";
+  hello.id = 1;
+  hello.arg_signature.emplace();
+  EXPECT_EQ(hello, steward::Hello());
+  identity.profile = Profile::kS1;
+  EXPECT_EQ(MakeHello(identity, "central", "").data, std::nullopt);
+  identity.profile = Profile::kS0;
+  hello = MakeHello(identity, "central", "a key");
+  EXPECT_EQ(hello.method, "REQHello");
+  EXPECT_EQ(*hello.data, Message::Texts{"Hello from node1\n"});
+}
+
 }  // namespace
 }  // namespace weir
