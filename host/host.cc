@@ -66,6 +66,7 @@
 #include "host/sink/sink_set.h"
 #include "host/sink_from_config.h"
 #include "host/source/source_set.h"
+#include "host/source/steward_replies.h"
 #include "host/source_from_config.h"
 #include "host/status/annotate.h"
 #include "host/steward/outbox_set.h"
@@ -233,22 +234,23 @@ class Host::Rooms {
         dispatcher_(types_, source_names_, slabs_, clock,
                     {.max_queued_bytes = config.plugins().max_queued_bytes()}),
         auditor_(dispatcher_, broker_, clock),
+        replies_(outboxes_, source_names_),
         plugin_seed_(random_()),
         slot_settings_(config_, plugin_seed_),
         maker_({*parts_.modules, *parts_.supervisor, parts_.arena.get(), types_,
                 source_names_, clock, parts_.runner,
                 PluginOwners(config.plugins()), config.state_dir()}),
-        plugins_(
-            {dispatcher_, maker_, broker_, types_, source_names_, clock,
-             &WriteLog,
-             [this](absl::string_view id, const DesiredState& state) {
-               return parts_.states->Write(id, state);
-             },
-             [this](absl::string_view id) { ForgetPlugin(id); },
-             parts_.poisons.get(), parts_.key_values.get(), &slot_settings_},
-            [this](const std::string& id, const std::string& module) {
-              return FindPlugin(id, module);
-            }),
+        plugins_({dispatcher_, maker_, broker_, types_, source_names_, clock,
+                  &WriteLog,
+                  [this](absl::string_view id, const DesiredState& state) {
+                    return parts_.states->Write(id, state);
+                  },
+                  [this](absl::string_view id) { ForgetPlugin(id); },
+                  parts_.poisons.get(), parts_.key_values.get(),
+                  &slot_settings_, &replies_},
+                 [this](const std::string& id, const std::string& module) {
+                   return FindPlugin(id, module);
+                 }),
         follower_(
             plugins_, *parts_.modules, PluginOwners(config.plugins()),
             [this](const std::string& id, const std::string& module) {
@@ -565,6 +567,8 @@ class Host::Rooms {
   SubscriptionStore subscriptions_;
   Dispatcher dispatcher_;
   Auditor auditor_;
+  OutboxSet outboxes_;      // Before those who send.
+  StewardReplies replies_;  // The same.
   const uint64_t plugin_seed_;
   const ConfiguredSlotSettings slot_settings_;
   ModuleInstanceMaker maker_;
@@ -572,7 +576,6 @@ class Host::Rooms {
   FolderFollower follower_;
   std::unique_ptr<FolderWatch> watch_;
   std::vector<std::unique_ptr<DecodeStage>> stages_;
-  OutboxSet outboxes_;
   SourceSet sources_;
   SinkSet sinks_;
 

@@ -12,7 +12,9 @@
 #include "host/control/steward_outbox.h"
 #include "host/status/json_text.h"
 #include "host/sync/mutex.h"
+#include "lib/steward/layout.h"
 #include "lib/steward/message.h"
+#include "lib/steward/message_codec.h"
 #include "lib/steward/payload.h"
 #include "lib/steward/profile.h"
 #include "lib/steward/reply.h"
@@ -55,6 +57,16 @@ class Verdict {
   absl::Status refused_ ABSL_GUARDED_BY(mu_);
 };
 
+// Leaves out what a node of `layout` has no field for: a request of another
+// release may have it, and then the answer and what it answers.
+absl::Status CutTo(steward::Layout layout, steward::Message* message) {
+  absl::StatusOr<steward::DecodedMessage> cut =
+      steward::DecodeMessage(steward::EncodeMessage(*message, layout));
+  if (!cut.ok()) return absl::InvalidArgumentError(cut.status().message());
+  *message = std::move(cut->message);
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 absl::Status StewardReplies::Reply(const Message& request, std::string data,
@@ -78,11 +90,16 @@ absl::Status StewardReplies::Reply(const Message& request, std::string data,
   }
   const absl::Status wanted = steward::WantsReply(decoded->message);
   if (!wanted.ok()) return wanted;
-  const bool as_text = outbox->profile() == steward::Profile::kS0;
+  const steward::Layout layout = steward::LayoutOf(outbox->profile());
+  const bool as_text = layout == steward::Layout::kS0;
   std::vector<steward::Message> replies;
   replies.push_back(steward::MakeReply(decoded->message,
                                        as_text ? ToUtf8(data) : std::move(data),
                                        ToUtf8(file_suffix)));
+  if (decoded->layout != layout) {
+    const absl::Status cut = CutTo(layout, &replies.back());
+    if (!cut.ok()) return cut;
+  }
   const auto verdict = std::make_shared<Verdict>(std::move(kept));
   outbox->Post(std::move(replies), [verdict](const absl::Status& status) {
     verdict->Tell(status);

@@ -153,6 +153,21 @@ TEST_F(StewardRepliesTest, AreTextForS0) {
       << "its receiver takes UTF-8 alone";
 }
 
+// A node takes messages of any release, and sends those of its own.
+TEST_F(StewardRepliesTest, HaveNothingThatTheNodesReleaseDoesNotKnow) {
+  steward::Message request = steward::Cli();
+  request.reply_method_instructions = {"x"};
+  request.use_detected_shell = true;
+  outbox_.profile_ = Profile::kS0;
+  ASSERT_THAT(Reply(request, Layout::kC4), IsOk());
+  const steward::Message& reply = outbox_.posted[0];
+  EXPECT_EQ(reply.retry_wait, 0);
+  EXPECT_EQ(reply.method_instructions, std::nullopt);
+  EXPECT_EQ(reply.previous_message->schedule, std::nullopt);
+  EXPECT_FALSE(reply.previous_message->use_detected_shell);
+  EXPECT_EQ(reply.data->at(0), "hi\n");
+}
+
 TEST_F(StewardRepliesTest, KeepBytesForAllOthers) {
   ASSERT_THAT(Reply(steward::Cli(), Layout::kC4, "\xff\x00z", ".error"),
               IsOk());

@@ -1,0 +1,289 @@
+"""What handlers answer to nodes of steward and ctrl, and the methods that are
+bundled: through a real nats-server and the real host, to peers that were written
+from the description of their wire."""
+
+import json
+import os
+import signal
+
+import harness
+import steward_peer
+import steward_receiver
+from nats_server import WithNatsServer
+
+NODE = """
+id: central
+nats:
+  servers: ["nats://127.0.0.1:{port}"]
+  steward:
+    node: central
+    profile: {profile}
+    processes:
+{processes}
+    sending: {{min_retry_wait: 20ms{sending}}}
+backoff: {{initial: 20ms, max: 50ms}}
+staleness: 0s
+"""
+
+# The names in steward and in ctrl.
+STEWARD = {"cli": "REQCliCommand", "cont": "REQCliCommandCont",
+           "append": "REQToFileAppend", "file": "REQToFile",
+           "console": "REQToConsole", "hello": "REQHello", "ping": "REQPing",
+           "error": "REQErrorLog"}
+CTRL = {"cli": "cliCommand", "cont": "cliCommandCont", "append": "fileAppend",
+        "file": "file", "console": "console", "hello": "hello", "ping": "ping",
+        "error": "errorLog"}
+
+COMMAND = """
+settings: {sandbox: none, isolation: %s, soft_deadline: 50s, hard_deadline: 60s}
+config: {enabled: true, programs: [/bin/echo, /bin/sh]}
+"""
+
+
+def text(message):
+    data = message["Data"]
+    return "".join(data) if isinstance(data, list) else data.decode()
+
+
+def receiver_subject(profile, method):
+    kind = ".EventNACK" if profile in ("S0", "S1") else ""
+    return f"node1.{method}{kind}"
+
+
+class StewardMethodsTest(harness.EndToEnd, WithNatsServer):
+
+    def start_node(self, profile, names, methods, acknowledge="received",
+                   sending=""):
+        processes = "\n".join(
+            f"      - {{method: {names[m]}, acknowledge: {acknowledge}}}"
+            for m in methods)
+        host = self.start_host(self.write_config([NODE.format(
+            port=self.port, profile=profile, processes=processes,
+            sending=sending)]))
+        self.await_state(host, "central", "STATE_CONNECTED")
+        for plugin in (self.dir / "plugins").glob("*.so"):
+            name = plugin.stem.replace("_", "-")
+            harness.until(lambda n=name: "RUNNING" in json.dumps(
+                self.listed_plugin(host, n)), f"{name} runs")
+        return host
+
+    def peer(self, profile, **kwargs):
+        peer = steward_peer.Peer(self.port, profile, **kwargs)
+        self.addCleanup(peer.close)
+        return peer
+
+    def receiver(self, profile, **kwargs):
+        receiver = steward_receiver.Receiver(self.port, profile, **kwargs)
+        self.addCleanup(receiver.close)
+        return receiver
+
+    def counters(self, host):
+        found = self.source_stats(host, "central").get("counters", {})
+        return {name: int(count) for name, count in found.items()}
+
+    def test_a_command_is_answered_in_both_modes_and_each_profile(self):
+        self.start_nats()
+        for profile, names, isolation in (("S0", STEWARD, "child"),
+                                          ("S1", STEWARD, "in_process"),
+                                          ("S1", STEWARD, "child"),
+                                          ("C1", CTRL, "child")):
+            with self.subTest(profile + isolation):
+                self.install_plugin("steward_command", COMMAND % isolation)
+                host = self.start_node(profile, names, ["cli", "cont"])
+                receiver = self.receiver(profile)
+                peer = self.peer(profile)
+                peer.send("central", names["cli"], MethodArgs=["echo", "hi"],
+                          Data=["x"] if profile == "S0" else b"x",
+                          ReplyMethod=names["console"],
+                          ReplyMethodArgs=["a"], ACKTimeout=3,
+                          ReplyACKTimeout=5, ReplyRetries=4, MethodTimeout=30,
+                          Directory="d", FileName="f.log")
+                harness.until(lambda r=receiver: len(r.got) == 1,
+                              "the answer came")
+                reply = receiver.got[0]
+                self.assertEqual(receiver.heard[0][0],
+                                 peer.subject("node1", names["console"]))
+                want = {"ToNode": "node1", "FromNode": "central",
+                        "Method": names["console"], "MethodArgs": ["a"],
+                        "IsReply": True, "ACKTimeout": 5, "Retries": 4,
+                        "Directory": "d", "FileName": "f.log"}
+                self.assertEqual({k: reply[k] for k in want}, want)
+                self.assertEqual(text(reply), "hi\n")
+                request = dict(zip(steward_peer.FIELDS[profile],
+                                   reply["PreviousMessage"]))
+                self.assertEqual(request["Method"], names["cli"])
+                self.assertEqual(request["ID"], 1)
+                self.assertIsNone(request["Data"])
+                # The second answer, which S0 does not know.
+                peer.send("central", names["cli"],
+                          MethodArgs=["sh", "-c", "echo why >&2; exit 3"],
+                          ReplyMethod=names["console"], ReplyACKTimeout=5,
+                          MethodTimeout=30, FileName="f.log")
+                peer.send("central", names["cont"],
+                          MethodArgs=["sh", "-c", "echo one; echo two"],
+                          ReplyMethod=names["append"], ReplyACKTimeout=5,
+                          MethodTimeout=30, FileName="g.log")
+                wanted = [("f.log", ""), ("g.log", "one\n"), ("g.log", "two\n")]
+                if profile != "S0":
+                    wanted.insert(1, ("f.log.error", "why"))
+                harness.until(lambda r=receiver, w=wanted:
+                              len(r.got) == 1 + len(w), "all answers came")
+                # In order for each subject, so for each method.
+                got = sorted((m["FileName"], text(m)) for m in receiver.got[1:])
+                for (name, want_text), (got_name, got_text) in zip(
+                        sorted(wanted), got):
+                    self.assertEqual(got_name, name)
+                    if name.endswith(".error"):
+                        self.assertIn("exit status 3", got_text)
+                        self.assertIn(want_text, got_text)
+                    else:
+                        self.assertEqual(got_text, want_text)
+                harness.until(lambda h=host: self.counters(h).get(
+                    "outbox_waiting", 0) == 0, "all are acknowledged")
+                self.assertEqual(host.stop(), 0)
+                receiver.close()
+
+    def test_nobody_is_answered_who_wants_no_answer(self):
+        self.start_nats()
+        self.install_plugin("steward_command", COMMAND % "child")
+        host = self.start_node("S1", STEWARD, ["cli"], acknowledge="done")
+        receiver = self.receiver("S1")
+        peer = self.peer("S1")
+        acks = peer.acks("central", "REQCliCommand")
+        for fields in ({"ReplyMethod": "REQNone"}, {"IsReply": True}):
+            peer.send("central", "REQCliCommand", MethodArgs=["echo", "hi"],
+                      ACKTimeout=60, MethodTimeout=30, **fields)
+            self.assertEqual(acks.get(timeout=60), ("", b""))
+        peer.send("central", "REQCliCommand", MethodArgs=["echo", "last"],
+                  MethodTimeout=30, FileName="f")
+        harness.until(lambda: receiver.data() == ["last\n"], "one is answered")
+        self.assertEqual(host.stop(), 0)
+
+    def test_what_is_done_has_answers_that_survive_the_host(self):
+        self.start_nats()
+        self.install_plugin("steward_command", COMMAND % "child")
+        host = self.start_node("S1", STEWARD, ["cli"], acknowledge="done")
+        peer = self.peer("S1")
+        # Nobody receives the answers.
+        for number in range(20):
+            sent, ack = peer.deliver(
+                "central", "REQCliCommand", ack_timeout=60, retries=0,
+                MethodArgs=["echo", str(number)], ReplyMethod="REQToConsole",
+                ReplyACKTimeout=1, ReplyRetries=1000, MethodTimeout=30)
+            self.assertEqual(ack, ("", b""))
+        host.stop(signal.SIGKILL)
+        receiver = self.receiver("S1")
+        host = self.start_node("S1", STEWARD, ["cli"], acknowledge="done")
+        harness.until(lambda: len(set(receiver.data())) == 20,
+                      "all answers came")
+        seen = list(dict.fromkeys(receiver.data()))
+        self.assertEqual(seen, [f"{n}\n" for n in range(20)])
+        self.assertEqual(host.stop(), 0)
+
+    def test_what_may_not_be_run_is_refused_and_told(self):
+        self.start_nats()
+        self.install_plugin("steward_command", COMMAND % "child")
+        host = self.start_node("C1", CTRL, ["cli"])
+        receiver = self.receiver("C1")
+        peer = self.peer("C1")
+        peer.send("central", "cliCommand", MethodArgs=["ls", "/"],
+                  ReplyMethod="console", MethodTimeout=5, FileName="f")
+        harness.until(lambda: receiver.got, "the refusal came")
+        self.assertEqual(receiver.got[0]["FileName"], "f.error")
+        self.assertIn('"ls" is none of the allowed programs',
+                      receiver.data()[0])
+        self.assertEqual(host.stop(), 0)
+
+    def test_a_node_says_hello_to_its_central_node(self):
+        server = self.start_nats()
+        for profile, names, data in (("S0", STEWARD, "Hello from central\n"),
+                                     ("S1", STEWARD, None),
+                                     ("C1", CTRL, None)):
+            with self.subTest(profile):
+                receiver = self.receiver(profile)
+                host = self.start_node(profile, names, ["file"], sending=(
+                    ", central_node: node1, hello_interval: 1s"))
+                harness.until(lambda r=receiver: len(r.got) >= 2,
+                              "it says hello, and again")
+                self.assertEqual(receiver.heard[0][0],
+                                 receiver_subject(profile, names["hello"]))
+                hello = receiver.got[0]
+                self.assertEqual(
+                    (hello["FromNode"], hello["Method"], hello["Directory"],
+                     hello["FileName"], hello["ACKTimeout"], hello["Retries"]),
+                    ("central", names["hello"], "hello-messages", "hello.log",
+                     10, 1))
+                self.assertEqual(
+                    hello["Data"], None if data is None else [data])
+                self.assertEqual(host.stop(), 0)
+                receiver.close()
+        host = self.start_node("S1", STEWARD, ["file"], sending=(
+            ", central_node: node1, hello_interval: 1h"))
+        server.stop(signal.SIGKILL)
+        harness.until(lambda: self.source(host, "central").get("state") not in
+                      ("STATE_CONNECTED", None), "the outage is seen")
+        self.start_nats(self.port)
+        receiver = self.receiver("S1")
+        harness.until(lambda: receiver.got, "it says hello once it is back")
+        self.assertEqual(host.stop(), 0)
+
+    def test_files_hellos_and_errors_are_written(self):
+        self.start_nats()
+        for profile, names in (("S0", STEWARD), ("S1", STEWARD), ("C1", CTRL)):
+            with self.subTest(profile):
+                self.install_plugin("steward_methods",
+                                    "settings: {sandbox: files}\n")
+                host = self.start_node(
+                    profile, names, ["append", "file", "hello", "error",
+                                     "console", "ping"], acknowledge="done")
+                receiver = self.receiver(profile)
+                peer = self.peer(profile)
+
+                def send(method, data, peer=peer, names=names, **fields):
+                    fields.setdefault("Directory", peer.profile)
+                    fields.setdefault("FileName", "f.log")
+                    data = [data] if peer.profile == "S0" else data.encode()
+                    sent, ack = peer.deliver(
+                        "central", names[method], ack_timeout=60, retries=0,
+                        Data=data, **fields)
+                    self.assertIsNotNone(ack)
+
+                send("append", "one\n")
+                send("append", "two\n")
+                send("file", "three\n", FileName="g.log")
+                send("error", "bad\n", Directory="errorLog",
+                     FileName=profile)
+                send("ping", "", ReplyMethod=names["console"],
+                     ReplyACKTimeout=5)
+                peer.send("central", names["hello"], ACKTimeout=10,
+                          Data=["Hello"] if profile == "S0" else bytes(32),
+                          Directory="hello-messages", FileName=profile)
+                data = self.dir / "state/plugins/steward-methods/data"
+                hello = data / "hello-messages/node1" / profile
+                harness.until(hello.exists, "hello is written")
+                self.assertRegex(hello.read_text(),
+                                 r'^\w{3} \w{3} [ \d]\d [\d:]{8} \d{4}, '
+                                 r'Received hello from "node1"\n$')
+                folder = data / profile / "central"
+                self.assertEqual((folder / "f.log").read_text(), "one\ntwo\n")
+                self.assertEqual((folder / "g.log").read_text(), "three\n")
+                self.assertEqual((data / "errorLog/central" / profile)
+                                 .read_text(), "bad\n")
+                harness.until(lambda r=receiver: len(r.got) == 1,
+                              "the ping is answered")
+                # A sender that asks for more is not told that it is done.
+                outside = str(self.dir / "outside")
+                os.makedirs(outside, exist_ok=True)
+                for directory in (outside, "../outside",
+                                  "../../../../outside"):
+                    sent, ack = peer.deliver(
+                        "central", names["file"], ack_timeout=0.3, retries=0,
+                        Directory=directory, FileName="f")
+                    self.assertIsNone(ack)
+                self.assertEqual(os.listdir(outside), [])
+                self.assertEqual(host.stop(), 0)
+                receiver.close()
+
+
+if __name__ == "__main__":
+    harness.main()
