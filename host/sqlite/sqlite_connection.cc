@@ -78,6 +78,8 @@ absl::Status SqliteConnection::UseWriteAheadLog() {
       mode.Bytes(0), "); keep it on a local disk"));
 }
 
+int64_t SqliteConnection::changes() const { return sqlite3_changes(database_); }
+
 absl::Status SqliteConnection::Damaged(absl::string_view how) const {
   return absl::DataLossError(absl::StrCat(
       path(), ": damaged: ", how, "; restore a backup, or move it and ", path(),

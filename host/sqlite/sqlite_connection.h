@@ -57,6 +57,9 @@ class SqliteConnection {
   // Returns the one number that `sql` asks for.
   absl::StatusOr<int64_t> AskNumber(const char* sql);
 
+  // Rows that the last statement which writes has changed.
+  int64_t changes() const;
+
   // Why the last call did not work, with the file and the cure:
   //  - DataLoss if the file is damaged, of something else, or no SQLite file
   //  - FailedPrecondition if another process holds a lock on it

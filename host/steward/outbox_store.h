@@ -10,13 +10,13 @@
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "host/sqlite/sqlite_connection.h"
 #include "host/sync/mutex.h"
-
-struct sqlite3;
 
 namespace weir {
 
@@ -85,23 +85,13 @@ class OutboxStore {
       ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
-  struct Close {
-    void operator()(sqlite3* database) const;
-  };
-  using Connection = std::unique_ptr<sqlite3, Close>;
-
-  OutboxStore(std::string path, Connection database);
-  static absl::StatusOr<Connection> TryOpen(const std::string& path,
-                                            const std::string& vfs);
+  explicit OutboxStore(std::unique_ptr<SqliteConnection> database);
   // Runs `write` in a transaction, synced or not.
-  absl::Status Commit(bool sync, const std::function<absl::Status()>& write)
+  absl::Status Commit(bool sync, absl::FunctionRef<absl::Status()> write)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  absl::Status Fault() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  absl::Status Run(const char* sql) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
-  const std::string path_;
-  Mutex mu_;
-  const Connection database_ ABSL_GUARDED_BY(mu_);
+  Mutex mu_;  // Who holds it may use the connection, and wait for its disk.
+  const std::unique_ptr<SqliteConnection> database_ ABSL_PT_GUARDED_BY(mu_);
 };
 
 }  // namespace weir
