@@ -38,7 +38,6 @@ namespace {
 
 using testing::ElementsAre;
 using testing::IsEmpty;
-using testing::StartsWith;
 
 // Takes answers and keeps them as the test says.
 class Outbox final : public ReplySink {

@@ -169,8 +169,9 @@ TEST_F(StewardRepliesTest, HaveNothingThatTheNodesReleaseDoesNotKnow) {
 }
 
 TEST_F(StewardRepliesTest, KeepBytesForAllOthers) {
-  ASSERT_THAT(Reply(steward::Cli(), Layout::kC4, "\xff\x00z", ".error"),
-              IsOk());
+  const std::string bytes = {'\xff', '\0', 'z'};
+  ASSERT_THAT(Reply(steward::Cli(), Layout::kC4, bytes, ".error"), IsOk());
+  EXPECT_EQ(outbox_.posted[0].data->at(0), bytes);
   EXPECT_EQ(outbox_.posted[0].file_name, "f.log.error");
 }
 
