@@ -216,6 +216,9 @@ TEST_P(RepliesTest, AreOnTheDiskBeforeTheirMessagesAreLetGo) {
   std::atomic<bool> kept{false};
   std::thread disk([&] {
     outbox_.AwaitTaken(6);
+    while (done_ < 3) std::this_thread::yield();
+    // Time enough to let go of them, for one that does not wait.
+    for (int i = 0; i < 10'000; ++i) std::this_thread::yield();
     kept = true;
     outbox_.Keep(absl::OkStatus());
   });
