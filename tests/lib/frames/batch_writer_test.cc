@@ -1,5 +1,8 @@
 #include "lib/frames/batch_writer.h"
 
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -102,6 +105,25 @@ TEST(BatchWriterTest, ABatchThatIsNotReadHasNotArrived) {
   EXPECT_FALSE(written.done());
   EXPECT_EQ(peer.Read(want.size() - half), want.substr(half));
   EXPECT_EQ(written.Await().arrived, messages.size());
+}
+
+// The kernel takes all of it at once, and the peer's a part.
+TEST(BatchWriterTest, ABatchThatTheOwnKernelAloneHasHasNotArrived) {
+  RawTcpServer server;
+  BatchWriter writer(To(server.address()));
+  const std::vector<std::string> messages = Messages(250, 4000);
+  Written written(&writer, messages);
+  RawTcp peer = server.Accept();
+  ASSERT_TRUE(Eventually([&] {
+    int bytes = 0;
+    return ioctl(peer.fd(), FIONREAD, &bytes) == 0 && bytes > 32 << 10;
+  }));
+  EXPECT_FALSE(written.done());
+  peer.Reset();
+  const BatchWriter::Result result = written.Await();
+  EXPECT_THAT(result.error,
+              StatusIs(absl::StatusCode::kUnavailable, testing::_));
+  EXPECT_EQ(result.arrived, 0);
 }
 
 // Who counts what the kernel took loses what the peer's had not given to its
