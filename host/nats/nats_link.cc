@@ -36,7 +36,7 @@ std::string ForbiddenSubject(absl::string_view error) {
   const size_t at = absl::AsciiStrToLower(error).find(std::string(kWords));
   if (at == std::string::npos) return "";
   const absl::string_view rest = error.substr(at + kWords.size());
-  return std::string(rest.substr(0, rest.rfind('"')));
+  return std::string(rest.substr(0, rest.find('"')));
 }
 
 }  // namespace
@@ -243,6 +243,11 @@ absl::Status NatsLink::LastForbidden() const {
   }
   return absl::PermissionDeniedError(absl::StrCat(
       "NATS: ", text == nullptr ? "" : text, "; have the server permit it"));
+}
+
+std::string NatsLink::LastForbiddenSubject() const {
+  const absl::Status status = LastForbidden();
+  return status.ok() ? "" : ForbiddenSubject(status.message());
 }
 
 }  // namespace weir

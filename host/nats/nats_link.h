@@ -65,8 +65,10 @@ class NatsLink {
   // Waits until the server has read all that was published.
   absl::Status Flush(absl::Duration timeout);
   // PermissionDenied, with what the server said, if it has refused something of
-  // this connection before it answered the last Flush.
+  // this connection before it answered the last Flush; and the subject of the
+  // last that it refused so, empty if there is none.
   absl::Status LastForbidden() const;
+  std::string LastForbiddenSubject() const;
 
   // The longest message, with its headers, that the server takes; 1 MiB, the
   // default of servers, while none has said.

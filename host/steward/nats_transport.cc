@@ -52,6 +52,7 @@ void NatsTransport::Disconnect() {
   // What it brought is of what was sent by it.
   MutexLock lock(&mu_);
   news_ = News();
+  refused_.clear();
 }
 
 NatsTransport::News NatsTransport::Take() {
@@ -77,7 +78,21 @@ absl::Status NatsTransport::Publish(const std::string& subject,
   return link_.Publish(subject, reply, payload.headers, payload.bytes);
 }
 
-absl::Status NatsTransport::Flush() { return link_.Flush(kFlushTimeout); }
+absl::Status NatsTransport::Flush() {
+  absl::Status status = link_.Flush(kFlushTimeout);
+  // cnats calls OnForbidden later, from another thread.
+  std::string subject = link_.LastForbiddenSubject();
+  if (!subject.empty()) {
+    MutexLock lock(&mu_);
+    refused_.insert(std::move(subject));
+  }
+  return status;
+}
+
+bool NatsTransport::Refused(const std::string& subject) {
+  MutexLock lock(&mu_);
+  return refused_.count(subject) > 0;
+}
 
 void NatsTransport::OnMessage(natsMsg* message) {
   News::Answered answered;
@@ -109,11 +124,8 @@ void NatsTransport::OnEnd(const absl::Status& why) {
 }
 
 void NatsTransport::OnForbidden(const std::string& subject) {
-  {
-    MutexLock lock(&mu_);
-    news_.forbidden.push_back(subject);
-  }
-  wake_();
+  MutexLock lock(&mu_);
+  refused_.insert(subject);
 }
 
 }  // namespace weir

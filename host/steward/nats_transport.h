@@ -34,7 +34,6 @@ class NatsTransport final : public StewardTransport,
       StewardSender::Answer answer;
     };
     std::vector<Answered> answers;
-    std::vector<std::string> forbidden;  // Subjects.
     bool ended = false;
     absl::Status why;  // Of the end.
   };
@@ -54,7 +53,8 @@ class NatsTransport final : public StewardTransport,
                                            uint64_t number) override;
   absl::Status Publish(const std::string& subject, const std::string& reply,
                        const steward::Payload& payload) override;
-  absl::Status Flush() override;
+  absl::Status Flush() override ABSL_LOCKS_EXCLUDED(mu_);
+  bool Refused(const std::string& subject) override ABSL_LOCKS_EXCLUDED(mu_);
   size_t max_payload() const override { return max_payload_.load(); }
 
  private:
@@ -72,6 +72,7 @@ class NatsTransport final : public StewardTransport,
 
   Mutex mu_;
   News news_ ABSL_GUARDED_BY(mu_);
+  std::set<std::string> refused_ ABSL_GUARDED_BY(mu_);  // Subjects.
 };
 
 }  // namespace weir

@@ -483,7 +483,6 @@ void NodeOutbox::TakeIn(int64_t now_ns) {
   }
   for (const Outgoing& one : at_once) sender_.SendNow(one);
   const NatsTransport::News news = transport_.Take();
-  for (const std::string& subject : news.forbidden) sender_.Forbidden(subject);
   for (const NatsTransport::News::Answered& one : news.answers) {
     sender_.Answered(one.reply, one.answer, now_ns);
   }

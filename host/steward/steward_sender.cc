@@ -17,6 +17,8 @@ constexpr size_t kMaxBytesInFlight = size_t{8} << 20;
 // whether it has them.
 constexpr size_t kMaxUnread = 256;
 
+constexpr char kNotPermitted[] = "the server does not permit to publish there";
+
 // Of the shortest wait, what chance adds at most.
 constexpr double kJitter = 0.5;
 
@@ -55,7 +57,6 @@ void StewardSender::Connected() {
 void StewardSender::Disconnected() {
   connected_ = false;
   for (auto& [subject, lane] : lanes_) {
-    lane.forbidden.clear();
     while (!lane.flights.empty()) {
       const auto& [number, flight] = *lane.flights.begin();
       if (flight.state == Flight::State::kSent ||
@@ -69,12 +70,6 @@ void StewardSender::Disconnected() {
     lane.window = 1;
   }
   unread_.clear();
-}
-
-void StewardSender::Forbidden(const std::string& subject) {
-  const auto lane = lanes_.find(subject);
-  if (lane == lanes_.end()) return;
-  lane->second.forbidden = "the server does not permit to publish there";
 }
 
 int64_t StewardSender::Turn(int64_t now_ns) {
@@ -214,8 +209,7 @@ void StewardSender::NoAnswer(Lane& lane, uint64_t number, Flight& flight,
   lane.window = 1;
   const int64_t used = ++history_[number].used;
   if (used >= flight.outgoing.transmissions) {
-    return Settle(lane, number, Outcome::kGivenUp,
-                  WhyUnanswered(lane, flight, used));
+    return Settle(lane, number, Outcome::kGivenUp, WhyUnanswered(flight, used));
   }
   const int64_t due_ns =
       std::max(now_ns + absl::ToInt64Nanoseconds(flight.outgoing.retry_wait),
@@ -265,10 +259,10 @@ void StewardSender::ReadByServer() {
     const auto where = where_.find(number);
     if (where == where_.end()) continue;
     Lane& lane = lanes_[where->second];
-    if (lane.forbidden.empty()) {
-      Settle(lane, number, Outcome::kDelivered, "");
+    if (transport_.Refused(where->second)) {
+      Settle(lane, number, Outcome::kGivenUp, kNotPermitted);
     } else {
-      Settle(lane, number, Outcome::kGivenUp, lane.forbidden);
+      Settle(lane, number, Outcome::kDelivered, "");
     }
   }
 }
@@ -313,14 +307,16 @@ void StewardSender::Settle(Lane& lane, uint64_t number, Outcome outcome,
   keeper_.Settled(number, outcome, why);
 }
 
-std::string StewardSender::WhyUnanswered(const Lane& lane, const Flight& flight,
-                                         int64_t used) const {
-  return absl::StrCat(
+std::string StewardSender::WhyUnanswered(const Flight& flight, int64_t used) {
+  std::string why = absl::StrCat(
       "not acknowledged: sent ", used, used == 1 ? " time" : " times",
-      ", each waited for ", absl::FormatDuration(flight.outgoing.ack_timeout),
-      !lane.forbidden.empty() ? absl::StrCat("; ", lane.forbidden)
-      : flight.nobody         ? "; nobody subscribes to the subject"
-                              : "");
+      ", each waited for ", absl::FormatDuration(flight.outgoing.ack_timeout));
+  if (transport_.Refused(flight.outgoing.subject)) {
+    absl::StrAppend(&why, "; ", kNotPermitted);
+  } else if (flight.nobody) {
+    absl::StrAppend(&why, "; nobody subscribes to the subject");
+  }
+  return why;
 }
 
 int64_t StewardSender::JitteredWaitNs() {

@@ -46,6 +46,9 @@ namespace weir {
 //   the connection ended      as if it had not been sent, except that what sees
 //                             kMaxLosses of these uses up transmissions
 //   too long, no subject      given up, and never sent
+//   not permitted             as if nobody had it, and the reason says so;
+//   given
+//                             up at once if it asks for no acknowledgement
 //
 // A message that asks for no acknowledgement is delivered when the server has
 // read it.
@@ -104,8 +107,6 @@ class StewardSender {
   void Connected();
   void Disconnected();
   void Answered(const std::string& reply, const Answer& answer, int64_t now_ns);
-  // The server does not permit to publish there.
-  void Forbidden(const std::string& subject);
 
   // Does what is due, or a part of it. Returns when to call it again, if
   // nothing happens before: at once, if it is not more than `now_ns`; INT64_MAX
@@ -145,7 +146,6 @@ class StewardSender {
     size_t bytes = 0;   // In flight.
     size_t window = 1;  // How many of those that wait for an answer.
     size_t held = 0;    // In flight and not sent just now.
-    std::string forbidden;
   };
 
   void Fill(const std::string& subject, Lane& lane, int64_t now_ns);
@@ -166,8 +166,7 @@ class StewardSender {
               absl::string_view why);
   // Takes it out of flight.
   void Land(Lane& lane, uint64_t number);
-  std::string WhyUnanswered(const Lane& lane, const Flight& flight,
-                            int64_t used) const;
+  std::string WhyUnanswered(const Flight& flight, int64_t used);
   int64_t JitteredWaitNs();
 
   const Options options_;

@@ -28,6 +28,9 @@ class StewardTransport {
                                const steward::Payload& payload) = 0;
   // Waits, not for long, until the server has all that was published.
   virtual absl::Status Flush() = 0;
+  // Whether the server does not permit to publish there, by what it said on
+  // this connection; of what was published before the last Flush, it has.
+  virtual bool Refused(const std::string& subject) = 0;
   // Of a payload with its headers.
   virtual size_t max_payload() const = 0;
 };

@@ -446,6 +446,23 @@ TEST_F(NodeOutboxTest, WhatIsTooLongForTheServerIsRefused) {
   ASSERT_TRUE(AllDelivered(1));
 }
 
+// cnats tells of it late, from another thread.
+TEST_F(NodeOutboxTest, WhatTheServerDoesNotPermitIsNotTakenForDelivered) {
+  NatsServer server(
+      "authorization { users = [ {user: u, password: p, "
+      "permissions: {publish: {deny: [\"central.>\"]}}} ] }");
+  options_.server.servers = {
+      absl::StrCat("nats://u:p@127.0.0.1:", server.port())};
+  Start();
+  for (int i = 0; i < 5; ++i) {
+    ASSERT_THAT(outbox_->Send({Text("a", /*ack_timeout=*/0)}), IsOk());
+  }
+  ASSERT_TRUE(Until([&] { return Counter("outbox_waiting") == 0; }));
+  EXPECT_EQ(Counter("outbox_given_up"), 5u);
+  EXPECT_THAT((*outbox_->ListUndelivered(0, 1))[0].reason,
+              HasSubstr("does not permit"));
+}
+
 // Of a disk that is full.
 TEST_F(NodeOutboxTest, WhatCannotBeKeptIsRefusedAndNothingElseIsLost) {
   FailingVfs::Get();

@@ -53,11 +53,15 @@ class FakeNetwork final : public StewardTransport {
     ++flushes;
     return down ? absl::UnavailableError("down") : absl::OkStatus();
   }
+  bool Refused(const std::string& subject) override {
+    return subject == refused;
+  }
   size_t max_payload() const override { return max; }
 
   bool shared = false;
   bool down = false;
   size_t max = 1 << 20;
+  std::string refused;
   int flushes = 0;
   std::vector<std::pair<std::string, std::string>> published;
 };
@@ -426,9 +430,14 @@ TEST_F(StewardSenderTest, TellsWhatTheServerDoesNotPermit) {
   sender_.Connected();
   Add(Command(1, 0));
   RunUntil(0.5);
-  sender_.Forbidden("central.REQCliCommand.EventACK");
+  network_.refused = "central.REQCliCommand.EventACK";
   RunUntil(5);
   EXPECT_THAT(whys_[1], HasSubstr("does not permit"));
+  // What waits for no answer must not be taken for delivered.
+  Add(Command(0, 0));
+  RunUntil(6);
+  EXPECT_THAT(settled_, ElementsAre(std::pair(1u, Outcome::kGivenUp),
+                                    std::pair(2u, Outcome::kGivenUp)));
 }
 
 TEST_F(StewardSenderTest, SendNowIsDroppedBehindOthersAndWithoutAConnection) {
