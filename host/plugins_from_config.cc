@@ -15,6 +15,7 @@
 #include "google/protobuf/descriptor.h"
 #include "google/protobuf/message.h"
 #include "host/config/config_error.h"
+#include "host/config/host_config_check.h"
 #include "host/config/load_config.h"
 #include "host/config/overrule_settings.h"
 #include "host/config/plugin_settings.h"
@@ -27,6 +28,8 @@
 
 namespace weir {
 namespace {
+
+constexpr absl::string_view kPolicyPath = "settings.policy";
 
 QueuePolicy ToPolicy(v1::QueuePolicy policy) {
   switch (policy) {
@@ -200,6 +203,19 @@ absl::StatusOr<PluginSlotOptions> ConfiguredSlotSettings::Apply(
   const PluginConfigResult result = OverruleSettings(files, settings, config_);
   if (result.ok()) {
     return ToOptions(result.config, config_.plugins(), seed_);
+  }
+  const v1::SourceConfig* const source =
+      SourceWithoutFlowControl(files, config_);
+  if (settings.policy() == v1::QUEUE_POLICY_BLOCK && source != nullptr &&
+      std::all_of(
+          result.errors.begin(), result.errors.end(),
+          [](const ConfigError& error) { return error.path == kPolicyPath; })) {
+    return MakeError(
+        absl::StatusCode::kFailedPrecondition,
+        absl::StrCat(kPolicyPath, ": ", result.errors.front().message),
+        {.reason = "POLICY_NEEDS_FLOW_CONTROL",
+         .metadata = {{"name", absl::StrCat("plugins/", spec.id)},
+                      {"source", absl::StrCat("sources/", source->id())}}});
   }
   ErrorInfo info = {.reason = "INVALID_FIELD",
                     .metadata = {{"field", result.errors.front().path}}};

@@ -375,6 +375,13 @@ void CheckSources(const HostConfig& config, FaultList* faults) {
 
 bool HasFlowControl(const SourceConfig& source) { return !source.has_nats(); }
 
+// Whether a slot that names these sources, or none, is fed by `source`.
+template <typename Names>
+bool Feeds(const SourceConfig& source, const Names& names) {
+  return names.empty() ||
+         std::count(names.begin(), names.end(), source.id()) > 0;
+}
+
 // Adds a fault if a slot that takes from `names`, or, if there are none, from
 // all sources, must not block.
 template <typename Names>
@@ -382,11 +389,7 @@ void CheckMayBlock(const HostConfig& host, const Names& names,
                    absl::string_view slot, const std::string& path,
                    FaultList* faults) {
   for (const SourceConfig& source : host.sources()) {
-    if (HasFlowControl(source)) continue;
-    if (!names.empty() &&
-        std::count(names.begin(), names.end(), source.id()) == 0) {
-      continue;
-    }
+    if (HasFlowControl(source) || !Feeds(source, names)) continue;
     faults->Add(
         path, absl::StrCat("block, for ", slot, ", but source \"", source.id(),
                            "\" has no flow control and would lose messages; "
@@ -490,6 +493,16 @@ void CheckPluginInHost(const PluginConfig& plugin, const HostConfig& host,
                                "`sources`, or remove it"));
     }
   }
+}
+
+const SourceConfig* SourceWithoutFlowControl(const PluginConfig& plugin,
+                                             const HostConfig& host) {
+  for (const SourceConfig& source : host.sources()) {
+    if (!HasFlowControl(source) && Feeds(source, plugin.sources())) {
+      return &source;
+    }
+  }
+  return nullptr;
 }
 
 void CheckHostConfig(const HostConfig& config, FaultList* faults) {

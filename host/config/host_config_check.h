@@ -33,6 +33,11 @@ void CheckPluginInHost(const v1::PluginConfig& plugin,
                        const v1::HostConfig& host, const std::string& path,
                        FaultList* faults);
 
+// Returns the first of the sources that feed `plugin` that cannot be made to
+// wait, so that its policy must not be `block`; null if all can.
+const v1::SourceConfig* SourceWithoutFlowControl(const v1::PluginConfig& plugin,
+                                                 const v1::HostConfig& host);
+
 }  // namespace weir
 
 #endif  // WEIR_HOST_CONFIG_HOST_CONFIG_CHECK_H_

@@ -26,7 +26,10 @@ class SlotSettings {
 
   // Returns the options of the slot of `spec` with `set` over what the files
   // say of it. Returns InvalidArgument with every fault, as field violations
-  // under "settings.".
+  // under "settings."; FailedPrecondition / POLICY_NEEDS_FLOW_CONTROL {name,
+  // source} if all that is wrong is the policy `block` for a source that cannot
+  // be made to wait: choose another policy, or take the source out of the
+  // plugin's `sources`.
   virtual absl::StatusOr<PluginSlotOptions> Apply(
       const PluginSlotSpec& spec, absl::string_view set) const = 0;
 };

@@ -22,6 +22,7 @@
 namespace weir {
 namespace {
 
+using testing::_;
 using testing::HasSubstr;
 using testing::SizeIs;
 
@@ -110,6 +111,28 @@ TEST_F(PluginsFromConfigTest, MergesTheFieldsThatAreNamedAndNoOthers) {
   change.set_capacity(5);
   EXPECT_EQ(*merged, change.SerializeAsString());
   EXPECT_FALSE(settings.Merge("\xff", "", {}).ok());
+}
+
+TEST_F(PluginsFromConfigTest, RefusesToBlockASourceThatCannotWait) {
+  const ConfiguredSlotSettings settings(config_, /*seed=*/1);
+  v1::SourceConfig* source = config_.add_sources();
+  source->set_id("orders");
+  source->mutable_nats();
+  v1::PluginSettings set;
+  set.set_policy(v1::QUEUE_POLICY_BLOCK);
+  auto options = settings.Apply(Spec(), set.SerializeAsString());
+  ASSERT_THAT(options,
+              StatusIs(absl::StatusCode::kFailedPrecondition,
+                       HasSubstr("source \"orders\" has no flow control")));
+  const auto info = GetErrorInfo(options.status());
+  EXPECT_EQ(info->reason, "POLICY_NEEDS_FLOW_CONTROL");
+  EXPECT_EQ(info->metadata.at("name"), "plugins/x");
+  EXPECT_EQ(info->metadata.at("source"), "sources/orders");
+  // Where more is wrong, all of it is told.
+  set.set_capacity(0);
+  options = settings.Apply(Spec(), set.SerializeAsString());
+  ASSERT_THAT(options, StatusIs(absl::StatusCode::kInvalidArgument, _));
+  EXPECT_THAT(GetErrorInfo(options.status())->field_violations, SizeIs(2));
 }
 
 TEST_F(PluginsFromConfigTest, TellsEveryFaultByItsField) {
