@@ -33,7 +33,7 @@ absl::Status Draining() {
 absl::Status Busy(const std::string& module, absl::string_view why) {
   return MakeError(absl::StatusCode::kAborted, absl::StrCat(module, ": ", why),
                    {.reason = "PLUGIN_BUSY",
-                    .metadata = {{"operation", "check"}},
+                    .metadata = {{"name", module}, {"operation", "check"}},
                     .retry_delay = absl::Seconds(1)});
 }
 

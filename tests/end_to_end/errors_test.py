@@ -3,13 +3,16 @@ asked for and decoded as a reflection client does it: one row for each reason.""
 
 import base64
 import json
+import os
 import pathlib
 import re
+import signal
 import sqlite3
 import subprocess
 
 import harness
-from protobuf_wire import fields_of
+from http2_client import Call
+from protobuf_wire import field, fields_of
 
 RIS = """
 id: ris-live
@@ -32,16 +35,39 @@ DURABLE = """
 broker: {publish_enabled: true}
 """
 
-# What no row below asks for, and why.
+# Who stops to read is given up soon; what is published then fits no buffer.
+STALL = """
+broker: {publish_enabled: true, retention_bytes: 64MiB}
+limits: {write_stall_timeout: 2s, publish_limit_per_second: 10000000}
+"""
+BULK_BYTES = 2000
+BULK_BATCH = 400
+BULK_BATCHES = 40
+
+# Nobody is there: that it is configured is enough.
+NATS = """
+id: orders
+nats: {servers: ["nats://127.0.0.1:1"], subjects: ["order.>"]}
+"""
+
+# Stops in a message, and is left alone there.
+HANGS = """
+settings: {policy: drop_oldest, soft_deadline: 50ms, hard_deadline: 60s}
+config: {seq: 50}
+"""
+
+# As many checks of modules may wait: ModuleChecks::kMaxWaiting.
+CHECKS = 16
+
+# What cannot be asked for here, and why. Each reason of the API is in a row
+# below or in this table.
 ELSEWHERE = {
-    "WRITE_STALLED": "its details never arrive, since only a client that does "
-                     "not read is told: slow_clients_test",
-    "PLUGIN_BUSY": "takes an operation that outlives a deadline: "
-                   "tests/host/plugin",
-    "DRAIN_TIMEOUT": "takes a handler that hangs: tests/host/plugin",
-    "TOKEN_MISSING": "takes an address that is not loopback: AccessTest",
-    "TOKEN_INVALID": "takes tokens, which are not served yet",
-    "POLICY_NEEDS_FLOW_CONTROL": "takes a source without flow control",
+    "WRITE_STALLED": "comes without its details, which do not overtake what the "
+                     "client does not read: check_stalled sees the code",
+    "TOKEN_MISSING": "takes an address that is not loopback, which is refused "
+                     "as long as there is no authentication by token: "
+                     "access_test",
+    "TOKEN_INVALID": "takes authentication by token, which is not served yet",
 }
 
 
@@ -171,6 +197,9 @@ class ErrorsTest(harness.EndToEnd):
         host.stop()
 
         self.check_damaged_journal()
+        self.check_stalled()
+        self.check_hanging()
+        self.check_flow_control()
 
         root = pathlib.Path(harness.runfile("proto/weir/v1/common.proto"))
         known = set(re.findall(r"ERROR_REASON_(\w+) = [1-9]", root.read_text()))
@@ -365,11 +394,96 @@ class ErrorsTest(harness.EndToEnd):
                 "(SELECT min(first) FROM chunk)").rowcount
         journal.close()
         self.assertEqual(changed, 1)
-        self.check(self.start_host(config), "EventService/Subscribe",
+        host = self.start_host(config)
+        self.check(host, "EventService/Subscribe",
                    {"start": {"earliest": {}}, "stopAtLatest": True,
                     "gapPolicy": "GAP_POLICY_FAIL"},
                    "data_loss", "JOURNAL_CORRUPT",
                    {"first_bad_id": f"{log['epoch']}-1", "last_bad_id": None})
+        host.stop()
+
+    def check_stalled(self):
+        """Who does not read is told the code, if he reads again."""
+        host = self.start_host(self.write_config([], STALL))
+        stopped = self.stream(host, "EventService/Subscribe", {}, '"caughtUp"')
+        # npm's buf starts the one that reads.
+        reader = int(next(iter(self.children(stopped)), stopped.process.pid))
+        self.addCleanup(self.end, reader)
+        os.kill(reader, signal.SIGSTOP)
+        event = field(5, "test.bulk") + field(10, f'"{"x" * BULK_BYTES}"')
+        for _ in range(BULK_BATCHES):
+            call = Call(host.unix, "weir.v1.EventService/Publish",
+                        field(1, event) * BULK_BATCH + field(3, 1))
+            self.addCleanup(call.close)
+            call.rest()
+            self.assertEqual(call.grpc_status, 0, call.grpc_message)
+            call.close()
+        harness.until(lambda: not self.stats(host).get("subscribers"),
+                      "it is given up")
+        os.kill(reader, signal.SIGCONT)
+        error = json.loads(self.ended(stopped))
+        self.assertEqual(error["code"], "unavailable", error)
+        self.assertIn("has not read", error["message"])
+        self.assertNotIn("details", error)
+        host.stop()
+
+    def check_hanging(self):
+        """A message in work that takes too long, and checks that do."""
+        sim = self.start_sim("--rate", "100")
+        self.put("tests/fixtures/hang_spin.so", "hangs", HANGS)
+        host = self.start_host(self.write_config([RIS.format(url=sim.url)]))
+        harness.until(
+            lambda: any("CONDITION_HUNG" in plugin.get("conditions", [])
+                        for plugin in map(json.loads, self.weir(
+                            host, "--json", "plugins", "list", unix=True))),
+            "it hangs")
+        self.check(host, "PluginService/ReloadPlugin",
+                   {"name": "plugins/hangs", "drainTimeout": "0.1s"},
+                   "deadline_exceeded", "DRAIN_TIMEOUT",
+                   {"queued_messages": None}, retry=True)
+        # One that takes long, as many as may wait for it, and one more.
+        self.put("tests/fixtures/hang_in_ctor.so", "slow", "disabled: true\n")
+        before = self.children(host)
+        self.ask_check(host)
+        harness.until(lambda: self.children(host) - before, "it is checked")
+        for _ in range(CHECKS):
+            self.ask_check(host)
+        self.check(host, "PluginService/CheckPlugin", {"module": "other.so"},
+                   "aborted", "PLUGIN_BUSY",
+                   {"name": "other.so", "operation": "check"}, retry=True)
+        host.stop(signal.SIGKILL)  # It would wait for the one that hangs.
+
+    def ask_check(self, host):
+        """Asks for a check, and does not wait for it."""
+        call = Call(host.unix, "weir.v1.PluginService/CheckPlugin",
+                    field(1, "slow.so"))
+        self.addCleanup(call.close)
+
+    def end(self, process):
+        """Ends a process, if it has not ended yet."""
+        try:
+            os.kill(process, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+
+    def children(self, program):
+        """The processes that a program has started."""
+        threads = pathlib.Path(f"/proc/{program.process.pid}/task")
+        return {child for path in threads.glob("*/children")
+                for child in path.read_text().split()}
+
+    def check_flow_control(self):
+        config = self.write_config([NATS])
+        for left in (self.dir / "plugins").iterdir():
+            left.unlink()
+        host = self.start_host(config)
+        self.install_plugin("counts")
+        self.check(host, "PluginService/LoadPlugin",
+                   {"module": "counts.so", "pluginId": "waits",
+                    "settings": {"policy": "QUEUE_POLICY_BLOCK"}},
+                   "failed_precondition", "POLICY_NEEDS_FLOW_CONTROL",
+                   {"name": "plugins/waits", "source": "sources/orders"})
+        host.stop()
 
     def check_limits(self, host):
         self.publish(host, 999)
