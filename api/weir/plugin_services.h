@@ -217,7 +217,7 @@ typedef struct weir_ext_reply {
    * in hand. WEIR_INVALID: a bound is broken, or what the request asks for
    * makes no message. WEIR_AGAIN: too much waits to be sent, or it is longer
    * than the receiver's server takes. WEIR_ERR: the host's disk does not take
-   * it, the host ends, or this is not the worker. Some 50 us for a plugin in a
+   * it, the host ends, or this is not the worker. Some 5 us for a plugin in a
    * child, which waits for the host. */
   weir_status (*reply)(void* ctx, const weir_msg* message,
                        const weir_reply* reply);

@@ -29,8 +29,8 @@ enum class LagPolicy { kCatchUp, kSkip, kDisconnect };
 // 0 and unset are the defaults of weir.v1.BatchOptions; what is above the
 // ceiling is lowered to it.
 struct BatchOptions {
-  uint32_t max_events = 0;                  // Default 256, at most 4096.
-  uint32_t max_bytes = 0;                   // Default 256 KiB, at most 1 MiB.
+  uint32_t max_events = 0;  // Default 256, at most 4096.
+  uint32_t max_bytes = 0;   // Default 256 KiB, at most 1 MiB.
   // At most 1 s. Unset: 10 ms, and more where there are many streams.
   std::optional<absl::Duration> max_delay;
 };

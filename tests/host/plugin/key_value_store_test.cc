@@ -180,7 +180,8 @@ TEST_F(KeyValueStoreTest, TriesAgainWhatTheDiskDidNotTake) {
             SQLITE_OK);
   ASSERT_THAT(store_->Put("x", "k", "2"), IsOk());
   EXPECT_THAT(store_->FlushAndWait("x", kPatience),
-              StatusIs(absl::StatusCode::kUnavailable, HasSubstr("another process has it open")));
+              StatusIs(absl::StatusCode::kUnavailable,
+                       HasSubstr("another process has it open")));
   EXPECT_EQ(Get("x", "k"), "2");
   EXPECT_GE(store_->counts("x").errors, 1u);
   sqlite3_close(other);
