@@ -1,6 +1,8 @@
 #include "runner/probe.h"
 
 #include <fcntl.h>
+#include <signal.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include <cstdio>
@@ -99,6 +101,8 @@ bool WriteAll(int out, absl::string_view text) {
 }  // namespace
 
 int Probe(const std::string& path, bool fenced) {
+  // A module may never come back, and a host that is killed ends nobody.
+  prctl(PR_SET_PDEATHSIG, SIGKILL);
   const int out = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 10);
   if (out < 0 || dup2(STDERR_FILENO, STDOUT_FILENO) < 0) return 1;
   const weir_note note = ReadNote(path);

@@ -1,7 +1,17 @@
 #include "host/plugin/probe_module.h"
 
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <fstream>
+#include <iterator>
+#include <string>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -15,6 +25,7 @@ namespace {
 using testing::HasSubstr;
 
 constexpr absl::Duration kLong = absl::Minutes(1);
+constexpr absl::Duration kPatience = absl::Seconds(20);
 
 TEST(ProbeModuleTest, TellsWhatAModuleIs) {
   const auto probe = ProbeModule(kRunner, FixturePath("says"), kLong);
@@ -71,6 +82,55 @@ TEST(ProbeModuleTest, WaitsNoLongerThanItIsTold) {
       ProbeModule(kRunner, FixturePath("hang_in_ctor"), absl::Milliseconds(50)),
       StatusIs(absl::StatusCode::kInvalidArgument,
                HasSubstr("load.time: not loaded after 50ms")));
+}
+
+// The first child of `parent`, once there is one.
+pid_t ChildOf(pid_t parent) {
+  const std::string path =
+      absl::StrCat("/proc/", parent, "/task/", parent, "/children");
+  const absl::Time end = absl::Now() + kPatience;
+  pid_t child = 0;
+  while (child == 0 && absl::Now() < end) {
+    std::ifstream(path) >> child;
+    absl::SleepFor(absl::Milliseconds(1));
+  }
+  return child;
+}
+
+TEST(ProbeModuleTest, EndsWithTheHostHoweverThatEnds) {
+  // Whose host is killed becomes ours, so that its end can be seen.
+  ASSERT_EQ(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
+  const pid_t host = fork();
+  if (host == 0) {
+    (void)ProbeModule(kRunner, FixturePath("hang_in_ctor"),
+                      absl::InfiniteDuration());
+    _exit(0);
+  }
+  const pid_t runner = ChildOf(host);
+  ASSERT_GT(runner, 0);
+  // Not before it is the runner, and asks to end with its parent.
+  const std::string maps = absl::StrCat("/proc/", runner, "/maps");
+  const auto has_module = [&] {
+    std::ifstream file(maps);
+    const std::string text{std::istreambuf_iterator<char>(file), {}};
+    return text.find("hang_in_ctor") != std::string::npos;
+  };
+  const absl::Time end = absl::Now() + kPatience;
+  while (!has_module() && absl::Now() < end) {
+    absl::SleepFor(absl::Milliseconds(1));
+  }
+  ASSERT_TRUE(has_module());
+  kill(host, SIGKILL);
+  ASSERT_EQ(waitpid(host, nullptr, 0), host);
+  int status = 0;
+  pid_t ended = 0;
+  while (ended == 0 && absl::Now() < end) {
+    ended = waitpid(runner, &status, WNOHANG);
+    absl::SleepFor(absl::Milliseconds(1));
+  }
+  if (ended == 0) kill(runner, SIGKILL);
+  EXPECT_EQ(ended, runner) << "it goes on for ever";
+  EXPECT_EQ(WTERMSIG(status), SIGKILL);
 }
 
 TEST(ProbeModuleTest, TellsThatThereIsNoRunner) {
