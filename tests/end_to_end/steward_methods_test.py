@@ -222,8 +222,11 @@ class StewardMethodsTest(harness.EndToEnd, WithNatsServer):
         server.stop(signal.SIGKILL)
         harness.until(lambda: self.source(host, "central").get("state") not in
                       ("STATE_CONNECTED", None), "the outage is seen")
+        # A hello is worth nothing later: who is to hear it is there first.
+        host.process.send_signal(signal.SIGSTOP)
         self.start_nats(self.port)
         receiver = self.receiver("S1")
+        host.process.send_signal(signal.SIGCONT)
         harness.until(lambda: receiver.got, "it says hello once it is back")
         self.assertEqual(host.stop(), 0)
 
