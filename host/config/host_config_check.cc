@@ -266,6 +266,12 @@ void CheckStewardSending(const v1::StewardNode& node, const std::string& path,
     faults->Add(Join(path, "compression"),
                 "nodes of S0 do not read gzip; remove it");
   }
+  if (sending.central_node().find_first_of(" \t*>") != std::string::npos) {
+    faults->Add(Join(path, "central_node"),
+                absl::StrCat("\"", sending.central_node(),
+                             "\": no node can be called so; take out blanks "
+                             "and wildcards"));
+  }
   if (profile == "S0" && !sending.signing_key_file().empty()) {
     faults->Add(Join(path, "signing_key_file"),
                 "messages of S0 are not signed; remove it");
@@ -435,6 +441,42 @@ void CheckPlugins(const HostConfig& config, FaultList* faults) {
   }
 }
 
+// That whatever stands in braces in `text` is something that is replaced.
+void CheckPlaceholders(absl::string_view text,
+                       const std::vector<absl::string_view>& known,
+                       const std::string& path, FaultList* faults) {
+  for (size_t at = text.find('{'); at != text.npos;
+       at = text.find('{', at + 1)) {
+    const absl::string_view found =
+        text.substr(at, text.find('}', at) - at + 1);
+    if (std::count(known.begin(), known.end(), found) > 0) continue;
+    faults->Add(
+        path, absl::StrCat("\"", text, "\": nothing is put in place of ", found,
+                           "; what is: ", absl::StrJoin(known, ", ")));
+  }
+}
+
+void CheckNatsSink(const v1::NatsSink& sink, const std::string& path,
+                   FaultList* faults) {
+  CheckPlaceholders(sink.subject(), {"{type}", "{source}", "{node_id}"},
+                    Join(path, "subject"), faults);
+  if (sink.subject().find_first_of(" \t*>") != std::string::npos) {
+    faults->Add(Join(path, "subject"),
+                absl::StrCat("\"", sink.subject(),
+                             "\": nothing can be published to that; take out "
+                             "blanks and wildcards"));
+  }
+}
+
+void CheckStewardSinkTexts(const v1::StewardSink& sink, const std::string& path,
+                           FaultList* faults) {
+  const std::vector<absl::string_view> known = {
+      "{type}", "{subject}", "{severity}", "{source}", "{id}"};
+  CheckPlaceholders(sink.to_node(), known, Join(path, "to_node"), faults);
+  CheckPlaceholders(sink.directory(), known, Join(path, "directory"), faults);
+  CheckPlaceholders(sink.file_name(), known, Join(path, "file_name"), faults);
+}
+
 // That the source which is to send is there, and sends.
 void CheckStewardSink(const v1::StewardSink& sink, const HostConfig& config,
                       const std::string& path, FaultList* faults) {
@@ -457,8 +499,10 @@ void CheckSinks(const HostConfig& config, FaultList* faults) {
     const v1::SinkConfig& sink = config.sinks(i);
     const std::string path = absl::StrCat("sinks[", i, "]");
     CheckHasKind(sink, path, "kind", faults);
+    if (sink.has_nats()) CheckNatsSink(sink.nats(), Join(path, "nats"), faults);
     if (sink.has_steward()) {
       CheckStewardSink(sink.steward(), config, Join(path, "steward"), faults);
+      CheckStewardSinkTexts(sink.steward(), Join(path, "steward"), faults);
     }
     if (sink.retry().has_max()) {
       CheckNotLonger(sink.retry().initial(), sink.retry().max(),
