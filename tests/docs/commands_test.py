@@ -32,6 +32,10 @@ PAGES = ("README.md", "docs/plugin_guide.md", "docs/events.md",
 EXECUTED_WHOLLY = ("docs/plugin_guide.md", "docs/events.md")
 
 
+# Runs `buf`, or `call` of docs/events.md, which does; not the line that makes it.
+RUNS_BUF = re.compile(r"^\(?(buf|call) ", re.MULTILINE)
+
+
 class Block:
     """A fenced block of a page."""
 
@@ -150,8 +154,9 @@ class CommandsTest(harness.EndToEnd):
                 target.parent.mkdir(parents=True, exist_ok=True)
                 target.write_text(block.text)
             elif block.says("test"):
-                if "buf " in block.text and not harness.buf():
-                    print(f"SKIPPED: {block.place}: no buf")
+                if RUNS_BUF.search(block.text) and not harness.buf():
+                    print(f"SKIPPED: {block.place}: no buf; tools/install "
+                          "brings it, and WEIR_WORKSPACE says where it is")
                     output, place = None, block.place
                     continue
                 output, fine = shell.run(block.text)
@@ -188,7 +193,8 @@ class CommandsTest(harness.EndToEnd):
     def test_what_the_events_page_shows_is_so(self):
         host = self.start_scenario()
         self.assertGreater(
-            self.run_page("docs/events.md", WEIR_SERVER=host.address), 5)
+            self.run_page("docs/events.md", WEIR_SERVER=host.address),
+            5 if harness.buf() else 1)
 
     def test_what_the_operations_page_shows_is_so(self):
         host = self.start_scenario()
