@@ -80,8 +80,9 @@ TEST(BrokerModelTest, FindsOutABrokerThatDropsTheOldestInSilence) {
 TEST(BrokerModelTest, LeavesOutWhatAHistoryGoesWrongWithout) {
   // The first that is found out, as above.
   uint64_t seed = 1;
-  while (ModelDriver(seed, MakeDropOldest).Play(kHistoryOperations).empty())
+  while (ModelDriver(seed, MakeDropOldest).Play(kHistoryOperations).empty()) {
     ++seed;
+  }
   const std::string shrunk = Shrink(seed, MakeDropOldest, kHistoryOperations);
   std::printf("seed %d: %s\n", int(seed), shrunk.c_str());
   EXPECT_THAT(shrunk, testing::HasSubstr("instead of"));
