@@ -1,7 +1,6 @@
 #include "host/plugin/poison_store.h"
 
 #include <cerrno>
-#include <cstdio>
 #include <cstring>
 #include <utility>
 
@@ -9,6 +8,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "absl/time/time.h"
+#include "host/sqlite/begin_anew.h"
 #include "host/sqlite/sqlite_statement.h"
 #include "weir/plugin_abi.h"
 
@@ -157,22 +157,8 @@ PoisonStore::~PoisonStore() = default;
 
 absl::StatusOr<std::unique_ptr<PoisonStore>> PoisonStore::Open(
     const std::string& path, std::string* moved_away) {
-  moved_away->clear();
-  auto database = TryOpen(path);
-  if (absl::IsDataLoss(database.status())) {
-    const std::string aside = absl::StrCat(path, ".damaged");
-    if (std::rename(path.c_str(), aside.c_str()) != 0) {
-      return absl::UnavailableError(
-          absl::StrCat(path, ": cannot be read, nor renamed to ", aside, ": ",
-                       std::strerror(errno)));
-    }
-    // They belong to the file that is gone.
-    std::remove(absl::StrCat(path, "-wal").c_str());
-    std::remove(absl::StrCat(path, "-shm").c_str());
-    *moved_away = absl::StrCat(database.status().message(), "; it is ", aside,
-                               " now, and a new one is begun");
-    database = TryOpen(path);
-  }
+  auto database = OpenOrBeginAnew(
+      path, [&] { return TryOpen(path); }, moved_away);
   if (!database.ok()) return database.status();
   return std::unique_ptr<PoisonStore>(new PoisonStore(*std::move(database)));
 }

@@ -1,10 +1,9 @@
 #include "host/steward/outbox_store.h"
 
 #include <cerrno>
-#include <cstdio>
-#include <cstring>
 
 #include "absl/strings/str_cat.h"
+#include "host/sqlite/begin_anew.h"
 #include "host/sqlite/sqlite_statement.h"
 
 namespace weir {
@@ -79,24 +78,8 @@ OutboxStore::~OutboxStore() = default;
 
 absl::StatusOr<std::unique_ptr<OutboxStore>> OutboxStore::Open(
     const std::string& path, const std::string& vfs, std::string* moved_away) {
-  moved_away->clear();
-  auto database = TryOpen(path, vfs);
-  if (absl::IsDataLoss(database.status())) {
-    const std::string aside = absl::StrCat(path, ".damaged");
-    if (std::rename(path.c_str(), aside.c_str()) != 0) {
-      return absl::UnavailableError(
-          absl::StrCat(path, ": cannot be read, nor renamed to ", aside, ": ",
-                       std::strerror(errno)));
-    }
-    // They belong to the file that is gone.
-    std::rename(absl::StrCat(path, "-wal").c_str(),
-                absl::StrCat(aside, "-wal").c_str());
-    std::remove(absl::StrCat(path, "-shm").c_str());
-    *moved_away = absl::StrCat(database.status().message(), ": it is ", aside,
-                               " now, with the messages that waited in it, and "
-                               "a new one is begun");
-    database = TryOpen(path, vfs);
-  }
+  auto database = OpenOrBeginAnew(
+      path, [&] { return TryOpen(path, vfs); }, moved_away);
   if (!database.ok()) return database.status();
   return std::unique_ptr<OutboxStore>(new OutboxStore(*std::move(database)));
 }
