@@ -10,6 +10,7 @@
 #include "absl/status/statusor.h"
 #include "host/plugin/child_event.h"
 #include "host/plugin/key_value_store.h"
+#include "host/plugin/weir_status.h"
 #include "host/status/json_text.h"
 #include "weir/plugin_abi.h"
 #include "weir/plugin_services.h"
@@ -99,7 +100,7 @@ bool ChildVoice::AnswerQuestion(uint32_t number) {
       answerer_->Answer(number, WEIR_OK, **value);
     } else {
       answerer_->Answer(
-          number, value.ok() ? WEIR_NOT_FOUND : KeyValueAnswer(value.status()));
+          number, value.ok() ? WEIR_NOT_FOUND : ToWeirStatus(value.status()));
     }
     return true;
   }
@@ -107,7 +108,7 @@ bool ChildVoice::AnswerQuestion(uint32_t number) {
   // This may be the thread that watches over all children: it does not wait.
   store->Flush(services_->id(),
                [answerer = answerer_, number](const absl::Status& flushed) {
-                 answerer->Answer(number, KeyValueAnswer(flushed));
+                 answerer->Answer(number, ToWeirStatus(flushed));
                });
   return true;
 }

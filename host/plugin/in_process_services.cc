@@ -10,6 +10,7 @@
 #include "absl/time/time.h"
 #include "host/plugin/event_check.h"
 #include "host/plugin/key_value_store.h"
+#include "host/plugin/weir_status.h"
 #include "host/status/json_text.h"
 
 namespace weir {
@@ -56,7 +57,7 @@ InProcessServices::InProcessServices(std::shared_ptr<PluginHostServices> slot,
 weir_status InProcessServices::KvGet(absl::string_view key, void* to,
                                      uint64_t cap, uint64_t* len) {
   const auto value = slot_->key_values()->Get(slot_->id(), key);
-  if (!value.ok()) return KeyValueAnswer(value.status());
+  if (!value.ok()) return ToWeirStatus(value.status());
   if (!value->has_value()) return WEIR_NOT_FOUND;
   *len = (*value)->size();
   std::memcpy(to, (*value)->data(), std::min<uint64_t>(cap, *len));
@@ -66,12 +67,12 @@ weir_status InProcessServices::KvGet(absl::string_view key, void* to,
 weir_status InProcessServices::KvPut(absl::string_view key,
                                      std::optional<absl::string_view> value) {
   KeyValueStore& store = *slot_->key_values();
-  return KeyValueAnswer(value.has_value() ? store.Put(slot_->id(), key, *value)
-                                          : store.Delete(slot_->id(), key));
+  return ToWeirStatus(value.has_value() ? store.Put(slot_->id(), key, *value)
+                                        : store.Delete(slot_->id(), key));
 }
 
 weir_status InProcessServices::KvFlush() {
-  return KeyValueAnswer(
+  return ToWeirStatus(
       slot_->key_values()->FlushAndWait(slot_->id(), absl::Seconds(5)));
 }
 

@@ -62,19 +62,6 @@ struct KeyValueStore::Writer {
   SqliteStatement erase{*file, "DELETE FROM kv WHERE plugin = ? AND key = ?"};
 };
 
-weir_status KeyValueAnswer(const absl::Status& status) {
-  switch (status.code()) {
-    case absl::StatusCode::kOk:
-      return WEIR_OK;
-    case absl::StatusCode::kInvalidArgument:
-      return WEIR_INVALID;
-    case absl::StatusCode::kResourceExhausted:
-      return WEIR_AGAIN;
-    default:
-      return WEIR_ERR;
-  }
-}
-
 KeyValueStore::KeyValueStore(KeyValueOptions options)
     : options_(std::move(options)) {
   opened_ = Open();

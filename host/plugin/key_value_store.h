@@ -18,7 +18,6 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "host/sync/mutex.h"
-#include "weir/plugin_abi.h"
 
 namespace weir {
 
@@ -153,9 +152,6 @@ class KeyValueStore {
   bool stopping_ ABSL_GUARDED_BY(mu_) = false;
   std::thread thread_;
 };
-
-// What a plugin is answered.
-weir_status KeyValueAnswer(const absl::Status& status);
 
 }  // namespace weir
 

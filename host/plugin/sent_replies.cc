@@ -11,6 +11,7 @@
 #include "absl/time/clock.h"
 #include "host/pipeline/message_batch.h"
 #include "host/plugin/instance_services.h"
+#include "host/plugin/weir_status.h"
 #include "host/sync/mutex.h"
 
 namespace weir {
@@ -23,23 +24,6 @@ bool IsSuffix(absl::string_view text) {
            return c == '/' || c == '\x7f' ||
                   static_cast<unsigned char>(c) < ' ';
          });
-}
-
-weir_status ToWeirStatus(const absl::Status& status) {
-  switch (status.code()) {
-    case absl::StatusCode::kOk:
-      return WEIR_OK;
-    case absl::StatusCode::kUnimplemented:
-      return WEIR_UNSUPPORTED;
-    case absl::StatusCode::kNotFound:
-      return WEIR_NOT_FOUND;
-    case absl::StatusCode::kInvalidArgument:
-      return WEIR_INVALID;
-    case absl::StatusCode::kResourceExhausted:
-      return WEIR_AGAIN;
-    default:
-      return WEIR_ERR;
-  }
 }
 
 }  // namespace
