@@ -28,8 +28,11 @@ absl::Status InvalidField(const std::string& field, const std::string& what) {
 
 }  // namespace
 
-absl::StatusOr<StewardOutbox*> StewardService::Find(const std::string& wanted,
-                                                    std::string* source) {
+absl::StatusOr<StewardOutbox*> StewardService::Find(
+    const grpc::CallbackServerContext& context, Role role,
+    const std::string& wanted, std::string* source) {
+  absl::Status allowed = access_.Require(context.peer(), role);
+  if (!allowed.ok()) return allowed;
   const std::vector<std::string> names = outboxes_.sources();
   *source = wanted;
   if (wanted.empty()) {
@@ -55,11 +58,9 @@ grpc::ServerUnaryReactor* StewardService::SendMessages(
     grpc::CallbackServerContext* context,
     const v1::SendMessagesRequest* request,
     v1::SendMessagesResponse* response) {
-  absl::Status status = access_.Require(context->peer(), Role::kOperator);
-  if (!status.ok()) return Finish(context, status);
   std::string source;
   const absl::StatusOr<StewardOutbox*> outbox =
-      Find(request->source(), &source);
+      Find(*context, Role::kOperator, request->source(), &source);
   if (!outbox.ok()) return Finish(context, outbox.status());
   if (request->messages().empty()) {
     return Finish(context, InvalidField("messages", "is empty; send some"));
@@ -97,11 +98,9 @@ grpc::ServerUnaryReactor* StewardService::ListUndelivered(
     grpc::CallbackServerContext* context,
     const v1::ListUndeliveredRequest* request,
     v1::ListUndeliveredResponse* response) {
-  absl::Status status = access_.Require(context->peer(), Role::kViewer);
-  if (!status.ok()) return Finish(context, status);
   std::string source;
   const absl::StatusOr<StewardOutbox*> outbox =
-      Find(request->source(), &source);
+      Find(*context, Role::kViewer, request->source(), &source);
   if (!outbox.ok()) return Finish(context, outbox.status());
   const absl::StatusOr<size_t> limit =
       PageLimit(request->page_size(), kStandardPage, kLargestPage);
@@ -130,11 +129,9 @@ grpc::ServerUnaryReactor* StewardService::ResendUndelivered(
     grpc::CallbackServerContext* context,
     const v1::ResendUndeliveredRequest* request,
     v1::ResendUndeliveredResponse* response) {
-  absl::Status status = access_.Require(context->peer(), Role::kOperator);
-  if (!status.ok()) return Finish(context, status);
   std::string source;
   const absl::StatusOr<StewardOutbox*> outbox =
-      Find(request->source(), &source);
+      Find(*context, Role::kOperator, request->source(), &source);
   if (!outbox.ok()) return Finish(context, outbox.status());
   if (request->numbers().empty()) {
     return Finish(context, InvalidField("numbers", "is empty; name some"));
@@ -144,7 +141,7 @@ grpc::ServerUnaryReactor* StewardService::ResendUndelivered(
     response->ParseFromString(*kept);
     return Finish(context, absl::OkStatus());
   }
-  status = undelivered_.Resend(
+  const absl::Status status = undelivered_.Resend(
       source, {request->numbers().begin(), request->numbers().end()});
   if (!status.ok()) return Finish(context, status);
   response->set_messages(static_cast<uint32_t>(request->numbers_size()));

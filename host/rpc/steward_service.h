@@ -38,9 +38,11 @@ class StewardService final : public v1::StewardService::CallbackService {
       v1::ResendUndeliveredResponse* response) override;
 
  private:
-  // The outbox that a request means, and its full name in `*source`.
-  absl::StatusOr<StewardOutbox*> Find(const std::string& wanted,
-                                      std::string* source);
+  // The outbox that a request means, and its full name in `*source`, for a
+  // caller who has `role`.
+  absl::StatusOr<StewardOutbox*> Find(
+      const grpc::CallbackServerContext& context, Role role,
+      const std::string& wanted, std::string* source);
 
   StewardOutboxes& outboxes_;
   StewardUndelivered& undelivered_;
