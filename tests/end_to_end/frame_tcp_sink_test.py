@@ -10,8 +10,8 @@ import threading
 import buffstreams
 import certificates
 import harness
-from http2_client import Call
-from protobuf_wire import field, fields_of
+from event_publisher import WithEvents
+from protobuf_wire import fields_of
 
 CONFIG = """
 broker: {{publish_enabled: true}}
@@ -90,32 +90,11 @@ class Reader:
                 if event["type"] == "test.ping"]
 
 
-class FrameTcpSinkTest(harness.EndToEnd):
-
-    def setUp(self):
-        super().setUp()
-        self.published = 0
+class FrameTcpSinkTest(harness.EndToEnd, WithEvents):
 
     def start_sink(self, reader, types="", more=""):
         self.host = self.start_host(self.write_config(
             [], CONFIG.format(address=reader.address, types=types, more=more)))
-
-    def publish(self, count, padding=0):
-        """Publishes events whose subjects are their numbers, from 1."""
-        while count > 0:
-            some, request = min(count, 500), b""
-            count -= some
-            for _ in range(some):
-                self.published += 1
-                request += field(1, field(5, "test.ping") +
-                                 field(7, str(self.published)) +
-                                 field(10, '{"n": %d, "p": "%s"}' % (
-                                     self.published, "x" * padding)))
-            call = Call(self.host.unix, "weir.v1.EventService/Publish",
-                        request + field(3, 1))
-            self.addCleanup(call.close)
-            call.rest()
-            self.assertEqual(call.grpc_status, 0, call.grpc_message)
 
     def await_subjects(self, reader, wanted):
         wanted = set(wanted)

@@ -6,9 +6,8 @@ import signal
 import subprocess
 
 import harness
-from http2_client import Call
+from event_publisher import WithEvents
 from nakadi_server import NakadiServer
-from protobuf_wire import field
 
 CONFIG = """
 broker: {{publish_enabled: true}}
@@ -24,11 +23,10 @@ sinks:
 TYPE = "net.finding"
 
 
-class NakadiSinkTest(harness.EndToEnd):
+class NakadiSinkTest(harness.EndToEnd, WithEvents):
 
     def setUp(self):
         super().setUp()
-        self.published = 0
         self.start_nakadi()
 
     def start_nakadi(self, port=0):
@@ -40,20 +38,6 @@ class NakadiSinkTest(harness.EndToEnd):
     def start_sink(self, types=""):
         self.host = self.start_host(self.write_config(
             [], CONFIG.format(url=self.nakadi.url, types=types)))
-
-    def publish(self, count):
-        """Publishes events whose subjects are their numbers, from 1."""
-        request = b""
-        for _ in range(count):
-            self.published += 1
-            request += field(1, field(5, "test.ping") +
-                             field(7, str(self.published)) +
-                             field(10, '{"n": %d}' % self.published))
-        call = Call(self.host.unix, "weir.v1.EventService/Publish",
-                    request + field(3, 1))
-        self.addCleanup(call.close)
-        call.rest()
-        self.assertEqual(call.grpc_status, 0, call.grpc_message)
 
     def stored(self):
         return self.nakadi.call("_control/published",

@@ -7,9 +7,8 @@ import signal
 import harness
 import steward_peer
 import steward_receiver
-from http2_client import Call
+from event_publisher import WithEvents
 from nats_server import WithNatsServer
-from protobuf_wire import field
 
 SUBJECTS = """
 broker: {{publish_enabled: true}}
@@ -49,25 +48,7 @@ staleness: 0s
 """
 
 
-class NatsSinkTest(harness.EndToEnd, WithNatsServer):
-
-    def setUp(self):
-        super().setUp()
-        self.published = 0
-
-    def publish(self, count):
-        """Publishes events whose subjects are their numbers, from 1."""
-        request = b""
-        for _ in range(count):
-            self.published += 1
-            request += field(1, field(5, "test.ping") +
-                             field(7, str(self.published)) +
-                             field(10, '{"n": %d}' % self.published))
-        call = Call(self.host.unix, "weir.v1.EventService/Publish",
-                    request + field(3, 1))
-        self.addCleanup(call.close)
-        call.rest()
-        self.assertEqual(call.grpc_status, 0, call.grpc_message)
+class NatsSinkTest(harness.EndToEnd, WithEvents, WithNatsServer):
 
     def sink(self):
         return self.stats(self.host).get("sinks", [{}])[0]
