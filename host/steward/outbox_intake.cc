@@ -11,6 +11,7 @@
 #include "host/steward/outgoing.h"
 #include "lib/steward/layout.h"
 #include "lib/steward/message_codec.h"
+#include "lib/steward/relay.h"
 #include "lib/steward/schedule.h"
 #include "lib/steward/subject.h"
 
@@ -123,14 +124,9 @@ void FillIn(const StewardIdentity& identity, Message* message) {
   message->from_node = identity.node;
   FillDefaults(identity.profile, message);
   if (identity.profile == Profile::kS0) {
-    if (message->relay_via_node.empty()) return;
-    message->relay_from_node = identity.node;
-    message->relay_to_node = message->to_node;
-    message->relay_original_via_node =
-        std::exchange(message->relay_via_node, "");
-    message->relay_original_method = std::exchange(message->method, "REQRelay");
-    absl::StrAppend(&message->to_node, ".", message->relay_original_via_node);
-    message->data.emplace(1, "");
+    if (!message->relay_via_node.empty()) {
+      steward::MakeRelay(identity.node, message);
+    }
   } else if (identity.key.has_value()) {
     message->arg_signature = identity.key->Sign(*message);
   }
