@@ -1,17 +1,23 @@
 // What does a NATS subject cost to read: by cnats alone, as a program of its
 // own would, and through the host's source with its decoder. The server and the
 // publisher are processes of their own, on loopback; CPU is the reader's alone.
+//
+// Both take turns, and what is printed is the median of each, and of the
+// quotients of those that followed each other: one run of either is worth
+// little.
 #include <nats.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
@@ -31,6 +37,7 @@ namespace weir {
 namespace {
 
 constexpr uint64_t kMessages = 1'000'000;
+constexpr int kRounds = 7;
 constexpr char kSubject[] = "bench.subject";
 
 double CpuSeconds() {
@@ -59,23 +66,32 @@ double CpuSeconds() {
   _exit(0);
 }
 
-// Prints what `read` takes to have seen all messages. `read` calls its argument
-// when it listens, and returns when it has them.
+struct Figures {
+  double cpu_ns = 0;  // Of a message.
+  double rate = 0;    // Messages per second.
+};
+
+// What `read` takes to have seen all messages. `read` calls its argument when
+// it listens, and returns when it has them.
 template <typename Read>
-void Measure(const char* name, size_t bytes, const std::string& url,
-             const Read& read) {
+Figures Measure(size_t bytes, const std::string& url, const Read& read) {
   int go[2];
-  if (pipe(go) != 0) abort();
+  int result[2];
+  if (pipe(go) != 0 || pipe(result) != 0) abort();
+  Figures figures;
   // The reader and the publisher are forked before cnats has threads.
   const pid_t reader = fork();
   if (reader < 0) abort();
   if (reader != 0) {
-    close(go[0]);
-    close(go[1]);
+    for (const int fd : {go[0], go[1], result[1]}) close(fd);
+    if (::read(result[0], &figures, sizeof(figures)) != sizeof(figures)) {
+      abort();
+    }
+    close(result[0]);
     int status = 0;
     waitpid(reader, &status, 0);
     if (status != 0) abort();
-    return;
+    return figures;
   }
   const pid_t publisher = fork();
   if (publisher == 0) Publish(url, bytes, go[0]);
@@ -86,12 +102,10 @@ void Measure(const char* name, size_t bytes, const std::string& url,
     cpu = CpuSeconds();
     if (write(go[1], "g", 1) != 1) abort();
   });
-  const double wall = absl::ToDoubleSeconds(absl::Now() - begin);
-  cpu = CpuSeconds() - cpu;
+  figures.rate = kMessages / absl::ToDoubleSeconds(absl::Now() - begin);
+  figures.cpu_ns = (CpuSeconds() - cpu) * 1e9 / kMessages;
   waitpid(publisher, nullptr, 0);
-  printf("nats/%-8s %5zu bytes  %8.0f ns CPU/message  %10.0f messages/s\n",
-         name, bytes, cpu * 1e9 / kMessages, kMessages / wall);
-  fflush(stdout);
+  if (write(result[1], &figures, sizeof(figures)) != sizeof(figures)) abort();
   _exit(0);
 }
 
@@ -109,10 +123,8 @@ class CountingSink final : public MessageSink {
   uint64_t count = 0;
 };
 
-void Run(size_t bytes) {
-  const NatsServer server;
-  const std::string url = server.url();
-  Measure("cnats", bytes, url, [&](const auto& listening) {
+Figures ReadByCnats(size_t bytes, const std::string& url) {
+  return Measure(bytes, url, [&](const auto& listening) {
     natsConnection* connection = nullptr;
     natsSubscription* subscription = nullptr;
     std::atomic<uint64_t> count{0};
@@ -124,7 +136,10 @@ void Run(size_t bytes) {
     listening();
     while (count.load() < kMessages) absl::SleepFor(absl::Milliseconds(1));
   });
-  Measure("source", bytes, url, [&](const auto& listening) {
+}
+
+Figures ReadBySource(size_t bytes, const std::string& url) {
+  return Measure(bytes, url, [&](const auto& listening) {
     const SystemClock clock;
     NatsOptions options;
     options.servers = {url};
@@ -149,6 +164,37 @@ void Run(size_t bytes) {
       stage.Accept(batch);
     }
   });
+}
+
+double Median(std::vector<double> values) {
+  std::sort(values.begin(), values.end());
+  return values[values.size() / 2];
+}
+
+void Run(size_t bytes) {
+  const NatsServer server;
+  std::vector<double> cpu[2];
+  std::vector<double> rate[2];
+  std::vector<double> cpu_quotient;
+  std::vector<double> rate_quotient;
+  for (int round = 0; round < kRounds; ++round) {
+    const Figures figures[] = {ReadByCnats(bytes, server.url()),
+                               ReadBySource(bytes, server.url())};
+    for (int i = 0; i < 2; ++i) {
+      cpu[i].push_back(figures[i].cpu_ns);
+      rate[i].push_back(figures[i].rate);
+    }
+    cpu_quotient.push_back(figures[1].cpu_ns / figures[0].cpu_ns);
+    rate_quotient.push_back(figures[1].rate / figures[0].rate);
+  }
+  const char* const names[] = {"cnats", "source"};
+  for (int i = 0; i < 2; ++i) {
+    printf("nats/%-8s %5zu bytes  %8.0f ns CPU/message  %10.0f messages/s\n",
+           names[i], bytes, Median(cpu[i]), Median(rate[i]));
+  }
+  printf("nats/quotient %5zu bytes  %8.2f x CPU          %10.2f x messages/s\n",
+         bytes, Median(cpu_quotient), Median(rate_quotient));
+  fflush(stdout);
 }
 
 }  // namespace
