@@ -88,7 +88,9 @@ enum { /* weir_field.key. 1-31: BGP as RIS Live tells it. */
        WEIR_FIELD_STEWARD_REQUEST_METHOD = 51,    /* STRING */
        WEIR_FIELD_STEWARD_REQUEST_ARGS = 52,      /* STRINGS */
        WEIR_FIELD_STEWARD_REQUEST_DIRECTORY = 53, /* STRING */
-       WEIR_FIELD_STEWARD_REQUEST_FILE_NAME = 54  /* STRING */
+       WEIR_FIELD_STEWARD_REQUEST_FILE_NAME = 54, /* STRING */
+       WEIR_FIELD_STEWARD_METHOD = 55 /* STRING: whole, "subCopySrc.ID"; the
+                                         type is what is before the dot */
 };
 
 /* family is 4 or 6. An IPv4 address is the first 4 bytes, the rest are 0. */

@@ -50,9 +50,9 @@ class Strings {
   size_t count_ = 0;
 };
 
-// A message between nodes; its type is the method. A view: valid until
-// HandleMessage returns. What a message does not have is empty, or 0, so it may
-// be laid over any message at all.
+// A message between nodes; its type is the method, of a sub-process without its
+// ID. A view: valid until HandleMessage returns. What a message does not have
+// is empty, or 0, so it may be laid over any message at all.
 //
 // Who sent it is what the message says, and nobody has proved it: signature()
 // covers args() alone, and the host looks at it only where its configuration
@@ -67,6 +67,9 @@ class View {
   std::string_view from_node() const {
     return Text(WEIR_FIELD_STEWARD_FROM_NODE);
   }
+  // "REQCliCommand"; of a sub-process with its ID, "subCopySrc.ID", where the
+  // type is "subCopySrc".
+  std::string_view method() const { return Text(WEIR_FIELD_STEWARD_METHOD); }
   // The sender's count. It begins anew when the sender does, and what is sent
   // again has the same.
   int64_t id() const { return Int(WEIR_FIELD_STEWARD_ID); }

@@ -23,7 +23,7 @@ namespace weir {
 // it may need. Not thread-safe.
 class FieldWriter {
  public:
-  // One for each key of BGP, which are 1 to 25, or of steward's 23.
+  // One for each key of BGP, which are 1 to 25, or of steward's 24.
   static constexpr size_t kMaxFields = WEIR_FIELD_BGP_NOTIFY_DATA;
 
   explicit FieldWriter(const MessageWriter::Room& room)

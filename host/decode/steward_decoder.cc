@@ -30,7 +30,8 @@ size_t SizeOf(const Texts& texts) {
 // How much WriteFields puts behind the payload at most.
 size_t ExtraBytes(const Parts& message) {
   size_t size = 2 + message.to_node.size() + message.from_node.size() +
-                SizeOf(message.data) + SizeOf(message.method_args) +
+                message.method.size() + SizeOf(message.data) +
+                SizeOf(message.method_args) +
                 message.arg_signature.value_or("").size() +
                 message.reply_method.size() +
                 SizeOf(message.reply_method_args) + message.directory.size() +
@@ -68,6 +69,7 @@ void WriteFields(const steward::DecodedMessage& decoded, FieldWriter& fields) {
             fields);
   WriteText(WEIR_FIELD_STEWARD_TO_NODE, message.to_node, fields);
   WriteText(WEIR_FIELD_STEWARD_FROM_NODE, message.from_node, fields);
+  WriteText(WEIR_FIELD_STEWARD_METHOD, message.method, fields);
   fields.Int(WEIR_FIELD_STEWARD_ID, message.id);
   if (message.data.has_value()) {
     fields.Copy(WEIR_FIELD_STEWARD_DATA, WEIR_KIND_BYTES,
@@ -94,6 +96,11 @@ void WriteFields(const steward::DecodedMessage& decoded, FieldWriter& fields) {
   if (message.previous_message != nullptr) {
     WriteRequest(*message.previous_message, fields);
   }
+}
+
+// The method without the ID of a sub-process.
+absl::string_view KindOf(absl::string_view method) {
+  return method.substr(0, method.find('.'));
 }
 
 // What is wrong, and with whose message.
@@ -151,7 +158,7 @@ absl::Status StewardDecoder::Check(
             "; change decoder.steward_profile or leave it out")),
         Refusal::kProfile);
   }
-  if (message.method.empty()) {
+  if (KindOf(message.method).empty()) {
     return Refuse(absl::InvalidArgumentError(absl::StrCat(
                       "node \"", message.from_node, "\" names no method")),
                   Refusal::kMethod);
@@ -167,10 +174,11 @@ absl::Status StewardDecoder::Check(
   return steward::CheckSchedule(message);
 }
 
-uint16_t StewardDecoder::TypeOf(const std::string& method) {
-  if (method != last_method_) {
-    last_method_ = method;
-    last_id_ = types_.Intern(method);
+uint16_t StewardDecoder::TypeOf(absl::string_view method) {
+  const absl::string_view kind = KindOf(method);
+  if (kind != last_method_) {
+    last_method_ = std::string(kind);
+    last_id_ = types_.Intern(kind);
     // That is the host's own, and no method.
     if (last_id_ == kTypeRaw) last_id_ = kTypeOther;
   }

@@ -31,6 +31,10 @@ struct StewardDecoderOptions {
 // type is the method, its fields are the WEIR_FIELD_STEWARD_..., and its
 // payload is what came, packed if it was. A message has no time.
 //
+// The method of a sub-process is one word, a dot and an ID that is never used
+// again ("subCopySrc.8f1b"): its type is the word, or each would use up one of
+// the types that a host can know.
+//
 // The payload alone is read, without its NATS headers: what it is can be told
 // from its first bytes. What is refused is a parse error with a reason of
 // lib/steward/refusal.h; one without bytes is empty.
@@ -47,7 +51,7 @@ class StewardDecoder final : public Decoder {
  private:
   absl::Status Check(absl::string_view subject,
                      const steward::DecodedMessage& decoded) const;
-  uint16_t TypeOf(const std::string& method);
+  uint16_t TypeOf(absl::string_view method);
 
   NameTable& types_;
   const StewardDecoderOptions options_;

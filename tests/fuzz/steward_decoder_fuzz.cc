@@ -30,7 +30,7 @@ void Require(bool condition) {
 
 void CheckField(const weir_msg& view, const weir_field& field) {
   Require(field.key >= WEIR_FIELD_STEWARD_PROFILE &&
-          field.key <= WEIR_FIELD_STEWARD_REQUEST_FILE_NAME);
+          field.key <= WEIR_FIELD_STEWARD_METHOD);
   if (field.kind == WEIR_KIND_INT || field.kind == WEIR_KIND_UINT) return;
   Require(field.kind == WEIR_KIND_STRING || field.kind == WEIR_KIND_BYTES ||
           field.kind == WEIR_KIND_STRINGS);

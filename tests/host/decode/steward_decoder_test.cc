@@ -113,6 +113,7 @@ TEST_F(StewardDecoderTest, TakesEveryProfileInEveryCompression) {
                 steward::LayoutName(steward::LayoutOf(profile)));
       EXPECT_EQ(view->to_node(), "central");
       EXPECT_EQ(view->from_node(), "node1");
+      EXPECT_EQ(view->method(), type_);
       EXPECT_EQ(view->id(), 1);
       EXPECT_EQ(view->data(), profile == Profile::kS0 ? "Hello from node1\n"
                                                       : "\x01\x02\xff");
@@ -226,6 +227,21 @@ TEST_F(StewardDecoderTest, TakesTheJsonOfC4) {
   EXPECT_EQ(view->profile(), "C4");
 }
 
+TEST_F(StewardDecoderTest, GivesAllSubProcessesOfAMethodOneType) {
+  const size_t before = types_.size();
+  steward::Message data = steward::Hello();
+  for (int i = 0; i < 2000; ++i) {
+    data.method = absl::StrCat("subCopySrc.", i, ".x");
+    const auto view = Decode(absl::StrCat("central.", data.method),
+                             EncodeMessage(data, Layout::kC4));
+    ASSERT_TRUE(view.has_value()) << decoded_.text;
+    EXPECT_EQ(decoded_.unknown_types, 0);
+    EXPECT_EQ(type_, "subCopySrc");
+    EXPECT_EQ(view->method(), data.method);
+  }
+  EXPECT_EQ(types_.size(), before + 1);
+}
+
 TEST_F(StewardDecoderTest, TakesARelayOfS0ToTwoNames) {
   steward::Message relay;
   relay.to_node = "node3.via1";
@@ -263,6 +279,8 @@ TEST_F(StewardDecoderTest, RefusesWithAReason) {
   damaged[packed.size() / 2] ^= 0x55;
   steward::Message nameless = steward::Hello();
   nameless.method.clear();
+  steward::Message headless = steward::Hello();
+  headless.method = ".8f1b";
   for (const Refused& row : {
            Refused{"what Go sends by default",
                    absl::HexStringToBytes("1aff81030101074d657373616765"),
@@ -295,6 +313,8 @@ TEST_F(StewardDecoderTest, RefusesWithAReason) {
            {"JSON of another type", R"({"method":1})", "bad_json", "method"},
            {"no method", EncodeMessage(nameless, Layout::kS1), "no_method",
             "node \"node1\" names no method", "central."},
+           {"nothing but an ID", EncodeMessage(headless, Layout::kS1),
+            "no_method", "names no method", "central..8f1b"},
            {"a schedule that never waits", HelloWith({0, 0}), "bad_schedule",
             "the schedule [0, 0]"},
            {"a negative one", HelloWith({2, -1}), "bad_schedule", "[2, -1]"},
