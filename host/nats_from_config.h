@@ -6,12 +6,13 @@
 
 namespace weir {
 
-// What NatsSource and NatsSink say alike of their server.
+// What NatsSource, JetStreamSource and NatsSink say alike of their server.
 template <typename Config>
 NatsServerOptions MakeNatsServerOptions(const Config& config) {
   NatsServerOptions options;
   options.servers = {config.servers().begin(), config.servers().end()};
   options.credentials_file = config.credentials_file();
+  options.nkey_seed_file = config.nkey_seed_file();
   options.ca_file = config.tls().ca_file();
   options.cert_file = config.tls().cert_file();
   options.key_file = config.tls().key_file();

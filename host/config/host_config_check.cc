@@ -304,10 +304,22 @@ void CheckStewardNode(const v1::StewardNode& node, const std::string& path,
   }
 }
 
+// That a connection to NATS, a source's or a sink's, has one way to say who it
+// is.
+template <typename Nats>
+void CheckNatsUser(const Nats& nats, const std::string& path,
+                   FaultList* faults) {
+  if (nats.credentials_file().empty() || nats.nkey_seed_file().empty()) return;
+  faults->Add(Join(path, "nkey_seed_file"),
+              "nkey_seed_file and credentials_file exclude each other; keep "
+              "one");
+}
+
 void CheckNats(const SourceConfig& source, const std::string& path,
                FaultList* faults) {
   const v1::NatsSource& nats = source.nats();
   const std::string at = Join(path, "nats");
+  CheckNatsUser(nats, at, faults);
   if (!nats.has_steward()) {
     if (nats.subjects_size() == 0) {
       faults->Add(Join(at, "subjects"), "required, and not set; set it");
@@ -458,6 +470,7 @@ void CheckPlaceholders(absl::string_view text,
 
 void CheckNatsSink(const v1::NatsSink& sink, const std::string& path,
                    FaultList* faults) {
+  CheckNatsUser(sink, path, faults);
   CheckPlaceholders(sink.subject(), {"{type}", "{source}", "{node_id}"},
                     Join(path, "subject"), faults);
   if (sink.subject().find_first_of(" \t*>") != std::string::npos) {

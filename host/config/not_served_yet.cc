@@ -24,9 +24,6 @@ constexpr absl::string_view kKinds =
 constexpr absl::string_view kNoRoles =
     "needs authentication by tokens or certificates, which this version does "
     "not have; remove it";
-constexpr absl::string_view kNoNkeys =
-    "not in this version of weir; use credentials_file, or a user and a "
-    "password in the address";
 constexpr absl::string_view kSinkKinds =
     "not in this version of weir; kinds that are: nakadi, frame_tcp, nats, "
     "steward. Other readers use EventService.Subscribe or `weir watch`";
@@ -41,8 +38,6 @@ const std::vector<Row>& Table() {
       {"Security.tokens_file", kNoRoles},
       {"Security.certificate_roles", kNoRoles},
       {"SourceConfig.jetstream", kKinds},
-      {"NatsSource.nkey_seed_file", kNoNkeys, {""}},
-      {"NatsSink.nkey_seed_file", kNoNkeys, {""}},
       {"StewardProcess.stopped",
        "not in this version of weir; remove the process, or this",
        {"false"}},

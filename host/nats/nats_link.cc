@@ -17,8 +17,8 @@ absl::Status ToError(natsStatus code, absl::string_view text) {
     case NATS_NOT_PERMITTED:
       return absl::PermissionDeniedError(
           absl::StrCat(text,
-                       "; check the user, the credentials_file and what the "
-                       "server permits"));
+                       "; check the user, the credentials_file or "
+                       "nkey_seed_file, and what the server permits"));
     case NATS_INVALID_SUBJECT:
     case NATS_INVALID_ARG:
     case NATS_ADDRESS_MISSING:
@@ -138,8 +138,8 @@ absl::Status NatsLink::Connect(const std::vector<std::string>& subjects) {
       created, &natsOptions_Destroy);
   const NatsOptionFault fault = ConfigureNats(options_, created);
   if (fault.code != NATS_OK) {
-    return absl::FailedPreconditionError(absl::StrCat(
-        fault.field, ": ", natsStatus_GetText(fault.code), "; check it"));
+    return absl::FailedPreconditionError(
+        absl::StrCat(fault.field, ": ", fault.why));
   }
   calls_->Begin();
   natsOptions_SetErrorHandler(created, &Calls::OnError, calls_.get());

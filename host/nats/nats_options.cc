@@ -1,8 +1,13 @@
 #include "host/nats/nats_options.h"
 
+#include <cstdlib>
+#include <cstring>
+
+#include "absl/status/statusor.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "host/nats/nkey.h"
 
 namespace weir {
 namespace {
@@ -21,6 +26,44 @@ std::string WithoutCredentials(const std::string& url) {
                     : absl::StrCat(url.substr(0, start), url.substr(at + 1));
 }
 
+NatsOptionFault FaultOf(natsStatus code, absl::string_view field) {
+  return {code, field, absl::StrCat(natsStatus_GetText(code), "; check it")};
+}
+
+// Signs what the server gave, as cnats wants it: in memory that it frees.
+natsStatus SignNonce(char** error, unsigned char** signature, int* size,
+                     const char* nonce, void* options) {
+  const std::string& path =
+      static_cast<const NatsServerOptions*>(options)->nkey_seed_file;
+  const absl::StatusOr<Nkey> key = Nkey::FromFile(path);
+  const std::string signed_text = key.ok() ? key->Sign(nonce) : "";
+  if (signed_text.empty()) {
+    *error =
+        strdup(absl::StrCat("nkey_seed_file \"", path, "\" ",
+                            key.ok() ? "does not sign" : key.status().message())
+                   .c_str());
+    return NATS_ERR;
+  }
+  *signature = static_cast<unsigned char*>(malloc(signed_text.size()));
+  if (*signature == nullptr) return NATS_NO_MEMORY;
+  memcpy(*signature, signed_text.data(), signed_text.size());
+  *size = static_cast<int>(signed_text.size());
+  return NATS_OK;
+}
+
+NatsOptionFault SetNkey(const NatsServerOptions& wanted, natsOptions* options) {
+  const absl::StatusOr<Nkey> key = Nkey::FromFile(wanted.nkey_seed_file);
+  if (!key.ok()) {
+    return {NATS_ERR, "nkey_seed_file",
+            absl::StrCat("\"", wanted.nkey_seed_file, "\" ",
+                         key.status().message())};
+  }
+  const natsStatus code =
+      natsOptions_SetNKey(options, key->public_key().c_str(), &SignNonce,
+                          const_cast<NatsServerOptions*>(&wanted));
+  return code == NATS_OK ? NatsOptionFault() : FaultOf(code, "nkey_seed_file");
+}
+
 }  // namespace
 
 NatsOptionFault ConfigureNats(const NatsServerOptions& wanted,
@@ -32,7 +75,7 @@ NatsOptionFault ConfigureNats(const NatsServerOptions& wanted,
   if (const natsStatus code = natsOptions_SetServers(
           options, servers.data(), static_cast<int>(servers.size()));
       code != NATS_OK) {
-    return {code, "servers"};
+    return FaultOf(code, "servers");
   }
   natsOptions_SetName(options, "weir");
   natsOptions_SetNoRandomize(options, true);
@@ -49,14 +92,20 @@ NatsOptionFault ConfigureNats(const NatsServerOptions& wanted,
     if (const natsStatus code = natsOptions_SetUserCredentialsFromFiles(
             options, wanted.credentials_file.c_str(), nullptr);
         code != NATS_OK) {
-      return {code, "credentials_file"};
+      return FaultOf(code, "credentials_file");
+    }
+  }
+  if (!wanted.nkey_seed_file.empty()) {
+    if (NatsOptionFault fault = SetNkey(wanted, options);
+        fault.code != NATS_OK) {
+      return fault;
     }
   }
   if (!wanted.ca_file.empty()) {
     if (const natsStatus code = natsOptions_LoadCATrustedCertificates(
             options, wanted.ca_file.c_str());
         code != NATS_OK) {
-      return {code, "ca_file"};
+      return FaultOf(code, "ca_file");
     }
     natsOptions_SetSecure(options, true);
   }
@@ -64,7 +113,7 @@ NatsOptionFault ConfigureNats(const NatsServerOptions& wanted,
     if (const natsStatus code = natsOptions_LoadCertificatesChain(
             options, wanted.cert_file.c_str(), wanted.key_file.c_str());
         code != NATS_OK) {
-      return {code, "cert_file, key_file"};
+      return FaultOf(code, "cert_file, key_file");
     }
     natsOptions_SetSecure(options, true);
   }

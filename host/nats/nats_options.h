@@ -17,6 +17,8 @@ struct NatsServerOptions {
   // password in it are used and not shown.
   std::vector<std::string> servers;
   std::string credentials_file;  // .creds; empty is none.
+  // With the seed of a user's nkey, read at each connect; empty is none.
+  std::string nkey_seed_file;
   // Messages that wait for their reader. cnats' own default.
   size_t pending_limit = 65536;
   size_t max_payload_bytes = size_t{2} << 20;
@@ -28,16 +30,19 @@ struct NatsServerOptions {
   bool insecure_skip_verify = false;  // Tests only.
 };
 
-// What cnats does not take of NatsServerOptions.
+// What cannot be used of NatsServerOptions.
 struct NatsOptionFault {
-  natsStatus code = NATS_OK;  // NATS_OK: it takes all.
-  // "servers", "credentials_file", "ca_file" or "cert_file, key_file".
+  natsStatus code = NATS_OK;  // NATS_OK: there is nothing.
+  // "servers", "credentials_file", "nkey_seed_file", "ca_file" or "cert_file,
+  // key_file".
   absl::string_view field;
+  // What is wrong and what helps, after the field's name.
+  std::string why;
 };
 
 // Sets the options of a connection that connects once, and not again of its
 // own, and delivers the messages of all subscriptions in one order: all options
-// but the callbacks.
+// but the callbacks. `wanted` must outlive the connecting.
 NatsOptionFault ConfigureNats(const NatsServerOptions& wanted,
                               natsOptions* options);
 

@@ -22,8 +22,8 @@ absl::Status ToError(natsStatus code, absl::string_view text) {
       return MakeSourceError(
           Code::kPermissionDenied, SourceError::kAuth,
           absl::StrCat(text,
-                       "; check the user, the credentials_file and what "
-                       "the server permits"));
+                       "; check the user, the credentials_file or "
+                       "nkey_seed_file, and what the server permits"));
     case NATS_SSL_ERROR:
     case NATS_SECURE_CONNECTION_WANTED:
     case NATS_SECURE_CONNECTION_REQUIRED:
@@ -40,16 +40,15 @@ absl::Status ToError(natsStatus code, absl::string_view text) {
   }
 }
 
-// What a source does about options that cnats does not take.
+// What a source says of options that cannot be used.
 absl::Status ToError(const NatsOptionFault& fault) {
   const absl::string_view kind =
       fault.field == "servers"            ? SourceError::kConnect
       : fault.field == "credentials_file" ? SourceError::kAuth
+      : fault.field == "nkey_seed_file"   ? SourceError::kAuth
                                           : SourceError::kTls;
-  return MakeSourceError(
-      absl::StatusCode::kFailedPrecondition, kind,
-      absl::StrCat(fault.field, ": ", natsStatus_GetText(fault.code),
-                   "; check it"));
+  return MakeSourceError(absl::StatusCode::kFailedPrecondition, kind,
+                         absl::StrCat(fault.field, ": ", fault.why));
 }
 
 }  // namespace

@@ -258,6 +258,20 @@ TEST(LoadConfigTest, ChecksWhatOneFieldSaysOfAnother) {
        Source("nakadi: {url: 'http://a', subscription_id: b, "
               "owning_application: c, event_types: [d]}"),
        "exclude each other"},
+      {"a source that says twice who it is",
+       Source("nats: {servers: ['nats://a'], subjects: [b], "
+              "credentials_file: c, nkey_seed_file: d}"),
+       "nats.nkey_seed_file: nkey_seed_file and credentials_file exclude each "
+       "other; keep one"},
+      {"a source with an nkey",
+       Source("nats: {servers: ['nats://a'], subjects: [b], "
+              "nkey_seed_file: d}"),
+       ""},
+      {"a sink that says twice who it is",
+       "sinks: [{id: a, nats: {servers: ['nats://a'], credentials_file: c, "
+       "nkey_seed_file: d}}]",
+       "sinks[0].nats.nkey_seed_file: nkey_seed_file and credentials_file "
+       "exclude"},
       {"no subscription", Source("nakadi: {url: 'http://a'}"),
        "nakadi.subscription_id: required"},
       {"two tokens",

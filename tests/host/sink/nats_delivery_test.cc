@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 #include <nats.h>
 
+#include <cstdlib>
+#include <fstream>
 #include <memory>
 #include <optional>
 #include <string>
@@ -11,7 +13,9 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "host/nats/nkey.h"
 #include "tests/fakes/nats/nats_server.h"
+#include "tests/support/nkey_seed.h"
 #include "weir/v1/event.pb.h"
 
 namespace weir {
@@ -163,6 +167,28 @@ TEST_F(NatsDeliveryTest, InterruptedItFails) {
   Start();
   delivery_->Interrupt();
   EXPECT_THAT(Deliver({EventOf(1)}).outcomes, ElementsAre(Outcome::kFailed));
+}
+
+TEST(NatsDeliveryNkey, ItsHolderPublishesAndAnotherDoesNot) {
+  const std::string seed = NewNkeySeed();
+  const NatsServer server(absl::StrCat(
+      "authorization { users = [ {nkey: ", Nkey::FromSeed(seed)->public_key(),
+      "} ] }"));
+  NatsDeliveryOptions options;
+  options.server.servers = {server.url()};
+  options.server.nkey_seed_file =
+      absl::StrCat(getenv("TEST_TMPDIR"), "/sink.nk");
+  options.subject = "weir.{type}";
+  NatsDelivery delivery(options);
+  const v1::Event event = EventOf(1);
+  std::ofstream(options.server.nkey_seed_file) << NewNkeySeed();
+  Delivery::Result result = delivery.Deliver({&event});
+  EXPECT_THAT(result.outcomes, ElementsAre(Outcome::kFailed));
+  EXPECT_THAT(std::string(result.error.message()), HasSubstr("nkey_seed_file"));
+  std::ofstream(options.server.nkey_seed_file) << seed;
+  result = delivery.Deliver({&event});
+  EXPECT_THAT(result.outcomes, ElementsAre(Outcome::kDelivered))
+      << result.error;
 }
 
 }  // namespace

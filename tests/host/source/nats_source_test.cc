@@ -4,6 +4,9 @@
 #include <gtest/gtest.h>
 #include <nats.h>
 
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
 #include <string>
 #include <thread>
 #include <utility>
@@ -12,10 +15,12 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
+#include "host/nats/nkey.h"
 #include "host/pipeline/frame_batch.h"
 #include "host/source/source_error.h"
 #include "host/sync/system_clock.h"
 #include "tests/fakes/nats/nats_server.h"
+#include "tests/support/nkey_seed.h"
 #include "tests/support/status_matchers.h"
 
 namespace weir {
@@ -247,6 +252,41 @@ TEST(NatsSourceAuth, WrongUsersAndForbiddenSubjectsAreFinal) {
   }
   EXPECT_EQ(status.code(), absl::StatusCode::kPermissionDenied) << status;
   EXPECT_THAT(std::string(status.message()), HasSubstr("closed.x"));
+}
+
+// The server knows the public halves of two keys; what signs is a file.
+TEST(NatsSourceNkey, ItsHolderIsLetInAndAnotherIsNot) {
+  const std::string seed = NewNkeySeed();
+  const NatsServer server(absl::StrCat(
+      "authorization { users = [ {nkey: ", Nkey::FromSeed(seed)->public_key(),
+      "}, {nkey: ", Nkey::FromSeed(NewNkeySeed())->public_key(), "} ] }"));
+  const SystemClock clock;
+  NatsOptions options;
+  options.servers = {server.url()};
+  options.subjects = {"a"};
+  options.nkey_seed_file = absl::StrCat(getenv("TEST_TMPDIR"), "/user.nk");
+  NatsSource source(options, clock);
+  std::ofstream(options.nkey_seed_file) << seed << "\n";
+  EXPECT_THAT(source.Connect(), IsOk());
+  // Read at each connect, so another can be put in its place.
+  std::ofstream(options.nkey_seed_file) << NewNkeySeed();
+  absl::Status status = source.Connect();
+  EXPECT_EQ(status.code(), absl::StatusCode::kPermissionDenied) << status;
+  EXPECT_EQ(GetSourceError(status).kind, SourceError::kAuth);
+  EXPECT_THAT(std::string(status.message()), HasSubstr("nkey_seed_file"));
+  std::ofstream(options.nkey_seed_file) << "no seed";
+  status = source.Connect();
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition) << status;
+  EXPECT_EQ(GetSourceError(status).kind, SourceError::kAuth);
+  EXPECT_THAT(
+      std::string(status.message()),
+      HasSubstr(absl::StrCat("nkey_seed_file: \"", options.nkey_seed_file,
+                             "\" holds no seed")));
+  std::filesystem::remove(options.nkey_seed_file);
+  status = source.Connect();
+  EXPECT_EQ(GetSourceError(status).kind, SourceError::kAuth) << status;
+  std::ofstream(options.nkey_seed_file) << seed;
+  EXPECT_THAT(source.Connect(), IsOk());
 }
 
 TEST(NatsSourceTls, AFileThatIsNoneIsFinal) {
