@@ -1,5 +1,6 @@
 #include "host/source/nats_connection.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
@@ -112,14 +113,16 @@ class NatsConnection::Inbox {
     --callers_;
     changed_.NotifyAll();
   }
-  // Waits until none of them is left, and forgets what they brought.
-  void WaitForCallers() ABSL_LOCKS_EXCLUDED(mu_) {
+  // Waits until none of them is left, forgets what they brought, and returns
+  // how many messages that were.
+  uint64_t WaitForCallers() ABSL_LOCKS_EXCLUDED(mu_) {
     MutexLock lock(&mu_);
     while (callers_ > 0) changed_.Wait(&mu_);
     Destroy(&arrived_);
     Destroy(&taken_);
     next_ = 0;
     end_ = absl::OkStatus();
+    return std::exchange(put_, 0);
   }
 
   // As NatsConnection::Take.
@@ -194,6 +197,7 @@ class NatsConnection::Inbox {
     const auto size = static_cast<size_t>(natsMsg_GetDataLength(message));
     {
       MutexLock lock(&mu_);
+      ++put_;
       const size_t waiting = arrived_.size() + taken_.size() - next_;
       if (size > max_payload_bytes_) {
         ++too_long_;
@@ -225,6 +229,7 @@ class NatsConnection::Inbox {
   bool interrupted_ ABSL_GUARDED_BY(mu_) = false;
   bool poked_ ABSL_GUARDED_BY(mu_) = false;
   size_t callers_ ABSL_GUARDED_BY(mu_) = 0;
+  uint64_t put_ ABSL_GUARDED_BY(mu_) = 0;  // Of this connection.
   uint64_t dropped_ ABSL_GUARDED_BY(mu_) = 0;
   uint64_t too_long_ ABSL_GUARDED_BY(mu_) = 0;
   uint64_t forbidden_ ABSL_GUARDED_BY(mu_) = 0;
@@ -236,23 +241,49 @@ struct NatsConnection::Handles {
     return connection;
   }
 
-  // What cnats itself dropped of all subscriptions that there were.
+  struct Subscribed {
+    std::string subject;
+    natsSubscription* handle;
+    // What cnats said last: of one that is closed it says nothing any more.
+    int64_t dropped = 0;
+  };
+
+  // What cnats itself has dropped, of all connections.
   uint64_t Dropped() ABSL_LOCKS_EXCLUDED(mu) {
     MutexLock lock(&mu);
-    uint64_t dropped = dropped_before;
-    for (const auto& [name, subscription] : subscriptions) {
-      int64_t count = 0;
-      natsSubscription_GetDropped(subscription, &count);
-      dropped += static_cast<uint64_t>(count);
+    return dropped_before + DroppedNow();
+  }
+  uint64_t DroppedNow() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu) {
+    uint64_t dropped = 0;
+    for (Subscribed& one : subscriptions) {
+      natsSubscription_GetDropped(one.handle, &one.dropped);
+      dropped += static_cast<uint64_t>(one.dropped);
     }
     return dropped;
+  }
+  // How many messages the connection has read; it may be closed.
+  uint64_t Read() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu) {
+    natsStatistics* statistics = nullptr;
+    uint64_t count = 0;
+    uint64_t bytes = 0;
+    uint64_t reconnects = 0;
+    if (natsStatistics_Create(&statistics) != NATS_OK) return 0;
+    if (natsConnection_GetStats(connection, statistics) == NATS_OK) {
+      uint64_t out = 0;
+      uint64_t out_bytes = 0;
+      natsStatistics_GetCounts(statistics, &count, &bytes, &out, &out_bytes,
+                               &reconnects);
+    }
+    natsStatistics_Destroy(statistics);
+    return count;
   }
 
   // Destroyed with the lock held; closed without.
   Mutex mu;
   natsConnection* connection ABSL_GUARDED_BY(mu) = nullptr;
-  std::vector<std::pair<std::string, natsSubscription*>> subscriptions
-      ABSL_GUARDED_BY(mu);
+  std::vector<Subscribed> subscriptions ABSL_GUARDED_BY(mu);
+  // Whether one of them was ended, and what still came for it is nobody's.
+  bool unsubscribed ABSL_GUARDED_BY(mu) = false;
   uint64_t dropped_before ABSL_GUARDED_BY(mu) = 0;
 };
 
@@ -326,7 +357,7 @@ absl::Status NatsConnection::Subscribe(
       inbox_->Leave();
     }
     MutexLock lock(&handles_->mu);
-    handles_->subscriptions.emplace_back(wanted.subject, subscription);
+    handles_->subscriptions.push_back({wanted.subject, subscription});
   }
   // The server has read them when it answers, and said what it refuses.
   const natsStatus code =
@@ -342,21 +373,33 @@ absl::Status NatsConnection::Take(size_t max_count, size_t max_bytes,
 
 void NatsConnection::Unsubscribe(absl::string_view subject) {
   MutexLock lock(&handles_->mu);
-  for (const auto& [name, subscription] : handles_->subscriptions) {
-    if (name == subject) natsSubscription_Unsubscribe(subscription);
+  handles_->DroppedNow();
+  for (const Handles::Subscribed& one : handles_->subscriptions) {
+    if (one.subject != subject) continue;
+    natsSubscription_Unsubscribe(one.handle);
+    handles_->unsubscribed = true;
   }
 }
 
 void NatsConnection::Disconnect() {
   natsConnection* const connection = handles_->Connection();
   if (connection == nullptr) return;
+  // While cnats still tells it.
+  handles_->Dropped();
   natsConnection_Close(connection);
-  inbox_->WaitForCallers();
-  const uint64_t dropped = handles_->Dropped();
+  const uint64_t put = inbox_->WaitForCallers();
   MutexLock lock(&handles_->mu);
-  handles_->dropped_before = dropped;
-  for (const auto& [name, subscription] : handles_->subscriptions) {
-    natsSubscription_Destroy(subscription);
+  // What was read and not delivered to us includes what waited in cnats when
+  // the server closed the connection, which it throws away without a word.
+  const uint64_t read = handles_->Read();
+  uint64_t dropped = handles_->DroppedNow();
+  if (!handles_->unsubscribed && read > put) {
+    dropped = std::max(dropped, read - put);
+  }
+  handles_->dropped_before += dropped;
+  handles_->unsubscribed = false;
+  for (const Handles::Subscribed& one : handles_->subscriptions) {
+    natsSubscription_Destroy(one.handle);
   }
   handles_->subscriptions.clear();
   natsConnection_Destroy(std::exchange(handles_->connection, nullptr));

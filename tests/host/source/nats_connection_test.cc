@@ -1,11 +1,16 @@
 #include "host/source/nats_connection.h"
 
 #include <gtest/gtest.h>
+#include <nats.h>
 
+#include <atomic>
+#include <cstdint>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "absl/status/status.h"
+#include "absl/strings/str_cat.h"
 #include "tests/fakes/nats/nats_server.h"
 #include "tests/support/status_matchers.h"
 
@@ -31,6 +36,121 @@ TEST(NatsConnectionTest, EndsWhenItsServerTakesNothingAnyMore) {
   EXPECT_EQ(connection.Take(1, 1, &messages).code(),
             absl::StatusCode::kUnavailable);
   connection.Disconnect();
+}
+
+// Holds the one thread of cnats that delivers for all connections of the
+// process, as long as it lives.
+class HeldDelivery {
+ public:
+  explicit HeldDelivery(const std::string& url) {
+    natsOptions* options = nullptr;
+    EXPECT_EQ(natsOptions_Create(&options), NATS_OK);
+    natsOptions_SetURL(options, url.c_str());
+    natsOptions_UseGlobalMessageDelivery(options, true);
+    EXPECT_EQ(natsConnection_Connect(&connection_, options), NATS_OK);
+    natsOptions_Destroy(options);
+    EXPECT_EQ(natsConnection_Subscribe(&subscription_, connection_, "hold",
+                                       &HeldDelivery::Hold, this),
+              NATS_OK);
+    EXPECT_EQ(natsConnection_PublishString(connection_, "hold", ""), NATS_OK);
+    while (!held_) std::this_thread::yield();
+  }
+  ~HeldDelivery() {
+    release_ = true;
+    while (held_) std::this_thread::yield();
+    natsConnection_Close(connection_);
+    natsSubscription_Destroy(subscription_);
+    natsConnection_Destroy(connection_);
+  }
+
+ private:
+  static void Hold(natsConnection*, natsSubscription*, natsMsg* message,
+                   void* self) {
+    natsMsg_Destroy(message);
+    auto* held = static_cast<HeldDelivery*>(self);
+    held->held_ = true;
+    while (!held->release_) std::this_thread::yield();
+    held->held_ = false;
+  }
+
+  std::atomic<bool> held_{false}, release_{false};
+  natsConnection* connection_ = nullptr;
+  natsSubscription* subscription_ = nullptr;
+};
+
+// Two limits drop, cnats' and the connection's own, and neither forgets any.
+TEST(NatsConnectionTest, WhatWasPublishedIsReceivedOrCounted) {
+  constexpr uint64_t kLimit = 500;
+  constexpr uint64_t kRound = 2000;
+  NatsServer server;
+  NatsConnection connection(
+      {.servers = {server.url()}, .pending_limit = kLimit});
+  natsConnection* publisher = nullptr;
+  ASSERT_EQ(natsConnection_ConnectTo(&publisher, server.url().c_str()),
+            NATS_OK);
+  uint64_t published = 0;
+  uint64_t received = 0;
+  const auto publish = [&](const std::string& subject, uint64_t count) {
+    for (uint64_t i = 0; i < count; ++i) {
+      ASSERT_EQ(natsConnection_PublishString(publisher, subject.c_str(), "x"),
+                NATS_OK);
+    }
+    published += count;
+    ASSERT_EQ(natsConnection_Flush(publisher), NATS_OK);
+  };
+  const auto overrun = [&] {
+    const uint64_t before = connection.dropped();
+    publish("a.x", kRound);
+    publish("b", kRound);
+    // cnats keeps as many of each subscription.
+    while (connection.dropped() - before < 2 * (kRound - kLimit)) {
+      std::this_thread::yield();
+    }
+    EXPECT_EQ(connection.dropped() - before, 2 * (kRound - kLimit));
+  };
+  // Reads until nothing is left, or the connection ends.
+  const auto read = [&] {
+    absl::Status status;
+    while (status.ok() && received + connection.dropped() < published) {
+      std::vector<natsMsg*> messages;
+      status = connection.Take(kRound, kRound, &messages);
+      received += messages.size();
+    }
+    return status;
+  };
+  const auto connect = [&] {
+    return connection.Connect({{.subject = "a.*", .queue_group = ""},
+                               {.subject = "b", .queue_group = ""}});
+  };
+  ASSERT_THAT(connect(), IsOk());
+  {
+    const HeldDelivery held(server.url());
+    overrun();
+  }
+  EXPECT_THAT(read(), IsOk());
+  publish("a.y", kRound);
+  EXPECT_THAT(read(), IsOk());
+  EXPECT_EQ(received + connection.dropped(), published);
+  EXPECT_GE(received, kLimit);
+  // A connection that ends takes no count along.
+  uint64_t dropped = connection.dropped();
+  connection.Disconnect();
+  EXPECT_EQ(connection.dropped(), dropped);
+
+  // Neither does one that the server ends, nor what waited in cnats then.
+  ASSERT_THAT(connect(), IsOk());
+  {
+    const HeldDelivery held(server.url());
+    overrun();
+    server.Kill();
+    while (natsConnection_Status(publisher) == NATS_CONN_STATUS_CONNECTED) {
+      std::this_thread::yield();
+    }
+  }
+  EXPECT_EQ(read().code(), absl::StatusCode::kUnavailable);
+  connection.Disconnect();
+  EXPECT_EQ(received + connection.dropped(), published);
+  natsConnection_Destroy(publisher);
 }
 
 }  // namespace
