@@ -66,6 +66,7 @@
 #include "host/sink/sink_set.h"
 #include "host/sink_from_config.h"
 #include "host/source/source_set.h"
+#include "host/source/steward_node_set.h"
 #include "host/source/steward_replies.h"
 #include "host/source_from_config.h"
 #include "host/status/annotate.h"
@@ -403,7 +404,8 @@ class Host::Rooms {
     spec.options = MakeStreamerOptions(config, random_());
     spec.source = MakeSource(
         config, config_.state_dir(), clock_,
-        [] { return std::make_unique<InterruptibleSleeper>(); }, report);
+        [] { return std::make_unique<InterruptibleSleeper>(); }, nodes_,
+        report);
     spec.sink = stage.get();
     DecodeStage* const counted = stage.get();
     spec.fill_stats = [counted, outbox](SourceStats* stats) {
@@ -568,6 +570,7 @@ class Host::Rooms {
   Dispatcher dispatcher_;
   Auditor auditor_;
   OutboxSet outboxes_;      // Before those who send.
+  StewardNodeSet nodes_;    // Before those who start processes.
   StewardReplies replies_;  // The same.
   const uint64_t plugin_seed_;
   const ConfiguredSlotSettings slot_settings_;

@@ -22,6 +22,7 @@
 #include "host/source/nats_source.h"
 #include "host/source/replay_file_source.h"
 #include "host/source/ris_live_source.h"
+#include "host/source/steward_processes.h"
 #include "host/source/steward_source.h"
 #include "lib/nakadi/token_provider.h"
 #include "lib/steward/profile.h"
@@ -109,18 +110,16 @@ void FillServer(const v1::SourceConfig& source, NatsServerOptions* options) {
   options->max_payload_bytes = source.max_payload_bytes();
 }
 
-std::unique_ptr<Source> MakeStewardNode(const v1::SourceConfig& source,
-                                        const Clock& clock,
-                                        SourceReport report) {
-  const v1::StewardNode& config = source.nats().steward();
-  StewardOptions options;
-  FillServer(source, &options);
-  options.node.name = config.node();
-  options.node.profile =
+std::shared_ptr<StewardProcesses> MakeProcesses(const v1::StewardNode& config,
+                                                const Clock& clock) {
+  StewardNode node;
+  node.name = config.node();
+  node.profile =
       steward::FindProfile(config.profile()).value_or(steward::Profile::kS1);
-  options.node.any_subject = config.any_subject();
+  node.any_subject = config.any_subject();
+  node.has_keys = !config.keys_file().empty();
   for (const v1::StewardProcess& process : config.processes()) {
-    options.node.processes.push_back(
+    node.processes.push_back(
         {.method = process.method(),
          .allowed_senders = {process.allowed_senders().begin(),
                              process.allowed_senders().end()},
@@ -129,18 +128,33 @@ std::unique_ptr<Source> MakeStewardNode(const v1::SourceConfig& source,
              process.on_error() == v1::StewardProcess::ON_ERROR_STOP,
          .acknowledge_done =
              process.acknowledge() == v1::StewardProcess::ACKNOWLEDGE_DONE});
+    if (process.stopped()) node.stopped.insert(process.method());
   }
+  return std::make_shared<StewardProcesses>(std::move(node), clock);
+}
+
+std::unique_ptr<Source> MakeStewardNode(const v1::SourceConfig& source,
+                                        const Clock& clock,
+                                        StewardNodeSet& nodes,
+                                        SourceReport report) {
+  const v1::StewardNode& config = source.nats().steward();
+  StewardOptions options;
+  FillServer(source, &options);
   options.keys_file = config.keys_file();
   options.duplicate_window = FromProto(config.duplicate_window());
   options.report = std::move(report);
-  return std::make_unique<StewardSource>(std::move(options), clock);
+  auto processes = MakeProcesses(config, clock);
+  nodes.Add(absl::StrCat("sources/", source.id()), processes);
+  return std::make_unique<StewardSource>(std::move(options),
+                                         std::move(processes), clock);
 }
 
 std::unique_ptr<Source> MakeNats(const v1::SourceConfig& source,
-                                 const Clock& clock, SourceReport report) {
+                                 const Clock& clock, StewardNodeSet& nodes,
+                                 SourceReport report) {
   const v1::NatsSource& config = source.nats();
   if (config.has_steward()) {
-    return MakeStewardNode(source, clock, std::move(report));
+    return MakeStewardNode(source, clock, nodes, std::move(report));
   }
   NatsOptions options;
   FillServer(source, &options);
@@ -192,7 +206,7 @@ std::unique_ptr<Source> MakeSource(const v1::SourceConfig& config,
                                    const std::string& state_dir,
                                    const Clock& clock,
                                    const SleeperFactory& sleepers,
-                                   SourceReport report) {
+                                   StewardNodeSet& nodes, SourceReport report) {
   if (config.kind_case() == v1::SourceConfig::kRisLive) {
     return MakeRisLive(config, clock);
   }
@@ -200,7 +214,7 @@ std::unique_ptr<Source> MakeSource(const v1::SourceConfig& config,
     return MakeNakadi(config, clock);
   }
   if (config.kind_case() == v1::SourceConfig::kNats) {
-    return MakeNats(config, clock, std::move(report));
+    return MakeNats(config, clock, nodes, std::move(report));
   }
   if (config.kind_case() == v1::SourceConfig::kFrameTcp) {
     return MakeFrameTcp(config, clock);

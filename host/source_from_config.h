@@ -11,6 +11,7 @@
 #include "host/pipeline/name_table.h"
 #include "host/source/sleeper_factory.h"
 #include "host/source/source.h"
+#include "host/source/steward_node_set.h"
 #include "host/source/streamer.h"
 #include "host/sync/clock.h"
 #include "weir/v1/config.pb.h"
@@ -22,12 +23,13 @@ using SourceReport = std::function<void(absl::string_view)>;
 
 // Turns one entry of `sources`, which has its defaults and no faults, into what
 // the rooms take. `clock` must outlive the source. `state_dir` is where a
-// source keeps what must survive a restart.
+// source keeps what must survive a restart. A source that is a node of a
+// steward network is added to `nodes`.
 std::unique_ptr<Source> MakeSource(const v1::SourceConfig& config,
                                    const std::string& state_dir,
                                    const Clock& clock,
                                    const SleeperFactory& sleepers,
-                                   SourceReport report);
+                                   StewardNodeSet& nodes, SourceReport report);
 
 StreamerOptions MakeStreamerOptions(const v1::SourceConfig& config,
                                     uint64_t seed);

@@ -38,9 +38,6 @@ const std::vector<Row>& Table() {
       {"Security.tokens_file", kNoRoles},
       {"Security.certificate_roles", kNoRoles},
       {"SourceConfig.jetstream", kKinds},
-      {"StewardProcess.stopped",
-       "not in this version of weir; remove the process, or this",
-       {"false"}},
       {"ApiLimits.max_subscribers_per_principal", kNoRoles},
       {"NatsSink.jetstream",
        "not in this version of weir; remove it: a stream that keeps the "

@@ -27,7 +27,8 @@ struct StewardProcessStatus {
     kStarting,  // To be subscribed, once the source is connected.
     kRunning,
     kStopped,  // Configured so, or stopped by somebody.
-    kEnded,    // A handler failed and it stops on errors; `why` says which.
+    kEnded,    // By itself, as `why` says: a handler failed and it stops on
+               // errors, or the server does not permit its subject.
   };
   uint64_t id = 0;  // Unique in the source while the host runs; from 1.
   std::string method;
@@ -39,6 +40,7 @@ struct StewardProcessStatus {
   bool configured = false;  // Else it was started at run time.
   absl::Time since;         // It is in `state`.
   uint64_t messages = 0;    // It took.
+  StewardProcessSettings settings;
 };
 
 // A source that is a node of a steward or ctrl network, and its processes:

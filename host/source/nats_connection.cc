@@ -1,6 +1,9 @@
 #include "host/source/nats_connection.h"
 
 #include <algorithm>
+#include <atomic>
+#include <map>
+#include <set>
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
@@ -15,6 +18,7 @@ namespace {
 
 // How long the server may take to say that it knows the subscriptions.
 constexpr int64_t kFlushTimeoutMs = 5000;
+
 absl::Status ToError(natsStatus code, absl::string_view text) {
   using Code = absl::StatusCode;
   switch (code) {
@@ -77,7 +81,6 @@ class NatsConnection::Inbox {
     inbox->End(NATS_CONNECTION_CLOSED, connection);
     inbox->Leave();
   }
-  static void OnComplete(void* self) { static_cast<Inbox*>(self)->Leave(); }
 
   // The connection is at its end, because of `code` or what it says itself.
   void End(natsStatus code, natsConnection* connection)
@@ -94,6 +97,7 @@ class NatsConnection::Inbox {
       ++forbidden_;
       return;
     }
+    if (code == NATS_NOT_PERMITTED && NoteRefusal(reason)) return;
     // The first reason is the cause of the others.
     if (!end_.ok()) return;
     end_ = code == NATS_CONNECTION_CLOSED
@@ -101,6 +105,35 @@ class NatsConnection::Inbox {
                                  SourceError::kEndOfStream, reason)
                : ToError(code, reason);
     changed_.NotifyAll();
+  }
+
+  // From now on the connection goes on without that subject, or does not.
+  void SetMayBeRefused(const std::string& subject, bool may_be_refused)
+      ABSL_LOCKS_EXCLUDED(mu_) {
+    MutexLock lock(&mu_);
+    if (may_be_refused) {
+      may_be_refused_.emplace(subject, false);
+    } else {
+      may_be_refused_.erase(subject);
+    }
+  }
+  // It was unsubscribed. That it is refused may still be told a second time.
+  void Forget(absl::string_view subject) ABSL_LOCKS_EXCLUDED(mu_) {
+    MutexLock lock(&mu_);
+    const auto found = may_be_refused_.find(subject);
+    if (found == may_be_refused_.end() || found->second) return;
+    may_be_refused_.erase(found);
+  }
+  // The server has said `last_error`, which may be about another.
+  void NoteLastError(const std::string& subject, absl::string_view last_error)
+      ABSL_LOCKS_EXCLUDED(mu_) {
+    MutexLock lock(&mu_);
+    if (IsAbout(last_error, subject)) NoteRefusal(last_error);
+  }
+  std::vector<std::string> TakeRefused() ABSL_LOCKS_EXCLUDED(mu_) {
+    MutexLock lock(&mu_);
+    const std::set<std::string> refused = std::exchange(refused_, {});
+    return {refused.begin(), refused.end()};
   }
 
   // A connection or subscription that calls Leave as the last it does.
@@ -122,12 +155,15 @@ class NatsConnection::Inbox {
     Destroy(&taken_);
     next_ = 0;
     end_ = absl::OkStatus();
+    may_be_refused_.clear();
+    refused_.clear();
     return std::exchange(put_, 0);
   }
 
   // As NatsConnection::Take.
   absl::Status Take(size_t max_count, size_t max_bytes,
-                    std::vector<natsMsg*>* messages) ABSL_LOCKS_EXCLUDED(mu_) {
+                    std::vector<natsMsg*>* messages, absl::Duration at_most)
+      ABSL_LOCKS_EXCLUDED(mu_) {
     std::vector<natsMsg*> done;
     {
       MutexLock lock(&mu_);
@@ -141,7 +177,11 @@ class NatsConnection::Inbox {
     MutexLock lock(&mu_);
     if (taken_.empty()) {
       while (arrived_.empty() && end_.ok() && !interrupted_ && !poked_) {
-        changed_.Wait(&mu_);
+        if (at_most == absl::InfiniteDuration()) {
+          changed_.Wait(&mu_);
+        } else if (!changed_.WaitFor(&mu_, at_most)) {
+          poked_ = true;
+        }
       }
       // What came before the end is read before it.
       if (arrived_.empty() && !interrupted_ && !poked_) return end_;
@@ -193,6 +233,26 @@ class NatsConnection::Inbox {
   }
 
  private:
+  static bool IsAbout(absl::string_view text, const std::string& subject) {
+    return absl::StrContains(text, absl::StrCat("\"", subject, "\""));
+  }
+
+  // Whether `text`, of the server, is about a subject that may be refused.
+  bool NoteRefusal(absl::string_view text) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_) {
+    if (!absl::StrContains(absl::AsciiStrToLower(text), "subscription to")) {
+      return false;
+    }
+    for (auto& [subject, refused] : may_be_refused_) {
+      if (!IsAbout(text, subject)) continue;
+      refused = true;
+      refused_.insert(subject);
+      poked_ = true;
+      changed_.NotifyAll();
+      return true;
+    }
+    return false;
+  }
+
   void Put(natsMsg* message) ABSL_LOCKS_EXCLUDED(mu_) {
     const auto size = static_cast<size_t>(natsMsg_GetDataLength(message));
     {
@@ -226,6 +286,9 @@ class NatsConnection::Inbox {
   std::vector<natsMsg*> taken_ ABSL_GUARDED_BY(mu_);
   size_t next_ ABSL_GUARDED_BY(mu_) = 0;
   absl::Status end_ ABSL_GUARDED_BY(mu_);
+  // And whether it was.
+  std::map<std::string, bool, std::less<>> may_be_refused_ ABSL_GUARDED_BY(mu_);
+  std::set<std::string> refused_ ABSL_GUARDED_BY(mu_);
   bool interrupted_ ABSL_GUARDED_BY(mu_) = false;
   bool poked_ ABSL_GUARDED_BY(mu_) = false;
   size_t callers_ ABSL_GUARDED_BY(mu_) = 0;
@@ -236,17 +299,28 @@ class NatsConnection::Inbox {
 };
 
 struct NatsConnection::Handles {
+  // cnats calls OnComplete of it, as the last it does for a subscription.
+  struct Subscribed {
+    static void OnComplete(void* self) {
+      auto* subscribed = static_cast<Subscribed*>(self);
+      Inbox* const inbox = subscribed->inbox;
+      subscribed->complete.store(true);  // It may be gone now.
+      inbox->Leave();
+    }
+
+    Inbox* inbox = nullptr;
+    std::string subject;
+    natsSubscription* handle = nullptr;
+    // What cnats said last: of one that is closed it says nothing any more.
+    int64_t dropped = 0;
+    bool ended = false;  // By Unsubscribe.
+    std::atomic<bool> complete{false};
+  };
+
   natsConnection* Connection() ABSL_LOCKS_EXCLUDED(mu) {
     MutexLock lock(&mu);
     return connection;
   }
-
-  struct Subscribed {
-    std::string subject;
-    natsSubscription* handle;
-    // What cnats said last: of one that is closed it says nothing any more.
-    int64_t dropped = 0;
-  };
 
   // What cnats itself has dropped, of all connections.
   uint64_t Dropped() ABSL_LOCKS_EXCLUDED(mu) {
@@ -255,9 +329,9 @@ struct NatsConnection::Handles {
   }
   uint64_t DroppedNow() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu) {
     uint64_t dropped = 0;
-    for (Subscribed& one : subscriptions) {
-      natsSubscription_GetDropped(one.handle, &one.dropped);
-      dropped += static_cast<uint64_t>(one.dropped);
+    for (const auto& one : subscriptions) {
+      natsSubscription_GetDropped(one->handle, &one->dropped);
+      dropped += static_cast<uint64_t>(one->dropped);
     }
     return dropped;
   }
@@ -278,10 +352,26 @@ struct NatsConnection::Handles {
     return count;
   }
 
+  // Forgets what was unsubscribed and is not called any more: a connection may
+  // live long, and have many subscriptions one after the other.
+  void Reap() ABSL_LOCKS_EXCLUDED(mu) {
+    MutexLock lock(&mu);
+    std::vector<std::unique_ptr<Subscribed>> left;
+    for (std::unique_ptr<Subscribed>& one : subscriptions) {
+      if (!one->ended || !one->complete.load()) {
+        left.push_back(std::move(one));
+        continue;
+      }
+      dropped_before += static_cast<uint64_t>(one->dropped);
+      natsSubscription_Destroy(one->handle);
+    }
+    subscriptions = std::move(left);
+  }
+
   // Destroyed with the lock held; closed without.
   Mutex mu;
   natsConnection* connection ABSL_GUARDED_BY(mu) = nullptr;
-  std::vector<Subscribed> subscriptions ABSL_GUARDED_BY(mu);
+  std::vector<std::unique_ptr<Subscribed>> subscriptions ABSL_GUARDED_BY(mu);
   // Whether one of them was ended, and what still came for it is nobody's.
   bool unsubscribed ABSL_GUARDED_BY(mu) = false;
   uint64_t dropped_before ABSL_GUARDED_BY(mu) = 0;
@@ -335,50 +425,80 @@ absl::Status NatsConnection::Connect(
 
 absl::Status NatsConnection::Subscribe(
     const std::vector<Subscription>& subscriptions) {
-  natsConnection* const connection = handles_->Connection();
+  handles_->Reap();
   for (const Subscription& wanted : subscriptions) {
-    natsSubscription* subscription = nullptr;
-    natsStatus code =
-        wanted.queue_group.empty()
-            ? natsConnection_Subscribe(&subscription, connection,
-                                       wanted.subject.c_str(),
-                                       &Inbox::OnMessage, inbox_.get())
-            : natsConnection_QueueSubscribe(
-                  &subscription, connection, wanted.subject.c_str(),
-                  wanted.queue_group.c_str(), &Inbox::OnMessage, inbox_.get());
-    if (code != NATS_OK) {
-      return ToError(code, absl::StrCat("subject \"", wanted.subject,
-                                        "\": ", natsStatus_GetText(code)));
-    }
-    inbox_->Enter();
-    // Refused if the connection is closed already, and then never called.
-    if (natsSubscription_SetOnCompleteCB(subscription, &Inbox::OnComplete,
-                                         inbox_.get()) != NATS_OK) {
-      inbox_->Leave();
-    }
-    MutexLock lock(&handles_->mu);
-    handles_->subscriptions.push_back({wanted.subject, subscription});
+    if (absl::Status status = SubscribeTo(wanted); !status.ok()) return status;
+    if (!wanted.may_be_refused) continue;
+    // cnats keeps the server's last word alone.
+    if (absl::Status status = Flush(); !status.ok()) return status;
+    const char* text = nullptr;
+    natsConnection_GetLastError(handles_->Connection(), &text);
+    if (text != nullptr) inbox_->NoteLastError(wanted.subject, text);
   }
   // The server has read them when it answers, and said what it refuses.
+  return Flush();
+}
+
+absl::Status NatsConnection::SubscribeTo(const Subscription& wanted) {
+  natsConnection* const connection = handles_->Connection();
+  if (connection == nullptr) {
+    return ToError(NATS_CONNECTION_CLOSED, "NATS: not connected");
+  }
+  inbox_->SetMayBeRefused(wanted.subject, wanted.may_be_refused);
+  auto subscribed = std::make_unique<Handles::Subscribed>();
+  subscribed->inbox = inbox_.get();
+  subscribed->subject = wanted.subject;
   const natsStatus code =
-      natsConnection_FlushTimeout(connection, kFlushTimeoutMs);
+      wanted.queue_group.empty()
+          ? natsConnection_Subscribe(&subscribed->handle, connection,
+                                     wanted.subject.c_str(), &Inbox::OnMessage,
+                                     inbox_.get())
+          : natsConnection_QueueSubscribe(
+                &subscribed->handle, connection, wanted.subject.c_str(),
+                wanted.queue_group.c_str(), &Inbox::OnMessage, inbox_.get());
+  if (code != NATS_OK) {
+    return ToError(code, absl::StrCat("subject \"", wanted.subject,
+                                      "\": ", natsStatus_GetText(code)));
+  }
+  inbox_->Enter();
+  // Refused if the connection is closed already, and then never called.
+  if (natsSubscription_SetOnCompleteCB(subscribed->handle,
+                                       &Handles::Subscribed::OnComplete,
+                                       subscribed.get()) != NATS_OK) {
+    inbox_->Leave();
+  }
+  MutexLock lock(&handles_->mu);
+  handles_->subscriptions.push_back(std::move(subscribed));
+  return absl::OkStatus();
+}
+
+absl::Status NatsConnection::Flush() {
+  const natsStatus code =
+      natsConnection_FlushTimeout(handles_->Connection(), kFlushTimeoutMs);
   if (code == NATS_OK) return absl::OkStatus();
   return ToError(code, absl::StrCat(endpoint_, ": ", natsStatus_GetText(code)));
 }
 
 absl::Status NatsConnection::Take(size_t max_count, size_t max_bytes,
-                                  std::vector<natsMsg*>* messages) {
-  return inbox_->Take(max_count, max_bytes, messages);
+                                  std::vector<natsMsg*>* messages,
+                                  absl::Duration at_most) {
+  return inbox_->Take(max_count, max_bytes, messages, at_most);
 }
 
 void NatsConnection::Unsubscribe(absl::string_view subject) {
+  inbox_->Forget(subject);
   MutexLock lock(&handles_->mu);
   handles_->DroppedNow();
-  for (const Handles::Subscribed& one : handles_->subscriptions) {
-    if (one.subject != subject) continue;
-    natsSubscription_Unsubscribe(one.handle);
+  for (const auto& one : handles_->subscriptions) {
+    if (one->ended || one->subject != subject) continue;
+    one->ended = true;
+    natsSubscription_Unsubscribe(one->handle);
     handles_->unsubscribed = true;
   }
+}
+
+std::vector<std::string> NatsConnection::TakeRefused() {
+  return inbox_->TakeRefused();
 }
 
 void NatsConnection::Disconnect() {
@@ -398,8 +518,8 @@ void NatsConnection::Disconnect() {
   }
   handles_->dropped_before += dropped;
   handles_->unsubscribed = false;
-  for (const Handles::Subscribed& one : handles_->subscriptions) {
-    natsSubscription_Destroy(one.handle);
+  for (const auto& one : handles_->subscriptions) {
+    natsSubscription_Destroy(one->handle);
   }
   handles_->subscriptions.clear();
   natsConnection_Destroy(std::exchange(handles_->connection, nullptr));

@@ -12,6 +12,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/time.h"
 #include "host/nats/nats_options.h"
 
 namespace weir {
@@ -20,13 +21,16 @@ namespace weir {
 // of all of them in the order in which the server sent them. For the sources
 // that read NATS; what they return, how it ends and what is lost, they say.
 //
-// One thread calls Connect, Take, Unsubscribe and Disconnect; all others may be
-// called by any.
+// One thread calls Connect, Subscribe, Unsubscribe, Take, TakeRefused and
+// Disconnect; all others may be called by any.
 class NatsConnection {
  public:
   struct Subscription {
     std::string subject;      // With the wildcards `*` and `>`.
     std::string queue_group;  // Empty: of none.
+    // Whether the connection goes on, and TakeRefused tells, if the server does
+    // not permit to subscribe to it; otherwise that is its end.
+    bool may_be_refused = false;
   };
   using Header = std::pair<std::string, std::string>;
 
@@ -39,17 +43,26 @@ class NatsConnection {
   // knows the subscriptions. Errors are those of source_error.h.
   absl::Status Connect(const std::vector<Subscription>& subscriptions);
 
+  // Subscribes to more while connected, and waits until the server knows.
+  // Errors as Connect's: the connection is of no use then.
+  absl::Status Subscribe(const std::vector<Subscription>& subscriptions);
+
   // Appends the oldest messages to `messages`: up to `max_count`, and no more
   // once they have `max_bytes`. Blocks until there is one, and returns without
-  // any after Poke. They live until the next call of Take or Connect.
+  // any after Poke, and after `at_most`. They live until the next call of Take
+  // or Connect.
   //
   // Returns Cancelled once interrupted; else, after all that came before it,
   // the end of the connection, which Connect forgets.
   absl::Status Take(size_t max_count, size_t max_bytes,
-                    std::vector<natsMsg*>* messages);
+                    std::vector<natsMsg*>* messages,
+                    absl::Duration at_most = absl::InfiniteDuration());
 
   // Ends the subscription to that subject; what came by it stays.
   void Unsubscribe(absl::string_view subject);
+  // The subjects that the server did not permit since the last call. Take
+  // returns when there are some.
+  std::vector<std::string> TakeRefused();
 
   // Closes the connection, if there is one, and forgets what came by it.
   void Disconnect();
@@ -82,7 +95,8 @@ class NatsConnection {
   class Inbox;     // Where cnats' threads leave messages.
   struct Handles;  // cnats' own.
 
-  absl::Status Subscribe(const std::vector<Subscription>& subscriptions);
+  absl::Status SubscribeTo(const Subscription& wanted);
+  absl::Status Flush();
 
   const NatsServerOptions options_;
   const std::string endpoint_;

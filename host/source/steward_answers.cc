@@ -1,6 +1,6 @@
 #include "host/source/steward_answers.h"
 
-#include <utility>
+#include <vector>
 
 #include "absl/strings/str_cat.h"
 
@@ -53,24 +53,18 @@ void StewardAnswers::Refuse(const Question& question, absl::string_view why) {
 
 void StewardAnswers::Finish(const Question& question, Outcome outcome) {
   const absl::string_view why = WhyNot(outcome);
-  MutexLock lock(&mu_);
-  if (question.when_done && !question.reply.empty()) {
-    if (question.connection != generation_ || connection_ == nullptr) {
-      ++counters_["acks_late"];
-    } else if (why.empty()) {
-      Send(question, kDone, question.text);
-    } else {
-      SayFailed(question, why);
-    }
+  if (!why.empty() && question.stop_on_error) {
+    processes_->Fail(question.run, why);
   }
-  if (why.empty() || !question.stop_on_error || connection_ == nullptr) return;
-  stops_.push_back({question.process, std::string(why)});
-  connection_->Poke();
-}
-
-std::vector<StewardAnswers::Stop> StewardAnswers::TakeStops() {
+  if (!question.when_done || question.reply.empty()) return;
   MutexLock lock(&mu_);
-  return std::exchange(stops_, {});
+  if (question.connection != generation_ || connection_ == nullptr) {
+    ++counters_["acks_late"];
+  } else if (why.empty()) {
+    Send(question, kDone, question.text);
+  } else {
+    SayFailed(question, why);
+  }
 }
 
 std::map<std::string, uint64_t> StewardAnswers::counters() const {

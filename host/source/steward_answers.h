@@ -1,22 +1,23 @@
 #ifndef WEIR_HOST_SOURCE_STEWARD_ANSWERS_H_
 #define WEIR_HOST_SOURCE_STEWARD_ANSWERS_H_
 
-#include <cstddef>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <string>
-#include <vector>
+#include <utility>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/strings/string_view.h"
 #include "host/pipeline/receipt.h"
 #include "host/source/nats_connection.h"
+#include "host/source/steward_processes.h"
 #include "host/sync/mutex.h"
 
 namespace weir {
 
-// Tells senders what became of their messages, and the source of processes that
-// are to end. Receipts hold it, and so it may outlive the source.
+// Tells senders what became of their messages, and processes that they are to
+// end. Receipts hold it, and so it may outlive the source.
 //
 // A sender that says nothing else gets what the original programs send, an
 // empty message or, of S0, a text; and nothing at all if a message was refused
@@ -41,20 +42,16 @@ class StewardAnswers {
     bool has_header = false;  // It asked by the header.
     std::string text;         // What an acknowledgement says.
     // Of a message that was taken:
-    size_t process = 0;
+    uint64_t run = 0;  // Of the process.
     bool when_done = false;
     bool stop_on_error = false;
     uint64_t connection = 0;  // That it came by.
   };
-  // A process that is to end, and why.
-  struct Stop {
-    size_t process = 0;
-    std::string why;
-  };
 
   // `connection` must live until Detach.
-  explicit StewardAnswers(NatsConnection* connection)
-      : connection_(connection) {}
+  StewardAnswers(NatsConnection* connection,
+                 std::shared_ptr<StewardProcesses> processes)
+      : processes_(std::move(processes)), connection_(connection) {}
 
   // A new connection is made: what came by the one before is not answered any
   // more. Its sender has given up, or sends again; and as the original programs
@@ -73,10 +70,6 @@ class StewardAnswers {
   void Finish(const Question& question, Outcome outcome)
       ABSL_LOCKS_EXCLUDED(mu_);
 
-  // The processes that are to end since the last call; the connection is poked
-  // when there are some.
-  std::vector<Stop> TakeStops() ABSL_LOCKS_EXCLUDED(mu_);
-
   // "acks_received", "acks_done", "acks_failed" (told so), "acks_withheld" (not
   // told that it failed, or was refused: there is no word for it), "acks_late"
   // (not told, since the connection is another), "acks_unsent" (the connection
@@ -89,10 +82,11 @@ class StewardAnswers {
   void SayFailed(const Question& question, absl::string_view why)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
+  const std::shared_ptr<StewardProcesses> processes_;
+
   mutable Mutex mu_;
   NatsConnection* connection_ ABSL_GUARDED_BY(mu_);
   uint64_t generation_ ABSL_GUARDED_BY(mu_) = 0;
-  std::vector<Stop> stops_ ABSL_GUARDED_BY(mu_);
   std::map<std::string, uint64_t> counters_ ABSL_GUARDED_BY(mu_);
 };
 

@@ -1,7 +1,7 @@
 #include "host/source/steward_gate.h"
 
 #include <algorithm>
-#include <utility>
+#include <optional>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -31,14 +31,6 @@ absl::Status Deny(absl::string_view reason, const steward::Message& message,
 
 }  // namespace
 
-StewardGate::StewardGate(StewardNode node, size_t max_bytes)
-    : node_(std::move(node)), max_bytes_(max_bytes) {
-  for (const StewardProcess& process : node_.processes) {
-    subjects_.push_back(
-        steward::SubjectOf(node_.profile, node_.name, process.method));
-  }
-}
-
 absl::StatusOr<StewardGate::Admitted> StewardGate::Admit(
     absl::string_view subject, const steward::PayloadHeaders& headers,
     absl::string_view bytes) {
@@ -55,10 +47,10 @@ absl::StatusOr<StewardGate::Admitted> StewardGate::Admit(
   if (absl::Status status = steward::CheckSchedule(message); !status.ok()) {
     return At(subject, status);
   }
-  const absl::StatusOr<size_t> found = FindProcess(subject, message);
+  absl::StatusOr<StewardProcesses::Found> found = FindProcess(subject, message);
   if (!found.ok()) return At(subject, found.status());
-  admitted.process = *found;
-  const StewardProcess& process = node_.processes[*found];
+  admitted.process = *std::move(found);
+  const StewardProcessSettings& process = *admitted.process.settings;
   if (!process.allowed_senders.empty() &&
       std::count(process.allowed_senders.begin(), process.allowed_senders.end(),
                  message.from_node) == 0) {
@@ -76,24 +68,36 @@ absl::StatusOr<StewardGate::Admitted> StewardGate::Admit(
   return admitted;
 }
 
-absl::StatusOr<size_t> StewardGate::FindProcess(
+absl::StatusOr<StewardProcesses::Found> StewardGate::FindProcess(
     absl::string_view subject, const steward::Message& message) const {
-  for (size_t i = 0; i < node_.processes.size(); ++i) {
-    if (node_.any_subject ? node_.processes[i].method == message.method
-                          : subjects_[i] == subject) {
-      if (node_.any_subject || (message.to_node == node_.name &&
-                                message.method == node_.processes[i].method)) {
-        return i;
-      }
-      return Deny(Refusal::kSubject, message,
-                  absl::StrCat("sends there method ", message.method,
-                               " for node \"", message.to_node,
-                               "\"; if that is right, set any_subject"));
+  const std::string& node = processes_->node();
+  const bool any_subject = processes_->any_subject();
+  std::optional<StewardProcesses::Found> found =
+      any_subject ? processes_->FindMethod(message.method)
+                  : processes_->FindSubject(subject);
+  if (!found.has_value()) {
+    // What comes was subscribed to.
+    if (subject ==
+        steward::SubjectOf(processes_->profile(), node, message.method)) {
+      return Deny(Refusal::kEnded, message,
+                  absl::StrCat("sends method ", message.method,
+                               ", whose process was stopped"));
     }
+    return Deny(Refusal::kUnknownMethod, message,
+                absl::StrCat("sends method ", message.method,
+                             ", for which there is no process"));
   }
-  return Deny(Refusal::kUnknownMethod, message,
+  if (!any_subject &&
+      (message.to_node != node || message.method != found->settings->method)) {
+    return Deny(
+        Refusal::kSubject, message,
+        absl::StrCat("sends there method ", message.method, " for node \"",
+                     message.to_node, "\"; if that is right, set any_subject"));
+  }
+  if (found->why_not.empty()) return *std::move(found);
+  return Deny(Refusal::kEnded, message,
               absl::StrCat("sends method ", message.method,
-                           ", for which there is no process"));
+                           ", whose process is ", found->why_not));
 }
 
 }  // namespace weir

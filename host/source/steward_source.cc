@@ -33,41 +33,123 @@ steward::PayloadHeaders HeadersOf(natsMsg* message) {
   return headers;
 }
 
+// For people.
+std::string StateOf(const StewardProcessStatus& process) {
+  switch (process.state) {
+    case StewardProcessStatus::State::kStarting:
+      return "starting";
+    case StewardProcessStatus::State::kRunning:
+      return "running";
+    case StewardProcessStatus::State::kStopped:
+      return "stopped";
+    case StewardProcessStatus::State::kEnded:
+      return absl::StrCat("ended: ", process.why);
+  }
+  return "";
+}
+
 }  // namespace
 
-StewardSource::StewardSource(StewardOptions options, const Clock& clock)
+StewardSource::StewardSource(StewardOptions options,
+                             std::shared_ptr<StewardProcesses> processes,
+                             const Clock& clock)
     : options_(std::move(options)),
+      processes_(std::move(processes)),
       clock_(clock),
       connection_(options_),
       description_{.kind = "nats", .endpoint = connection_.endpoint()},
-      gate_(options_.node, options_.max_payload_bytes),
-      answers_(std::make_shared<StewardAnswers>(&connection_)),
-      duplicates_(std::make_shared<DuplicateWindow>(options_.duplicate_window,
-                                                    clock)) {}
+      gate_(processes_, options_.max_payload_bytes),
+      answers_(std::make_shared<StewardAnswers>(&connection_, processes_)),
+      duplicates_(
+          std::make_shared<DuplicateWindow>(options_.duplicate_window, clock)) {
+  processes_->SetWake([this] { connection_.Poke(); });
+}
 
-StewardSource::~StewardSource() { answers_->Detach(); }
+StewardSource::~StewardSource() {
+  processes_->SetWake(nullptr);
+  answers_->Detach();
+}
 
 absl::Status StewardSource::Connect() {
   if (absl::Status status = ReadKeys(); !status.ok()) return status;
   answers_->Reconnected();
-  if (interrupted_.exchange(false)) {
-    answers_->TakeStops();  // Not told yet, and the operator's word is newer.
-    MutexLock lock(&mu_);
-    ended_.clear();
-  } else {
-    EndProcesses();  // Handlers that failed while there was no connection.
+  // What ended before an operator's word is not told: that is newer.
+  if (interrupted_.exchange(false)) processes_->RestartEnded();
+  ReportEnded();
+  subscribed_.clear();
+  processes_->SetDisconnected();
+  followed_version_ = processes_->version();
+  const std::vector<StewardProcesses::Wanted> wanted = processes_->ToRun();
+  if (absl::Status status =
+          connection_.Connect(SubscriptionsFor(wanted, /*connecting=*/true));
+      !status.ok()) {
+    return status;
   }
+  for (const StewardProcesses::Wanted& one : wanted) {
+    subscribed_.insert(one.subject);
+  }
+  TakeRefusals();
+  processes_->SetRunning(wanted);
+  return absl::OkStatus();
+}
+
+std::vector<NatsConnection::Subscription> StewardSource::SubscriptionsFor(
+    const std::vector<StewardProcesses::Wanted>& wanted,
+    bool connecting) const {
+  const bool grouped = processes_->profile() != steward::Profile::kS0;
   std::vector<NatsConnection::Subscription> subscriptions;
-  const bool grouped = gate_.node().profile != steward::Profile::kS0;
-  {
-    MutexLock lock(&mu_);
-    for (size_t i = 0; i < gate_.node().processes.size(); ++i) {
-      if (ended_.count(i) > 0) continue;
-      const std::string& subject = gate_.subject(i);
-      subscriptions.push_back({subject, grouped ? subject : ""});
+  for (const StewardProcesses::Wanted& one : wanted) {
+    if (subscribed_.count(one.subject) > 0) continue;
+    subscriptions.push_back({.subject = one.subject,
+                             .queue_group = grouped ? one.subject : "",
+                             .may_be_refused = !connecting || !one.configured});
+  }
+  return subscriptions;
+}
+
+absl::Status StewardSource::FollowProcesses() {
+  const uint64_t version = processes_->version();
+  if (version == followed_version_) return absl::OkStatus();
+  followed_version_ = version;
+  ReportEnded();
+  const std::vector<StewardProcesses::Wanted> wanted = processes_->ToRun();
+  std::set<std::string> subjects;
+  for (const StewardProcesses::Wanted& one : wanted) {
+    subjects.insert(one.subject);
+  }
+  for (auto it = subscribed_.begin(); it != subscribed_.end();) {
+    if (subjects.count(*it) > 0) {
+      ++it;
+      continue;
+    }
+    connection_.Unsubscribe(*it);
+    it = subscribed_.erase(it);
+  }
+  const auto fresh = SubscriptionsFor(wanted, /*connecting=*/false);
+  if (!fresh.empty()) {
+    if (absl::Status status = connection_.Subscribe(fresh); !status.ok()) {
+      return status;
     }
   }
-  return connection_.Connect(subscriptions);
+  subscribed_ = std::move(subjects);
+  TakeRefusals();
+  processes_->SetRunning(wanted);
+  return absl::OkStatus();
+}
+
+void StewardSource::TakeRefusals() {
+  for (const std::string& subject : connection_.TakeRefused()) {
+    if (subscribed_.count(subject) > 0) processes_->Refuse(subject);
+  }
+}
+
+void StewardSource::ReportEnded() {
+  for (const StewardProcesses::Ended& ended : processes_->TakeEnded()) {
+    if (!options_.report) continue;
+    options_.report(absl::StrCat("process ", ended.subject,
+                                 " has ended: ", ended.why,
+                                 "; start it again, or reconnect the source"));
+  }
 }
 
 absl::Status StewardSource::ReadKeys() {
@@ -92,38 +174,31 @@ absl::Status StewardSource::ReadKeys() {
 }
 
 absl::Status StewardSource::Read(FrameBatch* batch) {
+  const absl::Status status = ReadNext(batch);
+  if (status.ok()) return status;
+  if (absl::IsCancelled(status)) {
+    for (const std::string& subject : subscribed_) {
+      connection_.Unsubscribe(subject);
+    }
+  } else {
+    connection_.Disconnect();
+  }
+  subscribed_.clear();
+  processes_->SetDisconnected();
+  return status;
+}
+
+absl::Status StewardSource::ReadNext(FrameBatch* batch) {
   while (true) {
-    EndProcesses();
+    TakeRefusals();
+    if (absl::Status status = FollowProcesses(); !status.ok()) return status;
     messages_.clear();
     absl::Status status = connection_.Take(1, kBatchBytes, &messages_);
-    if (absl::IsCancelled(status)) {
-      for (size_t i = 0; i < gate_.node().processes.size(); ++i) {
-        connection_.Unsubscribe(gate_.subject(i));
-      }
-      return status;
-    }
-    if (!status.ok()) {
-      connection_.Disconnect();
-      return status;
-    }
+    if (!status.ok()) return status;
     if (!messages_.empty() && Accept(messages_[0], batch)) {
       batch->received_at = clock_.Now();
       return absl::OkStatus();
     }
-  }
-}
-
-void StewardSource::EndProcesses() {
-  for (const StewardAnswers::Stop& stop : answers_->TakeStops()) {
-    {
-      MutexLock lock(&mu_);
-      if (!ended_.emplace(stop.process, stop.why).second) continue;
-    }
-    connection_.Unsubscribe(gate_.subject(stop.process));
-    if (!options_.report) continue;
-    options_.report(absl::StrCat("process ", gate_.subject(stop.process),
-                                 " has ended: ", stop.why,
-                                 "; reconnect the source to start it again"));
   }
 }
 
@@ -148,18 +223,12 @@ bool StewardSource::Accept(natsMsg* message, FrameBatch* batch) {
   }
   const steward::Message& parts = admitted->decoded.message;
   const steward::Layout layout = admitted->decoded.layout;
-  const StewardProcess& process = gate_.node().processes[admitted->process];
+  const StewardProcessSettings& process = *admitted->process.settings;
   if (!question.has_header && !steward::WantsAcknowledgement(parts, layout)) {
     question.reply.clear();
   }
-  if (const std::string why = WhyEnded(admitted->process); !why.empty()) {
-    Refuse(question, "process_ended",
-           absl::StrCat("process ", gate_.subject(admitted->process),
-                        " has ended: ", why));
-    return false;
-  }
-  question.text = steward::Acknowledgement(parts, layout, gate_.node().name);
-  question.process = admitted->process;
+  question.text = steward::Acknowledgement(parts, layout, processes_->node());
+  question.run = admitted->process.run;
   question.stop_on_error = process.stop_on_error;
   question.when_done =
       question.has_header && wanted != StewardAnswers::kConfigured
@@ -170,6 +239,7 @@ bool StewardSource::Accept(natsMsg* message, FrameBatch* batch) {
                                                       admitted->unpacked)
                              : "";
   if (IsDuplicate(key, question)) return false;
+  processes_->Count(question.run);
   answers_->Take(question);
   batch->frames.push_back(admitted->unpacked);
   batch->subjects.push_back(subject);
@@ -215,12 +285,6 @@ void StewardSource::Refuse(const Question& question, const std::string& reason,
   if (options_.report) options_.report(absl::StrCat(reason, ": ", text));
 }
 
-std::string StewardSource::WhyEnded(size_t process) const {
-  MutexLock lock(&mu_);
-  const auto found = ended_.find(process);
-  return found == ended_.end() ? "" : found->second;
-}
-
 void StewardSource::Interrupt() {
   interrupted_.store(true);
   connection_.Interrupt();
@@ -240,12 +304,10 @@ Source::Progress StewardSource::GetProgress() const {
     if (duplicate_count_ > 0) {
       progress.counters["duplicates"] = duplicate_count_;
     }
-    for (size_t i = 0; i < gate_.node().processes.size(); ++i) {
-      const auto ended = ended_.find(i);
-      progress.details[absl::StrCat("process ", gate_.subject(i))] =
-          ended == ended_.end() ? "running"
-                                : absl::StrCat("ended: ", ended->second);
-    }
+  }
+  for (const StewardProcessStatus& process : processes_->Processes()) {
+    progress.details[absl::StrCat("process ", process.subject)] =
+        StateOf(process);
   }
   if (const uint64_t dropped = connection_.dropped(); dropped > 0) {
     progress.skipped_by_reason["pending_limit"] = dropped;

@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -19,13 +20,13 @@
 #include "host/source/source.h"
 #include "host/source/steward_answers.h"
 #include "host/source/steward_gate.h"
+#include "host/source/steward_processes.h"
 #include "host/sync/clock.h"
 #include "host/sync/mutex.h"
 
 namespace weir {
 
 struct StewardOptions : NatsServerOptions {
-  StewardNode node;
   // As ReadPublicKeys reads it; read at each Connect. Empty: no keys.
   std::string keys_file;
   // A message that comes again within this time is acknowledged and not handed
@@ -55,10 +56,18 @@ struct StewardOptions : NatsServerOptions {
 // the sender can be told (steward_answers.h), refused. It never ends the
 // stream.
 //
-// A process that stops on errors ends when a handler fails, is lost or is not
-// there for one of its messages: its subscription is ended, what came already
-// is not handed out, and it stays so over new connections until the source is
-// interrupted, that is, until an operator says "reconnect" or "resume".
+// Which processes there are is StewardProcesses', which others may change at
+// any time: this source subscribes and unsubscribes while it is connected. A
+// process that stops on errors ends when a handler fails, is lost or is not
+// there for one of its messages. What came by a process that has ended, or was
+// stopped, and is not handed out yet is refused. One that has ended stays so
+// over new connections until somebody starts it, or the source is interrupted,
+// that is, until an operator says "reconnect" or "resume"; what somebody
+// stopped stays so until somebody starts it.
+//
+// A subject that the server does not permit ends the connection, for good, if
+// it is of a process of the configuration; one that was started while the
+// source was connected has ended then, and the others go on.
 //
 // An operator's interruption also ends all subscriptions at once, so that the
 // other members of the groups get what comes; the connection stays until the
@@ -67,8 +76,10 @@ struct StewardOptions : NatsServerOptions {
 // As for threads, see Source. Receipts may outlive it.
 class StewardSource final : public Source {
  public:
-  // `clock` must outlive the source.
-  StewardSource(StewardOptions options, const Clock& clock);
+  // `processes` are no other source's. `clock` must outlive the source.
+  StewardSource(StewardOptions options,
+                std::shared_ptr<StewardProcesses> processes,
+                const Clock& clock);
   ~StewardSource() override;
 
   absl::Status Connect() override;
@@ -80,7 +91,14 @@ class StewardSource final : public Source {
 
  private:
   absl::Status ReadKeys();
-  void EndProcesses() ABSL_LOCKS_EXCLUDED(mu_);
+  std::vector<NatsConnection::Subscription> SubscriptionsFor(
+      const std::vector<StewardProcesses::Wanted>& wanted,
+      bool connecting) const;
+  // Has the subscriptions that the processes want.
+  absl::Status FollowProcesses();
+  void TakeRefusals();
+  void ReportEnded();
+  absl::Status ReadNext(FrameBatch* batch) ABSL_LOCKS_EXCLUDED(mu_);
   // Makes `message` the frame of `batch`, or refuses it and returns false.
   bool Accept(natsMsg* message, FrameBatch* batch) ABSL_LOCKS_EXCLUDED(mu_);
   void Refuse(const StewardAnswers::Question& question,
@@ -90,10 +108,9 @@ class StewardSource final : public Source {
   bool IsDuplicate(const std::string& key,
                    const StewardAnswers::Question& question)
       ABSL_LOCKS_EXCLUDED(mu_);
-  // Why that process has ended; empty if it has not.
-  std::string WhyEnded(size_t process) const ABSL_LOCKS_EXCLUDED(mu_);
 
   const StewardOptions options_;
+  const std::shared_ptr<StewardProcesses> processes_;
   const Clock& clock_;
   NatsConnection connection_;
   const Description description_;
@@ -101,10 +118,11 @@ class StewardSource final : public Source {
   const std::shared_ptr<StewardAnswers> answers_;
   const std::shared_ptr<DuplicateWindow> duplicates_;
   std::vector<natsMsg*> messages_;  // The one of the last batch.
+  std::set<std::string> subscribed_;
+  uint64_t followed_version_ = 0;  // Of the processes.
   std::atomic<bool> interrupted_{false};
 
   mutable Mutex mu_;
-  std::map<size_t, std::string> ended_ ABSL_GUARDED_BY(mu_);
   std::map<std::string, uint64_t> refused_ ABSL_GUARDED_BY(mu_);
   uint64_t duplicate_count_ ABSL_GUARDED_BY(mu_) = 0;
 };

@@ -3,9 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
 #include "absl/strings/string_view.h"
 #include "host/status/error_info.h"
 #include "host/steward/outgoing.h"
@@ -38,23 +36,12 @@ bool IsSteward(Profile profile) {
   return profile == Profile::kS0 || profile == Profile::kS1;
 }
 
-// Whether it can be a part of a subject to publish to.
-bool MakesSubject(absl::string_view text) {
-  for (const absl::string_view word : absl::StrSplit(text, '.')) {
-    if (word.empty() || word == "*" || word == ">") return false;
-  }
-  return std::all_of(text.begin(), text.end(), [](char c) {
-    return !absl::ascii_isspace(static_cast<unsigned char>(c)) &&
-           !absl::ascii_iscntrl(static_cast<unsigned char>(c));
-  });
-}
-
 std::optional<FieldFault> CheckName(absl::string_view field,
                                     const std::string& text) {
   if (text.empty()) {
     return FieldFault{std::string(field), "is missing"};
   }
-  if (MakesSubject(text)) return std::nullopt;
+  if (steward::MakesSubject(text)) return std::nullopt;
   return FieldFault{
       std::string(field),
       absl::StrCat("is \"", text,

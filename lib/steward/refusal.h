@@ -26,6 +26,7 @@ struct Refusal {
   static constexpr absl::string_view kSubject = "wrong_subject";
   static constexpr absl::string_view kSender = "sender_not_allowed";
   static constexpr absl::string_view kSignature = "bad_signature";
+  static constexpr absl::string_view kEnded = "process_ended";
 };
 
 // `status`, which is an error, with that reason.

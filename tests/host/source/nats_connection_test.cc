@@ -11,6 +11,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/time.h"
 #include "tests/fakes/nats/nats_server.h"
 #include "tests/support/status_matchers.h"
 
@@ -151,6 +152,53 @@ TEST(NatsConnectionTest, WhatWasPublishedIsReceivedOrCounted) {
   connection.Disconnect();
   EXPECT_EQ(received + connection.dropped(), published);
   natsConnection_Destroy(publisher);
+}
+
+class ConnectedNatsTest : public ::testing::Test {
+ protected:
+  ConnectedNatsTest() { EXPECT_THAT(connection_.Connect({}), IsOk()); }
+
+  // The next message's subject; empty if Take returned without any.
+  std::string Next() {
+    std::vector<natsMsg*> messages;
+    EXPECT_THAT(connection_.Take(1, 1, &messages), IsOk());
+    return messages.empty() ? "" : natsMsg_GetSubject(messages[0]);
+  }
+
+  NatsServer server_;
+  NatsConnection connection_{{.servers = {server_.url()}}};
+};
+
+TEST_F(ConnectedNatsTest, SubscribesAndUnsubscribesWhileItIsConnected) {
+  for (int i = 0; i < 100; ++i) {
+    ASSERT_THAT(connection_.Subscribe({{.subject = "a"}, {.subject = "b"}}),
+                IsOk());
+    ASSERT_THAT(connection_.Publish("a", {}, "x"), IsOk());
+    EXPECT_EQ(Next(), "a");
+    connection_.Unsubscribe("a");
+    ASSERT_THAT(connection_.Publish("a", {}, "x"), IsOk());
+    ASSERT_THAT(connection_.Publish("b", {}, "x"), IsOk());
+    EXPECT_EQ(Next(), "b") << "nothing of a, to which it does not listen";
+    connection_.Unsubscribe("b");
+  }
+}
+
+TEST_F(ConnectedNatsTest, TakeReturnsWithoutAMessageWhenItsTimeIsUp) {
+  std::vector<natsMsg*> messages;
+  for (const absl::Duration at_most :
+       {absl::Milliseconds(5), absl::ZeroDuration(), absl::Seconds(-1)}) {
+    ASSERT_THAT(connection_.Take(1, 1, &messages, at_most), IsOk());
+    EXPECT_TRUE(messages.empty());
+  }
+  connection_.Interrupt();
+  EXPECT_EQ(connection_.Take(1, 1, &messages, absl::Hours(24)).code(),
+            absl::StatusCode::kCancelled);
+}
+
+TEST(NatsConnectionTest, SubscribesToNothingWithoutAConnection) {
+  NatsConnection connection({.servers = {"nats://127.0.0.1:1"}});
+  EXPECT_EQ(connection.Subscribe({{.subject = "a"}}).code(),
+            absl::StatusCode::kUnavailable);
 }
 
 }  // namespace

@@ -3,11 +3,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/escaping.h"
+#include "host/source/steward_processes.h"
 #include "lib/steward/compression.h"
 #include "lib/steward/layout.h"
 #include "lib/steward/message.h"
@@ -15,6 +17,7 @@
 #include "lib/steward/payload.h"
 #include "lib/steward/profile.h"
 #include "lib/steward/refusal.h"
+#include "tests/fakes/fake_clock.h"
 #include "tests/lib/steward/vectors.h"
 
 namespace weir {
@@ -51,16 +54,21 @@ StewardNode Node() {
           .processes = {{.method = "REQHello"},
                         {.method = "REQCliCommand",
                          .allowed_senders = {"node1", "node2"},
-                         .require_signature = true}}};
+                         .require_signature = true},
+                        {.method = "REQTest"}},
+          .stopped = {"REQTest"}};
+}
+
+std::shared_ptr<StewardProcesses> ProcessesOf(const StewardNode& node) {
+  static const auto* const clock = new FakeClock();
+  return std::make_shared<StewardProcesses>(node, *clock);
 }
 
 constexpr char kHello[] = "central.REQHello.EventNACK";
 constexpr char kCli[] = "central.REQCliCommand.EventACK";
 
 TEST(StewardGateTest, AdmitsWhatIsForAProcess) {
-  StewardGate gate(Node(), 4096);
-  EXPECT_EQ(gate.subject(0), kHello);
-  EXPECT_EQ(gate.subject(1), kCli);
+  StewardGate gate(ProcessesOf(Node()), 4096);
   gate.SetKeys(Keys());
   // Of whatever release, packed or not.
   for (const Layout layout : {Layout::kS0, Layout::kS1, Layout::kC4}) {
@@ -72,7 +80,8 @@ TEST(StewardGateTest, AdmitsWhatIsForAProcess) {
     const std::string cbor = EncodeMessage(hello, layout);
     const auto admitted = gate.Admit(kHello, kCbor, cbor);
     ASSERT_TRUE(admitted.ok()) << admitted.status();
-    EXPECT_EQ(admitted->process, 0u);
+    EXPECT_EQ(admitted->process.settings->method, "REQHello");
+    EXPECT_EQ(admitted->process.subject, kHello);
     EXPECT_EQ(admitted->decoded.message, hello);
     EXPECT_EQ(admitted->decoded.layout, layout);
     EXPECT_EQ(admitted->unpacked, cbor);
@@ -84,7 +93,7 @@ TEST(StewardGateTest, AdmitsWhatIsForAProcess) {
   const auto cli =
       gate.Admit(kCli, kCbor, EncodeMessage(SignedCli(), Layout::kS1));
   ASSERT_TRUE(cli.ok()) << cli.status();
-  EXPECT_EQ(cli->process, 1u);
+  EXPECT_EQ(cli->process.settings->method, "REQCliCommand");
 }
 
 struct Refused {
@@ -96,7 +105,7 @@ struct Refused {
 };
 
 TEST(StewardGateTest, RefusesWithAReason) {
-  StewardGate gate(Node(), 4096);
+  StewardGate gate(ProcessesOf(Node()), 4096);
   gate.SetKeys(Keys());
   const auto s1 = [](const Message& message) {
     return EncodeMessage(message, Layout::kS1);
@@ -113,6 +122,10 @@ TEST(StewardGateTest, RefusesWithAReason) {
   changed.method_args = {"bash", "-c", "rm -rf /"};
   Message unsigned_one = SignedCli();
   unsigned_one.arg_signature.reset();
+  Message test = Hello();
+  test.method = "REQTest";
+  Message ping = Hello();
+  ping.method = "REQPing";
   for (const Refused& row : {
            Refused{"garbage", kHello, "garbage", "bad_cbor", "byte"},
            {"nothing", kHello, "", "bad_cbor", "message"},
@@ -125,6 +138,10 @@ TEST(StewardGateTest, RefusesWithAReason) {
             "method REQCliCommand for node \"central\""},
            {"a subject of no process", "central.REQPing.EventACK", s1(Hello()),
             "unknown_method", "no process"},
+           {"a process that is stopped", "central.REQTest.EventACK", s1(test),
+            "process_ended", "whose process is stopped"},
+           {"a process that is not there any more", "central.REQPing.EventACK",
+            s1(ping), "process_ended", "whose process was stopped"},
            {"a schedule without a pause", kHello, s1(scheduled), "bad_schedule",
             "[0, 0]"},
            {"a sender that may not", kCli, s1(stranger), "sender_not_allowed",
@@ -151,13 +168,13 @@ TEST(StewardGateTest, RefusesWithAReason) {
 TEST(StewardGateTest, GoesByTheBodyIfAnySubjectWillDo) {
   StewardNode node = Node();
   node.any_subject = true;
-  StewardGate gate(node, 4096);
+  StewardGate gate(ProcessesOf(node), 4096);
   gate.SetKeys(Keys());
   // What the body says decides, so it is held to that process's rules.
   const std::string cli = EncodeMessage(SignedCli(), Layout::kS1);
   const auto admitted = gate.Admit(kHello, kCbor, cli);
   ASSERT_TRUE(admitted.ok()) << admitted.status();
-  EXPECT_EQ(admitted->process, 1u);
+  EXPECT_EQ(admitted->process.settings->method, "REQCliCommand");
   Message unsigned_one = SignedCli();
   unsigned_one.arg_signature.reset();
   EXPECT_EQ(

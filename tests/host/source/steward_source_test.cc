@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <nats.h>
 
+#include <atomic>
 #include <fstream>
 #include <memory>
 #include <optional>
@@ -15,10 +16,12 @@
 #include "absl/status/status.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "host/pipeline/frame_batch.h"
 #include "host/pipeline/receipt.h"
 #include "host/source/source_error.h"
+#include "host/source/steward_processes.h"
 #include "host/sync/system_clock.h"
 #include "lib/steward/compression.h"
 #include "lib/steward/layout.h"
@@ -114,13 +117,28 @@ class Sender {
 
 class StewardSourceTest : public ::testing::Test {
  protected:
-  StewardOptions Options(Profile profile,
-                         std::vector<StewardProcess> processes) {
+  // A source and its processes.
+  struct Node {
+    Node(const StewardOptions& options, const StewardNode& node,
+         const Clock& clock)
+        : processes(std::make_shared<StewardProcesses>(node, clock)),
+          source(options, processes, clock) {}
+
+    const std::shared_ptr<StewardProcesses> processes;
+    StewardSource source;
+  };
+
+  static StewardNode Central(Profile profile,
+                             std::vector<StewardProcessSettings> processes) {
+    return {.name = "central",
+            .profile = profile,
+            .processes = std::move(processes),
+            .stopped = {}};
+  }
+
+  StewardOptions Options() {
     StewardOptions options;
     options.servers = {server_.url()};
-    options.node = {.name = "central",
-                    .profile = profile,
-                    .processes = std::move(processes)};
     options.report = [this](absl::string_view text) {
       reports_.emplace_back(text);
     };
@@ -167,7 +185,8 @@ TEST_F(StewardSourceTest, AcknowledgesWhatCameAsEachReleaseDoes) {
                                 Profile::kC2, Profile::kC3, Profile::kC4}) {
     const bool is_steward = profile == Profile::kS0 || profile == Profile::kS1;
     const std::string method = is_steward ? "REQCliCommand" : "cliCommand";
-    StewardSource source(Options(profile, {{.method = method}}), clock_);
+    Node node(Options(), Central(profile, {{.method = method}}), clock_);
+    StewardSource& source = node.source;
     ASSERT_THAT(source.Connect(), IsOk());
     Sender sender(server_.url());
     const Message request = Request(method);
@@ -192,9 +211,11 @@ TEST_F(StewardSourceTest, AcknowledgesWhatCameAsEachReleaseDoes) {
 }
 
 TEST_F(StewardSourceTest, AcknowledgesNothingThatNobodyWaitsFor) {
-  StewardSource source(
-      Options(Profile::kS1, {{.method = "REQHello"}, {.method = "REQPing"}}),
+  Node node(
+      Options(),
+      Central(Profile::kS1, {{.method = "REQHello"}, {.method = "REQPing"}}),
       clock_);
+  StewardSource& source = node.source;
   ASSERT_THAT(source.Connect(), IsOk());
   Sender sender(server_.url());
   Message hello = Request("REQHello");
@@ -210,9 +231,11 @@ TEST_F(StewardSourceTest, AcknowledgesNothingThatNobodyWaitsFor) {
 }
 
 TEST_F(StewardSourceTest, AcknowledgesWhatIsDoneOnlyThen) {
-  StewardSource source(
-      Options(Profile::kS1, {{.method = "REQPing", .acknowledge_done = true}}),
+  Node node(
+      Options(),
+      Central(Profile::kS1, {{.method = "REQPing", .acknowledge_done = true}}),
       clock_);
+  StewardSource& source = node.source;
   ASSERT_THAT(source.Connect(), IsOk());
   Sender sender(server_.url());
   const auto send = [&] {
@@ -236,9 +259,11 @@ TEST_F(StewardSourceTest, AcknowledgesWhatIsDoneOnlyThen) {
 }
 
 TEST_F(StewardSourceTest, TellsASenderThatAsksWhatBecameOfIt) {
-  StewardSource source(
-      Options(Profile::kC1, {{.method = "ping", .allowed_senders = {"node1"}}}),
+  Node node(
+      Options(),
+      Central(Profile::kC1, {{.method = "ping", .allowed_senders = {"node1"}}}),
       clock_);
+  StewardSource& source = node.source;
   ASSERT_THAT(source.Connect(), IsOk());
   Sender sender(server_.url());
   Message request = Request("ping");
@@ -280,7 +305,8 @@ TEST_F(StewardSourceTest, TellsASenderThatAsksWhatBecameOfIt) {
 }
 
 TEST_F(StewardSourceTest, SkipsWhatIsNoMessageAndGoesOn) {
-  StewardSource source(Options(Profile::kS1, {{.method = "REQPing"}}), clock_);
+  Node node(Options(), Central(Profile::kS1, {{.method = "REQPing"}}), clock_);
+  StewardSource& source = node.source;
   ASSERT_THAT(source.Connect(), IsOk());
   Sender sender(server_.url());
   const std::string subject = "central.REQPing.EventACK";
@@ -316,10 +342,10 @@ TEST_F(StewardSourceTest, SkipsWhatIsNoMessageAndGoesOn) {
 
 TEST_F(StewardSourceTest, NodesOfOneNameShareTheMessagesFromS1On) {
   for (const Profile profile : {Profile::kS0, Profile::kS1}) {
-    const StewardOptions options = Options(profile, {{.method = "REQPing"}});
-    StewardSource first(options, clock_), second(options, clock_);
+    const StewardNode central = Central(profile, {{.method = "REQPing"}});
+    Node first(Options(), central, clock_), second(Options(), central, clock_);
     std::vector<std::thread> readers;
-    for (StewardSource* source : {&first, &second}) {
+    for (StewardSource* source : {&first.source, &second.source}) {
       ASSERT_THAT(source->Connect(), IsOk());
       readers.emplace_back([source] {
         for (absl::Status status; status.ok();) {
@@ -337,17 +363,18 @@ TEST_F(StewardSourceTest, NodesOfOneNameShareTheMessagesFromS1On) {
     const int copies = profile == Profile::kS0 ? 2 : 1;
     for (int i = 0; i < kMessages * copies; ++i) sender.Await();
     EXPECT_FALSE(sender.Hear().has_value());
-    first.Interrupt();
-    second.Interrupt();
+    first.source.Interrupt();
+    second.source.Interrupt();
     for (std::thread& reader : readers) reader.join();
   }
 }
 
 TEST_F(StewardSourceTest, AProcessThatStopsOnAnErrorStaysSoUntilToldOtherwise) {
-  StewardSource source(
-      Options(Profile::kS1, {{.method = "REQPing", .stop_on_error = true},
-                             {.method = "REQTest"}}),
-      clock_);
+  Node node(Options(),
+            Central(Profile::kS1, {{.method = "REQPing", .stop_on_error = true},
+                                   {.method = "REQTest"}}),
+            clock_);
+  StewardSource& source = node.source;
   ASSERT_THAT(source.Connect(), IsOk());
   Sender sender(server_.url());
   const auto send = [&](const char* method) {
@@ -395,9 +422,11 @@ TEST_F(StewardSourceTest, AProcessThatStopsOnAnErrorStaysSoUntilToldOtherwise) {
 }
 
 TEST_F(StewardSourceTest, AFailureDuringAnOutageEndsItsProcessToo) {
-  StewardSource source(
-      Options(Profile::kS1, {{.method = "REQPing", .stop_on_error = true}}),
+  Node node(
+      Options(),
+      Central(Profile::kS1, {{.method = "REQPing", .stop_on_error = true}}),
       clock_);
+  StewardSource& source = node.source;
   ASSERT_THAT(source.Connect(), IsOk());
   FrameBatch first;
   {
@@ -420,9 +449,11 @@ TEST_F(StewardSourceTest, AFailureDuringAnOutageEndsItsProcessToo) {
 }
 
 TEST_F(StewardSourceTest, AnOperatorsReconnectForgetsAFailureBeforeIt) {
-  StewardSource source(
-      Options(Profile::kS1, {{.method = "REQPing", .stop_on_error = true}}),
+  Node node(
+      Options(),
+      Central(Profile::kS1, {{.method = "REQPing", .stop_on_error = true}}),
       clock_);
+  StewardSource& source = node.source;
   ASSERT_THAT(source.Connect(), IsOk());
   Sender sender(server_.url());
   sender.Send("central.REQPing.EventACK",
@@ -439,8 +470,215 @@ TEST_F(StewardSourceTest, AnOperatorsReconnectForgetsAFailureBeforeIt) {
   EXPECT_THAT(reports_, IsEmpty());
 }
 
+using State = StewardProcessStatus::State;
+
+// Reads on a thread of its own until it is interrupted, and counts what comes.
+class Reader {
+ public:
+  explicit Reader(StewardSource& source)
+      : source_(source), thread_([this] {
+          for (absl::Status status; status.ok();) {
+            FrameBatch batch;
+            status = source_.Read(&batch);
+            if (!status.ok()) break;
+            ++count_;
+            batch.receipt.Complete(Outcome::kAllProcessed);
+          }
+        }) {}
+  ~Reader() {
+    source_.Interrupt();
+    thread_.join();
+  }
+  int count() const { return count_; }
+
+ private:
+  StewardSource& source_;
+  std::atomic<int> count_{0};
+  std::thread thread_;
+};
+
+// Waits until the process of that method is so.
+void AwaitState(const StewardProcesses& processes, const std::string& method,
+                State state) {
+  for (int i = 0; i < 60'000; ++i) {
+    for (const StewardProcessStatus& process : processes.Processes()) {
+      if (process.method == method && process.state == state) return;
+    }
+    absl::SleepFor(absl::Milliseconds(1));
+  }
+  FAIL() << method << " is not in state " << static_cast<int>(state);
+}
+
+TEST_F(StewardSourceTest, AProcessStartsAndStopsWhileItIsConnected) {
+  Node node(Options(), Central(Profile::kS1, {{.method = "REQTest"}}), clock_);
+  ASSERT_THAT(node.source.Connect(), IsOk());
+  const Reader reader(node.source);
+  Sender sender(server_.url());
+  ASSERT_THAT(node.processes->Start({.method = "REQPing"}).status(), IsOk());
+  AwaitState(*node.processes, "REQPing", State::kRunning);
+  const std::string subject = "central.REQPing.EventACK";
+  sender.Send(subject, Encode(Request("REQPing"), Profile::kS1));
+  sender.Await();
+  EXPECT_EQ(reader.count(), 1);
+  EXPECT_EQ(node.source.GetProgress().details["process " + subject], "running");
+
+  // Another of the group gets all once it is stopped.
+  Node other(Options(), Central(Profile::kS1, {{.method = "REQPing"}}), clock_);
+  ASSERT_THAT(other.source.Connect(), IsOk());
+  const Reader other_reader(other.source);
+  ASSERT_THAT(node.processes->Stop("REQPing").status(), IsOk());
+  // It is unsubscribed when what is subscribed after it is.
+  ASSERT_THAT(node.processes->Start({.method = "marker"}).status(), IsOk());
+  AwaitState(*node.processes, "marker", State::kRunning);
+  for (int i = 0; i < 20; ++i) {
+    sender.Send(subject, Encode(Request("REQPing"), Profile::kS1));
+    sender.Await();
+  }
+  EXPECT_EQ(reader.count(), 1);
+  EXPECT_EQ(other_reader.count(), 20);
+  EXPECT_EQ(node.source.GetProgress().details.count("process " + subject), 0u);
+}
+
+TEST_F(StewardSourceTest, WhatCameByAStoppedProcessIsRefused) {
+  Node node(Options(), Central(Profile::kS1, {{.method = "REQPing"}}), clock_);
+  StewardSource& source = node.source;
+  ASSERT_THAT(source.Connect(), IsOk());
+  ASSERT_THAT(node.processes->Start({.method = "REQTest"}).status(), IsOk());
+  Sender sender(server_.url());
+  const auto send = [&](const std::string& method) {
+    sender.Send(absl::StrCat("central.", method, ".EventACK"),
+                Encode(Request(method), Profile::kS1), "received");
+  };
+  send("REQPing");  // Has the source follow.
+  ReadOne(source);
+  EXPECT_EQ(sender.Await().word, "received");
+  // These are there when both are stopped: the server has them in order.
+  send("REQPing");
+  send("REQTest");
+  send("REQPing");
+  ReadOne(source);
+  EXPECT_EQ(sender.Await().word, "received");
+  ASSERT_THAT(node.processes->Stop("REQPing").status(), IsOk());
+  ASSERT_THAT(node.processes->Stop("REQTest").status(), IsOk());
+  std::thread interrupter([&] {
+    EXPECT_EQ(sender.Await().word, "failed");
+    EXPECT_EQ(sender.Await().word, "failed");
+    source.Interrupt();
+  });
+  FrameBatch none;
+  EXPECT_EQ(source.Read(&none).code(), absl::StatusCode::kCancelled);
+  interrupter.join();
+  EXPECT_THAT(source.GetProgress().skipped_by_reason,
+              ElementsAre(Pair("process_ended", 2)));
+  EXPECT_THAT(reports_[0], HasSubstr("whose process was stopped"));
+  EXPECT_THAT(reports_[1], HasSubstr("whose process is stopped"));
+}
+
+TEST_F(StewardSourceTest, WhatAnOperatorStoppedStaysSoOverConnections) {
+  Node node(
+      Options(),
+      Central(Profile::kS1, {{.method = "REQPing"}, {.method = "REQTest"}}),
+      clock_);
+  StewardSource& source = node.source;
+  ASSERT_THAT(source.Connect(), IsOk());
+  ASSERT_THAT(node.processes->Stop("REQPing").status(), IsOk());
+  source.Interrupt();
+  FrameBatch none;
+  EXPECT_EQ(source.Read(&none).code(), absl::StatusCode::kCancelled);
+  EXPECT_EQ(source.GetProgress().details["process central.REQTest.EventACK"],
+            "starting");
+  source.Rearm();
+  ASSERT_THAT(source.Connect(), IsOk());
+  EXPECT_EQ(source.GetProgress().details["process central.REQPing.EventACK"],
+            "stopped");
+  EXPECT_EQ(source.GetProgress().details["process central.REQTest.EventACK"],
+            "running");
+  ASSERT_THAT(node.processes->StartConfigured("REQPing").status(), IsOk());
+  const Reader reader(source);
+  AwaitState(*node.processes, "REQPing", State::kRunning);
+  Sender sender(server_.url());
+  sender.Send("central.REQPing.EventACK",
+              Encode(Request("REQPing"), Profile::kS1));
+  sender.Await();
+}
+
+TEST_F(StewardSourceTest, AProcessThatEndedCanBeStartedAgain) {
+  Node node(
+      Options(),
+      Central(Profile::kS1, {{.method = "REQPing", .stop_on_error = true}}),
+      clock_);
+  StewardSource& source = node.source;
+  ASSERT_THAT(source.Connect(), IsOk());
+  Sender sender(server_.url());
+  const auto send = [&] {
+    sender.Send("central.REQPing.EventACK",
+                Encode(Request("REQPing"), Profile::kS1));
+  };
+  send();
+  FrameBatch first = ReadOne(source);
+  send();
+  FrameBatch late = ReadOne(source);
+  first.receipt.Complete(Outcome::kSomeFailed);
+  EXPECT_EQ(node.processes->Processes()[0].state, State::kEnded);
+  ASSERT_THAT(node.processes->StartConfigured("REQPing").status(), IsOk());
+  send();
+  ReadOne(source).receipt.Complete(Outcome::kAllProcessed);
+  // Of the run before.
+  late.receipt.Complete(Outcome::kSomeFailed);
+  EXPECT_EQ(node.processes->Processes()[0].state, State::kRunning);
+  EXPECT_EQ(node.processes->Processes()[0].messages, 3u);
+}
+
+TEST_F(StewardSourceTest, ASubjectThatIsNotPermittedEndsThatProcessAlone) {
+  const NatsServer server(R"(
+    authorization {
+      users = [
+        { user: weir, password: a, permissions: {
+            subscribe: { allow: "central.>", deny: [
+              "central.REQNo1.>", "central.REQNo2.>", "central.REQNo3.>" ] } } }
+        { user: node, password: b } ]
+    })");
+  StewardOptions options = Options();
+  options.servers = {absl::StrCat("nats://weir:a@127.0.0.1:", server.port())};
+  Node node(options, Central(Profile::kS1, {{.method = "REQPing"}}), clock_);
+  ASSERT_THAT(node.source.Connect(), IsOk());
+  Sender sender(absl::StrCat("nats://node:b@127.0.0.1:", server.port()));
+  {
+    const Reader reader(node.source);
+    for (const char* method : {"REQNo1", "REQNo2", "REQYes"}) {
+      ASSERT_THAT(node.processes->Start({.method = method}).status(), IsOk());
+    }
+    AwaitState(*node.processes, "REQNo1", State::kEnded);
+    AwaitState(*node.processes, "REQNo2", State::kEnded);
+    AwaitState(*node.processes, "REQYes", State::kRunning);
+    for (const char* method : {"REQPing", "REQYes"}) {
+      sender.Send(absl::StrCat("central.", method, ".EventACK"),
+                  Encode(Request(method), Profile::kS1));
+      sender.Await();
+    }
+  }
+  ASSERT_EQ(reports_.size(), 2u);
+  EXPECT_THAT(reports_[0], HasSubstr("central.REQNo1.EventACK has ended: the "
+                                     "server does not permit"));
+  // Nor does it keep the source from its next connection.
+  node.source.Rearm();
+  ASSERT_THAT(node.source.Connect(), IsOk());
+  {
+    const Reader reader(node.source);
+    AwaitState(*node.processes, "REQNo1", State::kEnded);
+    AwaitState(*node.processes, "REQYes", State::kRunning);
+  }
+  // One of the configuration does.
+  Node wrong(options, Central(Profile::kS1, {{.method = "REQNo3"}}), clock_);
+  absl::Status status = wrong.source.Connect();
+  FrameBatch none;
+  if (status.ok()) status = wrong.source.Read(&none);
+  EXPECT_EQ(status.code(), absl::StatusCode::kPermissionDenied) << status;
+}
+
 TEST_F(StewardSourceTest, AProcessThatContinuesDoes) {
-  StewardSource source(Options(Profile::kS1, {{.method = "REQPing"}}), clock_);
+  Node node(Options(), Central(Profile::kS1, {{.method = "REQPing"}}), clock_);
+  StewardSource& source = node.source;
   ASSERT_THAT(source.Connect(), IsOk());
   Sender sender(server_.url());
   for (int i = 0; i < 3; ++i) {
@@ -453,9 +691,11 @@ TEST_F(StewardSourceTest, AProcessThatContinuesDoes) {
 }
 
 TEST_F(StewardSourceTest, DoesNotAnswerByAnotherConnectionThanItWasAskedBy) {
-  StewardSource source(
-      Options(Profile::kS1, {{.method = "REQPing", .acknowledge_done = true}}),
+  Node node(
+      Options(),
+      Central(Profile::kS1, {{.method = "REQPing", .acknowledge_done = true}}),
       clock_);
+  StewardSource& source = node.source;
   ASSERT_THAT(source.Connect(), IsOk());
   std::optional<FrameBatch> before;
   {
@@ -483,10 +723,12 @@ TEST_F(StewardSourceTest, DoesNotAnswerByAnotherConnectionThanItWasAskedBy) {
 TEST_F(StewardSourceTest, ReceiptsMayOutliveIt) {
   Receipt receipt;
   {
-    StewardSource source(Options(Profile::kS1, {{.method = "REQPing",
-                                                 .stop_on_error = true,
-                                                 .acknowledge_done = true}}),
-                         clock_);
+    Node node(Options(),
+              Central(Profile::kS1, {{.method = "REQPing",
+                                      .stop_on_error = true,
+                                      .acknowledge_done = true}}),
+              clock_);
+    StewardSource& source = node.source;
     ASSERT_THAT(source.Connect(), IsOk());
     Sender sender(server_.url());
     sender.Send("central.REQPing.EventACK",
@@ -497,9 +739,11 @@ TEST_F(StewardSourceTest, ReceiptsMayOutliveIt) {
 }
 
 TEST_F(StewardSourceTest, WhatIsDoneAfterAnInterruptIsStillAcknowledged) {
-  StewardSource source(
-      Options(Profile::kS1, {{.method = "REQPing", .acknowledge_done = true}}),
+  Node node(
+      Options(),
+      Central(Profile::kS1, {{.method = "REQPing", .acknowledge_done = true}}),
       clock_);
+  StewardSource& source = node.source;
   ASSERT_THAT(source.Connect(), IsOk());
   Sender sender(server_.url());
   sender.Send("central.REQPing.EventACK",
@@ -540,9 +784,10 @@ TEST_F(StewardSourceTest, AnAnswerThatIsNotPermittedEndsNothing) {
             subscribe: "central.>", publish: "open.>" } }
         { user: node, password: b } ]
     })");
-  StewardOptions options = Options(Profile::kS1, {{.method = "REQPing"}});
+  StewardOptions options = Options();
   options.servers = {absl::StrCat("nats://weir:a@127.0.0.1:", server.port())};
-  StewardSource source(options, clock_);
+  Node node(options, Central(Profile::kS1, {{.method = "REQPing"}}), clock_);
+  StewardSource& source = node.source;
   ASSERT_THAT(source.Connect(), IsOk());
   const std::string url =
       absl::StrCat("nats://node:b@127.0.0.1:", server.port());
@@ -565,11 +810,14 @@ TEST_F(StewardSourceTest, AnAnswerThatIsNotPermittedEndsNothing) {
 }
 
 TEST_F(StewardSourceTest, ReadsKeysAtEachConnect) {
-  StewardOptions options =
-      Options(Profile::kS1, {{.method = "REQPing", .require_signature = true}});
+  StewardOptions options = Options();
   options.keys_file =
       absl::StrCat(::testing::TempDir(), "/steward_source_keys.json");
-  StewardSource source(options, clock_);
+  Node node(
+      options,
+      Central(Profile::kS1, {{.method = "REQPing", .require_signature = true}}),
+      clock_);
+  StewardSource& source = node.source;
   std::ofstream(options.keys_file) << "nonsense";
   absl::Status status = source.Connect();
   EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
@@ -594,9 +842,10 @@ TEST_F(StewardSourceTest, ReadsKeysAtEachConnect) {
 }
 
 TEST_F(StewardSourceTest, AcknowledgesWhatComesTwiceAndHandsItOutOnce) {
-  StewardOptions options = Options(Profile::kS1, {{.method = "REQPing"}});
+  StewardOptions options = Options();
   options.duplicate_window = absl::Hours(1);
-  StewardSource source(options, clock_);
+  Node node(options, Central(Profile::kS1, {{.method = "REQPing"}}), clock_);
+  StewardSource& source = node.source;
   ASSERT_THAT(source.Connect(), IsOk());
   Sender sender(server_.url());
   const std::string subject = "central.REQPing.EventACK";
@@ -623,10 +872,13 @@ TEST_F(StewardSourceTest, AcknowledgesWhatComesTwiceAndHandsItOutOnce) {
 }
 
 TEST_F(StewardSourceTest, WhatFailedIsNoDuplicateWhenItComesAgain) {
-  StewardOptions options =
-      Options(Profile::kS1, {{.method = "REQPing", .acknowledge_done = true}});
+  StewardOptions options = Options();
   options.duplicate_window = absl::Hours(1);
-  StewardSource source(options, clock_);
+  Node node(
+      options,
+      Central(Profile::kS1, {{.method = "REQPing", .acknowledge_done = true}}),
+      clock_);
+  StewardSource& source = node.source;
   ASSERT_THAT(source.Connect(), IsOk());
   Sender sender(server_.url());
   const std::string subject = "central.REQPing.EventACK";
