@@ -539,8 +539,7 @@ class Parser {
   }
 
   void AddNats() {
-    CLI::App* app =
-        app_.add_subcommand("nats", "What steward and ctrl nodes send");
+    CLI::App* app = app_.add_subcommand("nats", "Nodes of steward and ctrl");
     app->require_subcommand(1)->fallthrough();
     NatsArguments& nats = arguments_.nats;
     const auto add = [&](const char* name, const char* help,
@@ -550,7 +549,7 @@ class Parser {
       });
       command
           ->add_option("--source", nats.source,
-                       "The node that sends; needed if there are several")
+                       "The node; needed if there are several")
           ->type_name("NAME");
       return command;
     };
@@ -564,6 +563,39 @@ class Parser {
         ->add_option("number", nats.numbers, "As `undelivered` shows it")
         ->required()
         ->type_name("NUMBER");
+    Add(app, "processes", "What a node takes",
+        [this] { return RunNatsProcesses(arguments_.nats, session_); })
+        ->add_option("source", nats.source,
+                     "The node; needed if there are several")
+        ->type_name("SOURCE");
+    AddProcess(
+        add("start", "Have a node take messages of a method", &RunNatsStart));
+    add("stop", "Have it take them no more", &RunNatsStop)
+        ->add_option("method", nats.method, "As `processes` shows it")
+        ->required()
+        ->type_name("METHOD");
+  }
+
+  void AddProcess(CLI::App* start) {
+    NatsArguments& nats = arguments_.nats;
+    start
+        ->add_option("method", nats.method,
+                     "Such as REQCliCommand; one of the configuration has its "
+                     "settings there")
+        ->required()
+        ->type_name("METHOD");
+    start
+        ->add_option("--allow", nats.allowed_senders,
+                     "Take messages of this node alone; repeatable")
+        ->type_name("NODE")
+        ->expected(1)
+        ->take_all();
+    start->add_flag("--require-signature", nats.require_signature,
+                    "Take what is signed alone");
+    start->add_flag("--stop-on-error", nats.stop_on_error,
+                    "End it when a handler fails");
+    start->add_flag("--acknowledge-done", nats.acknowledge_done,
+                    "Tell senders when handlers are done, not when it came");
   }
 
   void AddSubscriptions() {

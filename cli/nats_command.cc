@@ -7,8 +7,10 @@
 
 #include "absl/random/distributions.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/time/time.h"
 #include "cli/call_report.h"
+#include "cli/escape.h"
 #include "cli/human.h"
 #include "cli/json.h"
 #include "cli/resource_name.h"
@@ -44,6 +46,42 @@ int Misuse(absl::string_view what, Session& session) {
   return kUsageError;
 }
 
+// So that a repeat of gRPC's own does nothing twice.
+std::string NewRequestId(Session& session) {
+  return absl::StrCat(absl::Hex(absl::Uniform<uint64_t>(session.random)));
+}
+
+using weir::v1::StewardProcessStatus;
+
+std::string StateOf(const StewardProcessStatus& process) {
+  switch (process.state()) {
+    case StewardProcessStatus::STATE_STARTING:
+      return "starting";
+    case StewardProcessStatus::STATE_RUNNING:
+      return "running";
+    case StewardProcessStatus::STATE_STOPPED:
+      return "stopped";
+    case StewardProcessStatus::STATE_ENDED:
+      return "ended";
+    default:
+      return "unknown";
+  }
+}
+
+// Prints what became of a process, or why nothing did.
+int ReportProcess(const grpc::Status& status,
+                  const StewardProcessStatus& process, Session& session) {
+  if (!status.ok()) return ReportFailure(status, session);
+  if (session.json) {
+    PrintJson(process, Defaults::kPrint, session.out);
+  } else {
+    session.out << "process " << process.id() << ", "
+                << Escape(process.subject()) << ": " << StateOf(process)
+                << "\n";
+  }
+  return kDone;
+}
+
 }  // namespace
 
 int RunNatsSend(const NatsArguments& arguments, Session& session) {
@@ -59,9 +97,7 @@ int RunNatsSend(const NatsArguments& arguments, Session& session) {
       ReadStewardMessages(arguments.file, text, &request);
   if (!status.ok()) return Misuse(status.message(), session);
   request.set_source(FullName(arguments.source));
-  // So that a repeat of gRPC's own sends nothing twice.
-  request.set_request_id(
-      absl::StrCat(absl::Hex(absl::Uniform<uint64_t>(session.random))));
+  request.set_request_id(NewRequestId(session));
   const std::unique_ptr<StewardService::Stub> stub =
       StewardService::NewStub(session.Connect());
   weir::v1::SendMessagesResponse response;
@@ -128,6 +164,72 @@ int RunNatsResend(const NatsArguments& arguments, Session& session) {
                 << " to be sent again\n";
   }
   return kDone;
+}
+
+int RunNatsProcesses(const NatsArguments& arguments, Session& session) {
+  const std::unique_ptr<StewardService::Stub> stub =
+      StewardService::NewStub(session.Connect());
+  Table table({{"ID", Table::Align::kRight},
+               {"SUBJECT"},
+               {"STATE"},
+               {"SINCE"},
+               {"MESSAGES", Table::Align::kRight},
+               {"FROM"},
+               {"WHY"}});
+  weir::v1::ListProcessesRequest request;
+  request.set_source(FullName(arguments.source));
+  do {
+    weir::v1::ListProcessesResponse response;
+    const grpc::Status status = session.Call(
+        *stub, &StewardService::Stub::ListProcesses, request, &response);
+    if (!status.ok()) return ReportFailure(status, session);
+    for (const StewardProcessStatus& one : response.processes()) {
+      if (session.json) PrintJson(one, Defaults::kOmit, session.out);
+      table.AddRow(
+          {absl::StrCat(one.id()), one.subject(), StateOf(one),
+           absl::FormatTime("%Y-%m-%d %H:%M:%S", ToTime(one.state_time()),
+                            session.time_zone),
+           absl::StrCat(one.messages()),
+           one.allowed_senders().empty()
+               ? "all"
+               : absl::StrJoin(one.allowed_senders(), ","),
+           one.why()});
+    }
+    request.set_page_token(response.next_page_token());
+  } while (!request.page_token().empty());
+  if (!session.json) table.Print(session.out, session.colour);
+  return kDone;
+}
+
+int RunNatsStart(const NatsArguments& arguments, Session& session) {
+  weir::v1::StartProcessRequest request;
+  request.set_source(FullName(arguments.source));
+  request.set_method(arguments.method);
+  request.mutable_allowed_senders()->Add(arguments.allowed_senders.begin(),
+                                         arguments.allowed_senders.end());
+  request.set_require_signature(arguments.require_signature);
+  request.set_stop_on_error(arguments.stop_on_error);
+  request.set_acknowledge_done(arguments.acknowledge_done);
+  request.set_request_id(NewRequestId(session));
+  const std::unique_ptr<StewardService::Stub> stub =
+      StewardService::NewStub(session.Connect());
+  StewardProcessStatus process;
+  const grpc::Status status = session.Call(
+      *stub, &StewardService::Stub::StartProcess, request, &process);
+  return ReportProcess(status, process, session);
+}
+
+int RunNatsStop(const NatsArguments& arguments, Session& session) {
+  weir::v1::StopProcessRequest request;
+  request.set_source(FullName(arguments.source));
+  request.set_method(arguments.method);
+  request.set_request_id(NewRequestId(session));
+  const std::unique_ptr<StewardService::Stub> stub =
+      StewardService::NewStub(session.Connect());
+  StewardProcessStatus process;
+  const grpc::Status status = session.Call(
+      *stub, &StewardService::Stub::StopProcess, request, &process);
+  return ReportProcess(status, process, session);
 }
 
 }  // namespace weir::cli

@@ -270,7 +270,7 @@ class Host::Rooms {
         event_service_(broker_, access_, kVersion, publisher_.get()),
         subscription_service_(subscriptions_, access_, kVersion),
         source_service_(sources_, access_, clock),
-        steward_service_(outboxes_, outboxes_, access_, clock),
+        steward_service_(outboxes_, outboxes_, nodes_, access_, clock),
         module_checks_(parts_.runner, PluginOwners(config.plugins()),
                        *parts_.modules, clock,
                        [this](const std::string& module) {

@@ -25,6 +25,20 @@ void Append(const std::optional<Message::Texts>& texts, Repeated* repeated) {
   for (const std::string& text : *texts) *repeated->Add() = ToUtf8(text);
 }
 
+v1::StewardProcessStatus::State ToProto(StewardProcessStatus::State state) {
+  switch (state) {
+    case StewardProcessStatus::State::kStarting:
+      return v1::StewardProcessStatus::STATE_STARTING;
+    case StewardProcessStatus::State::kRunning:
+      return v1::StewardProcessStatus::STATE_RUNNING;
+    case StewardProcessStatus::State::kStopped:
+      return v1::StewardProcessStatus::STATE_STOPPED;
+    case StewardProcessStatus::State::kEnded:
+      return v1::StewardProcessStatus::STATE_ENDED;
+  }
+  return v1::StewardProcessStatus::STATE_UNSPECIFIED;
+}
+
 }  // namespace
 
 Message FromProto(const v1::StewardMessage& proto) {
@@ -128,6 +142,26 @@ void ToProto(const UndeliveredMessage& message, bool s0,
   proto->set_reason(ToUtf8(message.reason));
   proto->set_subject(ToUtf8(message.subject));
   ToProto(message.message, s0, proto->mutable_message());
+}
+
+void ToProto(const StewardProcessStatus& process, absl::string_view source,
+             v1::StewardProcessStatus* proto) {
+  proto->set_source(std::string(source));
+  proto->set_id(process.id);
+  proto->set_method(ToUtf8(process.method));
+  proto->set_subject(ToUtf8(process.subject));
+  proto->set_name(ToUtf8(process.name));
+  proto->set_state(ToProto(process.state));
+  proto->set_why(ToUtf8(process.why));
+  *proto->mutable_state_time() = ToProto(process.since);
+  proto->set_configured(process.configured);
+  proto->set_messages(process.messages);
+  for (const std::string& sender : process.settings.allowed_senders) {
+    proto->add_allowed_senders(ToUtf8(sender));
+  }
+  proto->set_require_signature(process.settings.require_signature);
+  proto->set_stop_on_error(process.settings.stop_on_error);
+  proto->set_acknowledge_done(process.settings.acknowledge_done);
 }
 
 }  // namespace weir

@@ -1,6 +1,8 @@
 #ifndef WEIR_HOST_RPC_STEWARD_CONVERT_H_
 #define WEIR_HOST_RPC_STEWARD_CONVERT_H_
 
+#include "absl/strings/string_view.h"
+#include "host/control/steward_node.h"
 #include "host/control/steward_undelivered.h"
 #include "lib/steward/message.h"
 #include "weir/v1/steward.pb.h"
@@ -17,6 +19,10 @@ void ToProto(const steward::Message& message, bool s0,
 
 void ToProto(const UndeliveredMessage& message, bool s0,
              v1::UndeliveredMessage* proto);
+
+// `source` is its full name.
+void ToProto(const StewardProcessStatus& process, absl::string_view source,
+             v1::StewardProcessStatus* proto);
 
 }  // namespace weir
 

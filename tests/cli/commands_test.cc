@@ -12,6 +12,7 @@
 #include "weir/v1/plugin.pb.h"
 #include "weir/v1/source.pb.h"
 #include "weir/v1/stats.pb.h"
+#include "weir/v1/steward.pb.h"
 
 namespace weir {
 namespace {
@@ -438,6 +439,58 @@ TEST_F(CommandsTest, SourcesSteersAndShowsWhatBecameOfIt) {
       server_.source_calls(),
       ElementsAre("pause sources/ris-live maintenance",
                   "resume sources/ris-live ", "reconnect sources/ris-live "));
+}
+
+TEST_F(CommandsTest, StartsAndStopsProcessesOfNodes) {
+  weir::v1::StewardProcessStatus ping;
+  ping.set_id(1);
+  ping.set_method("REQPing");
+  ping.set_subject("central.REQPing.EventACK");
+  ping.set_state(weir::v1::StewardProcessStatus::STATE_RUNNING);
+  ping.mutable_state_time()->set_seconds(86400);
+  ping.set_messages(12);
+  weir::v1::StewardProcessStatus test = ping;
+  test.set_id(22);
+  test.set_method("REQTest");
+  test.set_subject("central.REQTest.EventACK");
+  test.set_state(weir::v1::StewardProcessStatus::STATE_ENDED);
+  test.set_why("a handler failed");
+  test.add_allowed_senders("node1");
+  test.add_allowed_senders("node2");
+  server_.processes = {ping, test};
+  server_.page_size = 1;
+  EXPECT_EQ(Output({"nats", "processes"}),
+            "ID  SUBJECT                   STATE    SINCE                "
+            "MESSAGES  FROM         WHY\n"
+            " 1  central.REQPing.EventACK  running  1970-01-02 00:00:00  "
+            "      12  all\n"
+            "22  central.REQTest.EventACK  ended    1970-01-02 00:00:00  "
+            "      12  node1,node2  a handler failed\n");
+  EXPECT_THAT(Output({"nats", "processes", "central", "--json"}),
+              AllOf(HasSubstr("{\"id\":\"1\""), HasSubstr("\"STATE_ENDED\"")));
+  EXPECT_EQ(Output({"nats", "start", "REQPing"}),
+            "process 1, central.REQPing.EventACK: running\n");
+  Output({"nats", "start", "REQTest", "--allow", "node1", "--allow", "node2",
+          "--require-signature", "--stop-on-error", "--acknowledge-done",
+          "--source", "central"});
+  EXPECT_THAT(Output({"nats", "stop", "REQTest", "--source", "sources/central",
+                      "--json"}),
+              HasSubstr("\"method\":\"REQTest\""));
+  EXPECT_EQ(Run({"nats", "stop", "REQNone"}), cli::kRefused);
+  EXPECT_THAT(err_.str(), HasSubstr("PROCESS_NOT_FOUND"));
+  EXPECT_EQ(Run({"nats", "stop"}), cli::kUsageError);
+  EXPECT_THAT(
+      server_.steward_calls(),
+      ElementsAre(
+          "ListProcesses ", "ListProcesses page_token: \"1\"",
+          "ListProcesses source: \"sources/central\"",
+          "ListProcesses source: \"sources/central\" page_token: \"1\"",
+          "StartProcess method: \"REQPing\"",
+          "StartProcess source: \"sources/central\" method: \"REQTest\" "
+          "allowed_senders: \"node1\" allowed_senders: \"node2\" "
+          "require_signature: true stop_on_error: true acknowledge_done: true",
+          "StopProcess source: \"sources/central\" method: \"REQTest\"",
+          "StopProcess method: \"REQNone\""));
 }
 
 TEST_F(CommandsTest, LogAndInfoShowWhatIsKnown) {

@@ -315,6 +315,9 @@ class ErrorsTest(harness.EndToEnd):
         self.check(host, "StewardService/SendMessages",
                    {"source": "sources/none"}, "not_found", "SOURCE_NOT_FOUND",
                    {"name": "sources/none"})
+        self.check(host, "StewardService/StopProcess",
+                   {"source": "sources/none", "method": "REQPing"},
+                   "not_found", "SOURCE_NOT_FOUND", {"name": "sources/none"})
         self.check(host, "PluginService/GetPlugin", {"name": "plugins/none"},
                    "not_found", "PLUGIN_NOT_FOUND", {"name": "plugins/none"})
         self.check(host, "PluginService/LoadPlugin", {"module": "counts.so"},

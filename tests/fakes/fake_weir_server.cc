@@ -293,6 +293,57 @@ class FakeWeirServer::Sources final : public weir::v1::SourceService::Service {
   FakeWeirServer& server_;
 };
 
+class FakeWeirServer::Steward final : public weir::v1::StewardService::Service {
+ public:
+  explicit Steward(FakeWeirServer& server) : server_(server) {}
+
+  grpc::Status ListProcesses(
+      grpc::ServerContext*, const weir::v1::ListProcessesRequest* request,
+      weir::v1::ListProcessesResponse* response) override {
+    Remember("ListProcesses", request->ShortDebugString());
+    Page(server_.processes, server_.page_size, request->page_token(),
+         response->mutable_processes(), response->mutable_next_page_token());
+    return grpc::Status::OK;
+  }
+
+  grpc::Status StartProcess(grpc::ServerContext*,
+                            const weir::v1::StartProcessRequest* request,
+                            weir::v1::StewardProcessStatus* process) override {
+    return Change("StartProcess", *request, process);
+  }
+
+  grpc::Status StopProcess(grpc::ServerContext*,
+                           const weir::v1::StopProcessRequest* request,
+                           weir::v1::StewardProcessStatus* process) override {
+    return Change("StopProcess", *request, process);
+  }
+
+ private:
+  void Remember(const char* method, const std::string& request) {
+    client::MutexLock lock(&server_.mu_);
+    server_.steward_calls_.push_back(absl::StrCat(method, " ", request));
+  }
+
+  template <typename Request>
+  grpc::Status Change(const char* method, Request request,
+                      weir::v1::StewardProcessStatus* process) {
+    if (request.request_id().empty()) {
+      return {grpc::StatusCode::INVALID_ARGUMENT, "no request_id"};
+    }
+    request.clear_request_id();
+    Remember(method, request.ShortDebugString());
+    for (const weir::v1::StewardProcessStatus& one : server_.processes) {
+      if (one.method() != request.method()) continue;
+      *process = one;
+      return grpc::Status::OK;
+    }
+    return Error(grpc::StatusCode::NOT_FOUND, "no such process",
+                 "PROCESS_NOT_FOUND");
+  }
+
+  FakeWeirServer& server_;
+};
+
 class FakeWeirServer::Subscriptions final
     : public weir::v1::SubscriptionService::Service {
  public:
@@ -411,6 +462,7 @@ FakeWeirServer::FakeWeirServer() {
   services_.push_back(std::make_unique<Stats>(*this));
   services_.push_back(std::make_unique<Plugins>(*this));
   services_.push_back(std::make_unique<Sources>(*this));
+  services_.push_back(std::make_unique<Steward>(*this));
   services_.push_back(std::make_unique<Subscriptions>(*this));
   int port = 0;
   grpc::ServerBuilder builder;
@@ -464,6 +516,11 @@ std::vector<std::string> FakeWeirServer::plugin_calls() const {
 std::vector<std::string> FakeWeirServer::source_calls() const {
   client::MutexLock lock(&mu_);
   return source_calls_;
+}
+
+std::vector<std::string> FakeWeirServer::steward_calls() const {
+  client::MutexLock lock(&mu_);
+  return steward_calls_;
 }
 
 std::vector<std::string> FakeWeirServer::acknowledged() const {

@@ -17,6 +17,7 @@
 #include "weir/v1/plugin.grpc.pb.h"
 #include "weir/v1/source.grpc.pb.h"
 #include "weir/v1/stats.grpc.pb.h"
+#include "weir/v1/steward.grpc.pb.h"
 #include "weir/v1/subscription.grpc.pb.h"
 
 namespace weir {
@@ -79,7 +80,10 @@ class FakeWeirServer {
   // What UnloadPlugin tells.
   uint64_t discarded_messages = 0;
   std::vector<weir::v1::Source> sources;
-  // How many items a page of plugins, sources and subscriptions holds at most.
+  // What StartProcess and StopProcess answer with, as it is here, by method.
+  std::vector<weir::v1::StewardProcessStatus> processes;
+  // How many items a page of plugins, sources, processes and
+  // subscriptions holds at most.
   int page_size = 50;
 
   // What came in.
@@ -89,6 +93,8 @@ class FakeWeirServer {
   std::vector<std::string> plugin_calls() const ABSL_LOCKS_EXCLUDED(mu_);
   // "pause sources/ris-live maintenance", in the order of the calls.
   std::vector<std::string> source_calls() const ABSL_LOCKS_EXCLUDED(mu_);
+  // "StopProcess method: \"REQPing\"", without the request_id, which was there.
+  std::vector<std::string> steward_calls() const ABSL_LOCKS_EXCLUDED(mu_);
   std::vector<std::string> acknowledged() const ABSL_LOCKS_EXCLUDED(mu_);
   std::vector<weir::v1::Subscription> subscriptions() const
       ABSL_LOCKS_EXCLUDED(mu_);
@@ -105,6 +111,7 @@ class FakeWeirServer {
   class Stats;
   class Plugins;
   class Sources;
+  class Steward;
   class Subscriptions;
   struct Stream;
 
@@ -133,6 +140,7 @@ class FakeWeirServer {
   std::vector<weir::v1::SubscribeRequest> subscribes_ ABSL_GUARDED_BY(mu_);
   std::vector<std::string> plugin_calls_ ABSL_GUARDED_BY(mu_);
   std::vector<std::string> source_calls_ ABSL_GUARDED_BY(mu_);
+  std::vector<std::string> steward_calls_ ABSL_GUARDED_BY(mu_);
   std::vector<std::string> acknowledged_ ABSL_GUARDED_BY(mu_);
   std::vector<weir::v1::Subscription> subscriptions_ ABSL_GUARDED_BY(mu_);
 
