@@ -10,6 +10,11 @@
 #include "host/pipeline/event.h"
 
 namespace weir {
+namespace {
+
+constexpr uint16_t kMsgRedelivered = 1;  // weir_msg.flags
+
+}  // namespace
 
 DecodeStage::DecodeStage(DecodeStageOptions options,
                          std::unique_ptr<Decoder> decoder, const Parts& parts)
@@ -25,10 +30,12 @@ void DecodeStage::Accept(FrameBatch& batch) {
   const bool raw = parts_.sink.Wanted(kTypeRaw);
   writer_.Begin(Wrap(std::move(batch.receipt)));
   for (size_t i = 0; i < batch.frames.size(); ++i) {
+    const Message* const before = writer_.last();
     DecodeFrame(
         batch.frames[i],
         batch.subjects.empty() ? absl::string_view() : batch.subjects[i], raw,
         &tally);
+    if (!batch.notes.empty()) Annotate(before, batch.notes[i]);
   }
   FinishMessages(recv_ns, &tally);
   const int64_t end_ns = parts_.clock.MonotonicNs();
@@ -104,6 +111,14 @@ void DecodeStage::DecodeFrame(absl::string_view frame,
       TellUpstreamError(decoded.text);
       break;
   }
+}
+
+void DecodeStage::Annotate(const Message* before, const FrameNote& note) {
+  writer_.ForEachAfter(before, [&](Message& message) {
+    weir_msg& view = message.view;
+    if (view.ts_ns == 0) view.ts_ns = note.time_ns;
+    if (note.redelivered) view.flags |= kMsgRedelivered;
+  });
 }
 
 void DecodeStage::FinishMessages(int64_t recv_ns, Tally* tally) {

@@ -127,6 +127,9 @@ class DecodeStage final : public FrameSink {
   Receipt Wrap(Receipt receipt);
   void DecodeFrame(absl::string_view frame, absl::string_view subject, bool raw,
                    Tally* tally);
+  // Sets, of the messages behind `before`, what the source says of their frame;
+  // a time that the payload itself tells is kept.
+  void Annotate(const Message* before, const FrameNote& note);
   // Finishes the messages of the batch and counts them by type.
   void FinishMessages(int64_t recv_ns, Tally* tally);
   void LogSession(const Message& message) const;

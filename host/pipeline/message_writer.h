@@ -61,14 +61,23 @@ class MessageWriter {
   // Gives the reserved room back: the payload was no message.
   void Abandon() { room_ = {}; }
 
+  // The message that was committed last; null if there is none in the batch.
+  const Message* last() const { return batch_->last_; }
+
   // Calls `f(Message&)` for each message of the batch, in order: the last
   // chance to set what the decoder does not know.
   template <typename F>
   void ForEach(F f) {
+    ForEachAfter(nullptr, f);
+  }
+  // The same for those behind `message`, which is in the batch, or null.
+  template <typename F>
+  void ForEachAfter(const Message* message, F f) {
     // The messages lie in slabs that nobody else sees before Finish.
-    for (const Message* message = batch_->first_; message != nullptr;
-         message = message->next) {
-      f(const_cast<Message&>(*message));
+    for (const Message* one = message == nullptr ? batch_->first_
+                                                 : message->next;
+         one != nullptr; one = one->next) {
+      f(const_cast<Message&>(*one));
     }
   }
 

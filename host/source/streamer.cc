@@ -173,6 +173,7 @@ absl::Status Streamer::ReadAll() {
   while (true) {
     batch_.frames.clear();
     batch_.subjects.clear();
+    batch_.notes.clear();
     batch_.receipt = Receipt();
     if (absl::Status status = source_->Read(&batch_); !status.ok()) {
       return status;

@@ -133,6 +133,28 @@ TEST_F(DecodeStageTest, ShowsTheRawTapEachPayloadFirstBadOnesToo) {
   EXPECT_THAT(stage->Read().messages_by_type, ElementsAre(Pair("UPDATE", 1)));
 }
 
+// What a stream says of a message: its time, unless the payload has one of its
+// own, and whether it was delivered before; also of what the raw tap is shown.
+TEST_F(DecodeStageTest, SetsWhatTheSourceSaysOfAFrame) {
+  const auto stage = RisLive();
+  sink_.want_raw = true;
+  FrameBatch batch = {.frames = {kUpdate, kNew, "bad", kUpdate},
+                      .notes = {{.time_ns = 1, .redelivered = true},
+                                {.time_ns = 2, .redelivered = false},
+                                {.time_ns = 3, .redelivered = true},
+                                {.time_ns = 4, .redelivered = true}}};
+  stage->Accept(batch);
+  std::vector<std::string> got;
+  for (const Message* m = sink_.batches[0]->first(); m != nullptr;
+       m = m->next) {
+    got.push_back(absl::StrCat(types_.Name(m->view.type_id), " ", m->view.ts_ns,
+                               " ", m->view.flags));
+  }
+  EXPECT_THAT(got, ElementsAre("RAW 1 1", "UPDATE 100500000000 1", "RAW 2 0",
+                               ::testing::StartsWith("NEW "), "RAW 3 1",
+                               "RAW 4 1", "UPDATE 100500000000 1"));
+}
+
 TEST_F(DecodeStageTest, CountsWhatBecameOfEachPayload) {
   const auto stage = RisLive();
   Accept(*stage, {kUpdate, "bad", kUpdate, kPong, "", kNew, kError});
