@@ -18,6 +18,7 @@
 #include "host/nats_from_config.h"
 #include "host/rpc/proto_time.h"
 #include "host/source/frame_tcp_source.h"
+#include "host/source/jetstream_source.h"
 #include "host/source/nakadi_source.h"
 #include "host/source/nats_source.h"
 #include "host/source/replay_file_source.h"
@@ -29,6 +30,10 @@
 
 namespace weir {
 namespace {
+
+// Messages of a stream that are acknowledged together if nothing depends on
+// which of them a handler lost.
+constexpr size_t kJetStreamBatch = 64;
 
 std::unique_ptr<Source> MakeRisLive(const v1::SourceConfig& config,
                                     const Clock& clock) {
@@ -163,6 +168,23 @@ std::unique_ptr<Source> MakeNats(const v1::SourceConfig& source,
   return std::make_unique<NatsSource>(std::move(options), clock);
 }
 
+std::unique_ptr<Source> MakeJetStream(const v1::SourceConfig& source,
+                                      const Clock& clock) {
+  const v1::JetStreamSource& config = source.jetstream();
+  JetStreamOptions options;
+  options.server = MakeNatsServerOptions(config);
+  options.consumer.stream = config.stream();
+  options.consumer.durable = config.durable();
+  options.consumer.filter_subject = config.filter_subject();
+  options.consumer.max_ack_pending = config.max_ack_pending();
+  options.consumer.ack_wait = FromProto(config.ack_wait());
+  options.ack_incomplete = config.ack_incomplete();
+  options.max_payload_bytes = source.max_payload_bytes();
+  // What is lost is given back by the batch.
+  options.batch_messages = options.ack_incomplete ? kJetStreamBatch : 1;
+  return std::make_unique<JetStreamSource>(std::move(options), clock);
+}
+
 std::unique_ptr<Decoder> MakeSteward(const v1::SourceConfig& config,
                                      NameTable& types) {
   StewardDecoderOptions options;
@@ -215,6 +237,9 @@ std::unique_ptr<Source> MakeSource(const v1::SourceConfig& config,
   }
   if (config.kind_case() == v1::SourceConfig::kNats) {
     return MakeNats(config, clock, nodes, std::move(report));
+  }
+  if (config.kind_case() == v1::SourceConfig::kJetstream) {
+    return MakeJetStream(config, clock);
   }
   if (config.kind_case() == v1::SourceConfig::kFrameTcp) {
     return MakeFrameTcp(config, clock);

@@ -62,6 +62,9 @@ constexpr Default kDefaults[] = {
     {"StewardSending.min_retry_wait", "500ms"},
     {"StewardProcess.on_error", "continue"},
     {"StewardProcess.acknowledge", "received"},
+    {"JetStreamSource.ack_incomplete", "true"},
+    {"JetStreamSource.max_ack_pending", "1024"},
+    {"JetStreamSource.ack_wait", "30s"},
     {"FrameTcpSource.max_message_size", "4KiB"},
     {"FrameTcpSource.max_connections", "1024"},
     {"FrameTcpSource.frame_timeout", "30s"},
@@ -167,8 +170,9 @@ void FillSource(const std::string& node_id, v1::SourceConfig* source) {
   const bool is_nakadi = source->has_nakadi();
   const bool is_nats = source->has_nats();
   const bool is_frame_tcp = source->has_frame_tcp();
+  const bool is_jetstream = source->has_jetstream();
   if (!is_ris_live && !is_nakadi && !is_nats && !is_frame_tcp &&
-      !source->has_replay_file()) {
+      !is_jetstream && !source->has_replay_file()) {
     return;
   }
   for (const Default& row : is_ris_live ? kRisLiveBackoff
@@ -183,7 +187,7 @@ void FillSource(const std::string& node_id, v1::SourceConfig* source) {
   } else if (is_nats) {
     FillField("format", source->nats().has_steward() ? "steward" : "opaque",
               source->mutable_decoder());
-  } else if (is_frame_tcp) {
+  } else if (is_frame_tcp || is_jetstream) {
     FillField("format", "opaque", source->mutable_decoder());
   } else if (is_ris_live) {
     FillField("format", "ris_live", source->mutable_decoder());

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/ascii.h"
@@ -81,6 +82,8 @@ constexpr Bounds kBounds[] = {
     {"BrokerConfig.ring_events", 1},
     {"BrokerConfig.max_concurrent_replays", 1},
     {"FrameTcpSource.frame_timeout", kNanosecond},
+    // Shorter, and a busy machine has its messages taken away.
+    {"JetStreamSource.ack_wait", 1},
     {"NakadiSource.flush_timeout", 1},
     {"NakadiSource.commit_timeout", 1, 60},
     {"NakadiSource.connect_timeout", kNanosecond},
@@ -230,6 +233,36 @@ absl::Status CheckEventType(absl::string_view name) {
       "letter first");
 }
 
+// A stream or a consumer of JetStream: a word of a subject, and a part of a
+// file's name.
+absl::Status CheckJetStreamName(absl::string_view name) {
+  const auto is_bad = [](unsigned char c) {
+    return c <= ' ' || c == 0x7f ||
+           absl::string_view(".*>/\\").find(c) != absl::string_view::npos;
+  };
+  if (name.size() <= 255 && std::none_of(name.begin(), name.end(), is_bad)) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(
+      "no name for JetStream; up to 255 characters, without blanks, \".\", "
+      "\"*\", \">\", \"/\" and \"\\\"");
+}
+
+// What a consumer reads of its stream.
+absl::Status CheckSubjectFilter(absl::string_view filter) {
+  const std::vector<absl::string_view> words = absl::StrSplit(filter, '.');
+  for (size_t i = 0; i < words.size(); ++i) {
+    const bool rest = words[i] == ">" && i + 1 < words.size();
+    if (words[i].empty() || rest ||
+        words[i].find_first_of(" \t") != absl::string_view::npos) {
+      return absl::InvalidArgumentError(
+          "no subject; write words with dots between, \"*\" for any one and "
+          "\">\" as the last for all that follow");
+    }
+  }
+  return absl::OkStatus();
+}
+
 // One or several, with commas between.
 absl::Status CheckAddresses(absl::string_view addresses) {
   for (const absl::string_view one : absl::StrSplit(addresses, ',')) {
@@ -271,6 +304,9 @@ constexpr Form kForms[] = {
     {"NakadiSource.url", CheckHttpUrl},
     {"FrameTcpSource.listen", CheckAddresses},
     {"FrameTcpSource.connect", CheckPeerAddress},
+    {"JetStreamSource.stream", CheckJetStreamName},
+    {"JetStreamSource.durable", CheckJetStreamName},
+    {"JetStreamSource.filter_subject", CheckSubjectFilter},
     {"PluginsConfig.allowed_sha256", CheckDigest},
     {"PluginConfig.id", CheckId},
     {"PluginConfig.module", CheckModule},

@@ -359,6 +359,9 @@ void CheckSource(const SourceConfig& source, const std::string& path,
   if (source.has_nats()) {
     CheckNats(source, path, faults);
   }
+  if (source.has_jetstream()) {
+    CheckNatsUser(source.jetstream(), Join(path, "jetstream"), faults);
+  }
   CheckStewardProfile(source.decoder().steward_profile(),
                       Join(path, "decoder.steward_profile"), faults);
   if (source.has_frame_tcp()) {

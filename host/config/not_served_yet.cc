@@ -18,9 +18,6 @@ struct Row {
   std::vector<absl::string_view> served = {};
 };
 
-constexpr absl::string_view kKinds =
-    "not in this version of weir; kinds that are: ris_live, nakadi, nats, "
-    "frame_tcp, replay_file";
 constexpr absl::string_view kNoRoles =
     "needs authentication by tokens or certificates, which this version does "
     "not have; remove it";
@@ -37,7 +34,6 @@ const std::vector<Row>& Table() {
        "or `insecure: true` behind something that encrypts"},
       {"Security.tokens_file", kNoRoles},
       {"Security.certificate_roles", kNoRoles},
-      {"SourceConfig.jetstream", kKinds},
       {"ApiLimits.max_subscribers_per_principal", kNoRoles},
       {"NatsSink.jetstream",
        "not in this version of weir; remove it: a stream that keeps the "

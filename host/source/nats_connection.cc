@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <map>
 #include <set>
 #include <utility>
@@ -54,6 +55,15 @@ absl::Status ToError(const NatsOptionFault& fault) {
                                           : SourceError::kTls;
   return MakeSourceError(absl::StatusCode::kFailedPrecondition, kind,
                          absl::StrCat(fault.field, ": ", fault.why));
+}
+
+absl::Status PublishError(absl::string_view subject, natsStatus code) {
+  const std::string text =
+      absl::StrCat("subject \"", subject, "\": ", natsStatus_GetText(code));
+  return code == NATS_CONNECTION_CLOSED ||
+                 code == NATS_CONNECTION_DISCONNECTED || code == NATS_TIMEOUT
+             ? absl::UnavailableError(text)
+             : absl::InvalidArgumentError(text);
 }
 
 }  // namespace
@@ -160,6 +170,18 @@ class NatsConnection::Inbox {
     return std::exchange(put_, 0);
   }
 
+  // Waits until the connection alone is left of them, or at its end.
+  void WaitForSubscriptions(absl::Duration timeout) ABSL_LOCKS_EXCLUDED(mu_) {
+    const auto limit =
+        std::chrono::steady_clock::now() + absl::ToChronoMilliseconds(timeout);
+    MutexLock lock(&mu_);
+    while (callers_ > 1 && end_.ok()) {
+      const auto left = limit - std::chrono::steady_clock::now();
+      if (left.count() <= 0) return;
+      changed_.WaitFor(&mu_, absl::FromChrono(left));
+    }
+  }
+
   // As NatsConnection::Take.
   absl::Status Take(size_t max_count, size_t max_bytes,
                     std::vector<natsMsg*>* messages, absl::Duration at_most)
@@ -197,6 +219,19 @@ class NatsConnection::Inbox {
       bytes += static_cast<size_t>(natsMsg_GetDataLength(message));
     }
     return absl::OkStatus();
+  }
+
+  std::vector<std::string> WaitingReplies() ABSL_LOCKS_EXCLUDED(mu_) {
+    std::vector<std::string> replies;
+    const auto add = [&](natsMsg* message) {
+      const char* const reply = natsMsg_GetReply(message);
+      if (reply != nullptr && *reply != '\0') replies.emplace_back(reply);
+    };
+    MutexLock lock(&mu_);
+    std::for_each(taken_.begin() + static_cast<ptrdiff_t>(next_), taken_.end(),
+                  add);
+    std::for_each(arrived_.begin(), arrived_.end(), add);
+    return replies;
   }
 
   void SetInterrupted(bool interrupted) ABSL_LOCKS_EXCLUDED(mu_) {
@@ -485,6 +520,10 @@ absl::Status NatsConnection::Take(size_t max_count, size_t max_bytes,
   return inbox_->Take(max_count, max_bytes, messages, at_most);
 }
 
+std::vector<std::string> NatsConnection::WaitingReplies() const {
+  return inbox_->WaitingReplies();
+}
+
 void NatsConnection::Unsubscribe(absl::string_view subject) {
   inbox_->Forget(subject);
   MutexLock lock(&handles_->mu);
@@ -499,6 +538,28 @@ void NatsConnection::Unsubscribe(absl::string_view subject) {
 
 std::vector<std::string> NatsConnection::TakeRefused() {
   return inbox_->TakeRefused();
+}
+
+void NatsConnection::Drain(absl::Duration timeout) {
+  std::vector<natsSubscription*> handles;
+  {
+    MutexLock lock(&handles_->mu);
+    handles_->DroppedNow();
+    for (const auto& one : handles_->subscriptions) {
+      if (!std::exchange(one->ended, true)) handles.push_back(one->handle);
+    }
+    handles_->unsubscribed = true;
+  }
+  // cnats would wait for a server that hangs, and longer.
+  const bool answers = AwaitWritten(timeout);
+  for (natsSubscription* handle : handles) {
+    if (answers) {
+      natsSubscription_Drain(handle);
+    } else {
+      natsSubscription_Unsubscribe(handle);
+    }
+  }
+  if (answers) inbox_->WaitForSubscriptions(timeout);
 }
 
 void NatsConnection::Disconnect() {
@@ -538,21 +599,43 @@ absl::Status NatsConnection::Publish(absl::string_view subject,
     if (code != NATS_OK) break;
     code = natsMsgHeader_Set(created, name.c_str(), value.c_str());
   }
-  if (code == NATS_OK) {
-    MutexLock lock(&handles_->mu);
-    code = handles_->connection == nullptr || !inbox_->end().ok()
-               ? NATS_CONNECTION_CLOSED
-               : natsConnection_PublishMsg(handles_->connection, created);
-    // Part of it may be written: nothing can follow.
-    if (code == NATS_TIMEOUT) inbox_->End(code, handles_->connection);
-  }
-  if (code == NATS_OK) return absl::OkStatus();
-  const std::string text =
-      absl::StrCat("subject \"", subject, "\": ", natsStatus_GetText(code));
-  return code == NATS_CONNECTION_CLOSED ||
-                 code == NATS_CONNECTION_DISCONNECTED || code == NATS_TIMEOUT
-             ? absl::UnavailableError(text)
-             : absl::InvalidArgumentError(text);
+  if (code != NATS_OK) return PublishError(subject, code);
+  return PublishBy(subject, [&](natsConnection* connection) {
+    return natsConnection_PublishMsg(connection, created);
+  });
+}
+
+absl::Status NatsConnection::PublishTo(const std::string& subject,
+                                       const std::string& reply,
+                                       absl::string_view data) {
+  const auto size = static_cast<int>(data.size());
+  return PublishBy(subject, [&](natsConnection* connection) {
+    return reply.empty() ? natsConnection_Publish(connection, subject.c_str(),
+                                                  data.data(), size)
+                         : natsConnection_PublishRequest(
+                               connection, subject.c_str(), reply.c_str(),
+                               data.data(), size);
+  });
+}
+
+template <typename F>
+absl::Status NatsConnection::PublishBy(absl::string_view subject,
+                                       const F& publish) {
+  MutexLock lock(&handles_->mu);
+  const natsStatus code = handles_->connection == nullptr || !inbox_->end().ok()
+                              ? NATS_CONNECTION_CLOSED
+                              : publish(handles_->connection);
+  // Part of it may be written: nothing can follow.
+  if (code == NATS_TIMEOUT) inbox_->End(code, handles_->connection);
+  return code == NATS_OK ? absl::OkStatus() : PublishError(subject, code);
+}
+
+bool NatsConnection::AwaitWritten(absl::Duration timeout) {
+  natsConnection* const connection = handles_->Connection();
+  return connection != nullptr && inbox_->end().ok() &&
+         natsConnection_FlushTimeout(
+             connection, std::max<int64_t>(absl::ToInt64Milliseconds(timeout),
+                                           1)) == NATS_OK;
 }
 
 void NatsConnection::Interrupt() { inbox_->SetInterrupted(true); }

@@ -21,8 +21,8 @@ namespace weir {
 // of all of them in the order in which the server sent them. For the sources
 // that read NATS; what they return, how it ends and what is lost, they say.
 //
-// One thread calls Connect, Subscribe, Unsubscribe, Take, TakeRefused and
-// Disconnect; all others may be called by any.
+// One thread calls Connect, Subscribe, Unsubscribe, Drain, Take, TakeRefused,
+// AwaitWritten and Disconnect; all others may be called by any.
 class NatsConnection {
  public:
   struct Subscription {
@@ -58,11 +58,19 @@ class NatsConnection {
                     std::vector<natsMsg*>* messages,
                     absl::Duration at_most = absl::InfiniteDuration());
 
+  // The reply subjects, those that are not empty, of the messages that wait for
+  // Take.
+  std::vector<std::string> WaitingReplies() const;
+
   // Ends the subscription to that subject; what came by it stays.
   void Unsubscribe(absl::string_view subject);
   // The subjects that the server did not permit since the last call. Take
   // returns when there are some.
   std::vector<std::string> TakeRefused();
+
+  // Ends all subscriptions, and waits until all that the server has sent by
+  // them has come, for `timeout` at most.
+  void Drain(absl::Duration timeout);
 
   // Closes the connection, if there is one, and forgets what came by it.
   void Disconnect();
@@ -74,6 +82,13 @@ class NatsConnection {
   absl::Status Publish(absl::string_view subject,
                        const std::vector<Header>& headers,
                        absl::string_view data);
+  // The same without headers, and answers are to go to `reply`, if that is not
+  // empty. Cheaper.
+  absl::Status PublishTo(const std::string& subject, const std::string& reply,
+                         absl::string_view data);
+  // Waits until the server has read what was published, for `timeout` at most;
+  // returns whether it has.
+  bool AwaitWritten(absl::Duration timeout);
 
   // Makes Connect and Take return Cancelled soon, until Rearm. Connect only
   // when the server being tried has answered or timed out: cnats cannot be told
@@ -97,6 +112,9 @@ class NatsConnection {
 
   absl::Status SubscribeTo(const Subscription& wanted);
   absl::Status Flush();
+  // What publishing came to, which `publish(connection)` does.
+  template <typename F>
+  absl::Status PublishBy(absl::string_view subject, const F& publish);
 
   const NatsServerOptions options_;
   const std::string endpoint_;

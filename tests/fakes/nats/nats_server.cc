@@ -58,9 +58,10 @@ void NatsServer::Start() {
   inotify_add_watch(watch, ports.c_str(), IN_CLOSE_WRITE | IN_MOVED_TO);
   const std::string port = absl::StrCat(port_);
   const std::string log = absl::StrCat(dir_, "/log");
-  std::vector<std::string> arguments = {kProgram, "-a", "127.0.0.1",
-                                        "-p",     port, "--ports_file_dir",
-                                        ports,    "-l", log};
+  const std::string store = absl::StrCat(dir_, "/store");  // Of JetStream.
+  std::vector<std::string> arguments = {
+      kProgram, "-a", "127.0.0.1", "-p",  port, "--ports_file_dir",
+      ports,    "-l", log,         "-sd", store};
   if (!config_file_.empty()) {
     arguments.insert(arguments.end(), {"-c", config_file_});
   }

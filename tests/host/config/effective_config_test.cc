@@ -234,6 +234,31 @@ constexpr char kOneOfEach[] =
     "sources { id: 'a' ris_live {} }"
     "sources { id: 'b' replay_file { path: 'c' } }";
 
+TEST(EffectiveConfigTest, AppliesTheDefaultsOfAStream) {
+  const std::map<std::string, std::string> values =
+      ValuesOf(Effective("sources { id: 'a' jetstream {} }"));
+  std::map<std::string, std::string> comments =
+      CommentsOf("proto/weir/v1/config.proto");
+  const Row rows[] = {
+      {"sources[0].decoder.format", "opaque", "SourceConfig.decoder",
+       "jetstream OPAQUE"},
+      {"sources[0].backoff.initial", "1s", "BackoffConfig",
+       "the others: 1 s, 60 s, 2."},
+      {"sources[0].jetstream.ack_incomplete", "true",
+       "JetStreamSource.ack_incomplete", "Default true"},
+      {"sources[0].jetstream.max_ack_pending", "1024",
+       "JetStreamSource.max_ack_pending", "default 1024"},
+      {"sources[0].jetstream.ack_wait", "30s", "JetStreamSource.ack_wait",
+       "default 30 s"},
+  };
+  for (const Row& row : rows) {
+    EXPECT_THAT(comments[row.comment], HasSubstr(row.says)) << row.comment;
+    const auto found = values.find(row.path);
+    ASSERT_NE(found, values.end()) << row.path << " is not filled in";
+    EXPECT_EQ(found->second, row.value) << row.path;
+  }
+}
+
 TEST(EffectiveConfigTest, AppliesTheDefaultsThatTheSchemaPromises) {
   std::map<std::string, std::string> comments =
       CommentsOf("proto/weir/v1/config.proto");

@@ -64,9 +64,6 @@ void ExpectFaults(const std::vector<Case>& cases) {
 TEST(LoadConfigTest, RefusesWhatThisVersionDoesNotServe) {
   const std::string no_child = "needs plugins in child processes";
   ExpectFaults({
-      {"a kind of source", Source("jetstream: {}"),
-       "f:1: sources[0].jetstream: not in this version of weir; kinds that "
-       "are: ris_live, nakadi, nats, frame_tcp, replay_file"},
       {"one that listens", Source("frame_tcp: {listen: '127.0.0.1:1'}"), ""},
       {"one on several addresses",
        Source("frame_tcp: {listen: '127.0.0.1:1, [::1]:2'}"), ""},
@@ -267,6 +264,29 @@ TEST(LoadConfigTest, ChecksWhatOneFieldSaysOfAnother) {
        Source("nats: {servers: ['nats://a'], subjects: [b], "
               "nkey_seed_file: d}"),
        ""},
+      {"a stream that says twice who reads it",
+       Source("jetstream: {servers: ['nats://a'], stream: b, durable: c, "
+              "credentials_file: d, nkey_seed_file: e}"),
+       "jetstream.nkey_seed_file: nkey_seed_file and credentials_file"},
+      {"a stream with all that there is",
+       Source("jetstream: {servers: ['nats://a'], stream: b, durable: c-d, "
+              "filter_subject: 'a.*.>', ack_incomplete: false, ack_wait: 1s, "
+              "max_ack_pending: 1}"),
+       ""},
+      {"a stream without a consumer",
+       Source("jetstream: {servers: ['nats://a'], stream: b}"),
+       "jetstream.durable: required"},
+      {"a consumer of no name",
+       Source("jetstream: {servers: ['nats://a'], stream: b, durable: c.d}"),
+       "jetstream.durable: \"c.d\": no name for JetStream"},
+      {"a filter that is no subject",
+       Source("jetstream: {servers: ['nats://a'], stream: b, durable: c, "
+              "filter_subject: 'a.>.b'}"),
+       "jetstream.filter_subject: \"a.>.b\": no subject"},
+      {"a wait that takes messages away",
+       Source("jetstream: {servers: ['nats://a'], stream: b, durable: c, "
+              "ack_wait: 500ms}"),
+       "jetstream.ack_wait: 500ms is too small; at least 1s"},
       {"a sink that says twice who it is",
        "sinks: [{id: a, nats: {servers: ['nats://a'], credentials_file: c, "
        "nkey_seed_file: d}}]",
@@ -353,7 +373,7 @@ TEST(LoadConfigTest, SaysOneThingOnce) {
       {"a path of the wrong type is not also no path",
        Source("replay_file: {path: [a]}"), "path: is a list"},
       {"what is not served is not also wrong",
-       Source("jetstream: {servers: []}"), "not in this version"},
+       "sinks: [{id: a, file: {path: ''}}]", "not in this version"},
   });
 }
 
