@@ -1,17 +1,14 @@
 #include "host/source/steward_replies.h"
 
 #include <cstddef>
-#include <memory>
 #include <optional>
 #include <utility>
-#include <vector>
 
-#include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/str_cat.h"
 #include "host/control/steward_outbox.h"
+#include "host/source/post_message.h"
 #include "host/status/json_text.h"
-#include "host/sync/mutex.h"
 #include "lib/steward/layout.h"
 #include "lib/steward/message.h"
 #include "lib/steward/message_codec.h"
@@ -25,37 +22,6 @@ namespace {
 // A source has let in no payload that unpacks to more than its own limit, and
 // hands payloads on unpacked: this is for JSON and for recordings.
 constexpr size_t kMaxBytes = size_t{64} << 20;
-
-// An outbox says by one call that it refuses, before Post returns, and that a
-// message is kept, at any time; here the one is a result and the other a call.
-class Verdict {
- public:
-  explicit Verdict(ReplySink::Kept kept) : kept_(std::move(kept)) {}
-
-  void Tell(const absl::Status& status) ABSL_LOCKS_EXCLUDED(mu_) {
-    {
-      MutexLock lock(&mu_);
-      if (!posted_ && !status.ok()) {
-        refused_ = status;
-        return;
-      }
-    }
-    kept_(status);
-  }
-
-  // Post has returned.
-  absl::Status Posted() ABSL_LOCKS_EXCLUDED(mu_) {
-    MutexLock lock(&mu_);
-    posted_ = true;
-    return refused_;
-  }
-
- private:
-  const ReplySink::Kept kept_;
-  Mutex mu_;
-  bool posted_ ABSL_GUARDED_BY(mu_) = false;
-  absl::Status refused_ ABSL_GUARDED_BY(mu_);
-};
 
 // Leaves out what a node of `layout` has no field for: a request of another
 // release may have it, and then the answer and what it answers.
@@ -92,19 +58,14 @@ absl::Status StewardReplies::Reply(const Message& request, std::string data,
   if (!wanted.ok()) return wanted;
   const steward::Layout layout = steward::LayoutOf(outbox->profile());
   const bool as_text = layout == steward::Layout::kS0;
-  std::vector<steward::Message> replies;
-  replies.push_back(steward::MakeReply(decoded->message,
-                                       as_text ? ToUtf8(data) : std::move(data),
-                                       ToUtf8(file_suffix)));
+  steward::Message reply = steward::MakeReply(
+      decoded->message, as_text ? ToUtf8(data) : std::move(data),
+      ToUtf8(file_suffix));
   if (decoded->layout != layout) {
-    const absl::Status cut = CutTo(layout, &replies.back());
+    const absl::Status cut = CutTo(layout, &reply);
     if (!cut.ok()) return cut;
   }
-  const auto verdict = std::make_shared<Verdict>(std::move(kept));
-  outbox->Post(std::move(replies), [verdict](const absl::Status& status) {
-    verdict->Tell(status);
-  });
-  return verdict->Posted();
+  return PostMessage(*outbox, std::move(reply), std::move(kept));
 }
 
 }  // namespace weir

@@ -19,6 +19,7 @@
 #include "lib/steward/message.h"
 #include "lib/steward/message_codec.h"
 #include "lib/steward/profile.h"
+#include "tests/fakes/fake_steward_outbox.h"
 #include "tests/lib/steward/vectors.h"
 #include "tests/support/status_matchers.h"
 
@@ -27,36 +28,6 @@ namespace {
 
 using steward::Layout;
 using steward::Profile;
-
-class Outbox final : public StewardOutbox {
- public:
-  const std::string& node() const override { return node_; }
-  Profile profile() const override { return profile_; }
-  const std::string& public_key() const override { return key_; }
-  void Post(std::vector<steward::Message> messages, Done done) override {
-    if (!refuse.ok()) return done(refuse);
-    for (steward::Message& message : messages) {
-      posted.push_back(std::move(message));
-    }
-    if (at_once) return done(absl::OkStatus());
-    later = std::move(done);
-  }
-  absl::Status Send(std::vector<steward::Message>) override {
-    return absl::InternalError("a reply must not wait");
-  }
-  void SendNow(steward::Message) override {}
-  void ReportError(absl::string_view) override {}
-
-  absl::Status refuse;
-  bool at_once = false;
-  Done later;
-  std::vector<steward::Message> posted;
-  Profile profile_ = Profile::kC4;
-
- private:
-  const std::string node_ = "node2";
-  const std::string key_;
-};
 
 class StewardRepliesTest : public testing::Test, public StewardOutboxes {
  protected:
@@ -83,7 +54,7 @@ class StewardRepliesTest : public testing::Test, public StewardOutboxes {
                           [this](const absl::Status& kept) { kept_ = kept; });
   }
 
-  Outbox outbox_;
+  FakeStewardOutbox outbox_{"node2"};
   NameTable sources_;
   uint16_t source_ = 0;
   StewardReplies replies_{*this, sources_};
@@ -142,7 +113,7 @@ TEST_F(StewardRepliesTest, AreNotSentToWhatIsNoMessage) {
 }
 
 TEST_F(StewardRepliesTest, AreTextForS0) {
-  outbox_.profile_ = Profile::kS0;
+  outbox_.set_profile(Profile::kS0);
   ASSERT_THAT(Reply(steward::InSteward(steward::Cli()), Layout::kS0,
                     "caf\xe9 \xc3\xa9"),
               IsOk());
@@ -158,7 +129,7 @@ TEST_F(StewardRepliesTest, HaveNothingThatTheNodesReleaseDoesNotKnow) {
   steward::Message request = steward::Cli();
   request.reply_method_instructions = {"x"};
   request.use_detected_shell = true;
-  outbox_.profile_ = Profile::kS0;
+  outbox_.set_profile(Profile::kS0);
   ASSERT_THAT(Reply(request, Layout::kC4), IsOk());
   const steward::Message& reply = outbox_.posted[0];
   EXPECT_EQ(reply.retry_wait, 0);
