@@ -404,7 +404,7 @@ class Host::Rooms {
     spec.options = MakeStreamerOptions(config, random_());
     spec.source = MakeSource(
         config, config_.state_dir(), clock_,
-        [] { return std::make_unique<InterruptibleSleeper>(); }, nodes_,
+        [] { return std::make_unique<InterruptibleSleeper>(); }, nodes_, outbox,
         report);
     spec.sink = stage.get();
     DecodeStage* const counted = stage.get();

@@ -141,12 +141,14 @@ std::shared_ptr<StewardProcesses> MakeProcesses(const v1::StewardNode& config,
 std::unique_ptr<Source> MakeStewardNode(const v1::SourceConfig& source,
                                         const Clock& clock,
                                         StewardNodeSet& nodes,
+                                        StewardOutbox* outbox,
                                         SourceReport report) {
   const v1::StewardNode& config = source.nats().steward();
   StewardOptions options;
   FillServer(source, &options);
   options.keys_file = config.keys_file();
   options.duplicate_window = FromProto(config.duplicate_window());
+  options.outbox = outbox;
   options.report = std::move(report);
   auto processes = MakeProcesses(config, clock);
   nodes.Add(absl::StrCat("sources/", source.id()), processes);
@@ -156,10 +158,10 @@ std::unique_ptr<Source> MakeStewardNode(const v1::SourceConfig& source,
 
 std::unique_ptr<Source> MakeNats(const v1::SourceConfig& source,
                                  const Clock& clock, StewardNodeSet& nodes,
-                                 SourceReport report) {
+                                 StewardOutbox* outbox, SourceReport report) {
   const v1::NatsSource& config = source.nats();
   if (config.has_steward()) {
-    return MakeStewardNode(source, clock, nodes, std::move(report));
+    return MakeStewardNode(source, clock, nodes, outbox, std::move(report));
   }
   NatsOptions options;
   FillServer(source, &options);
@@ -228,7 +230,8 @@ std::unique_ptr<Source> MakeSource(const v1::SourceConfig& config,
                                    const std::string& state_dir,
                                    const Clock& clock,
                                    const SleeperFactory& sleepers,
-                                   StewardNodeSet& nodes, SourceReport report) {
+                                   StewardNodeSet& nodes, StewardOutbox* outbox,
+                                   SourceReport report) {
   if (config.kind_case() == v1::SourceConfig::kRisLive) {
     return MakeRisLive(config, clock);
   }
@@ -236,7 +239,7 @@ std::unique_ptr<Source> MakeSource(const v1::SourceConfig& config,
     return MakeNakadi(config, clock);
   }
   if (config.kind_case() == v1::SourceConfig::kNats) {
-    return MakeNats(config, clock, nodes, std::move(report));
+    return MakeNats(config, clock, nodes, outbox, std::move(report));
   }
   if (config.kind_case() == v1::SourceConfig::kJetstream) {
     return MakeJetStream(config, clock);

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "absl/strings/string_view.h"
+#include "host/control/steward_outbox.h"
 #include "host/decode/decoder.h"
 #include "host/pipeline/name_table.h"
 #include "host/source/sleeper_factory.h"
@@ -24,12 +25,14 @@ using SourceReport = std::function<void(absl::string_view)>;
 // Turns one entry of `sources`, which has its defaults and no faults, into what
 // the rooms take. `clock` must outlive the source. `state_dir` is where a
 // source keeps what must survive a restart. A source that is a node of a
-// steward network is added to `nodes`.
+// steward network is added to `nodes`; `outbox` is what it sends by, null if it
+// does not, and must outlive it.
 std::unique_ptr<Source> MakeSource(const v1::SourceConfig& config,
                                    const std::string& state_dir,
                                    const Clock& clock,
                                    const SleeperFactory& sleepers,
-                                   StewardNodeSet& nodes, SourceReport report);
+                                   StewardNodeSet& nodes, StewardOutbox* outbox,
+                                   SourceReport report);
 
 StreamerOptions MakeStreamerOptions(const v1::SourceConfig& config,
                                     uint64_t seed);

@@ -293,6 +293,12 @@ void CheckStewardNode(const v1::StewardNode& node, const std::string& path,
                   absl::StrCat("\"", process.method(),
                                "\" is there twice; remove one"));
     }
+    if (node.profile() == "S0" && process.method() == "REQRelay" &&
+        !node.has_sending()) {
+      faults->Add(Join(at, "method"),
+                  "REQRelay has the node send on what comes; give it a "
+                  "`sending`, or remove the process");
+    }
     if (!process.require_signature()) continue;
     if (node.profile() == "S0") {
       faults->Add(Join(at, "require_signature"),

@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "lib/steward/refusal.h"
+#include "lib/steward/relay.h"
 #include "lib/steward/schedule.h"
 #include "lib/steward/subject.h"
 
@@ -72,9 +73,12 @@ absl::StatusOr<StewardProcesses::Found> StewardGate::FindProcess(
     absl::string_view subject, const steward::Message& message) const {
   const std::string& node = processes_->node();
   const bool any_subject = processes_->any_subject();
+  const bool relay = processes_->profile() == steward::Profile::kS0 &&
+                     steward::IsRelaySubject(subject, node);
   std::optional<StewardProcesses::Found> found =
-      any_subject ? processes_->FindMethod(message.method)
-                  : processes_->FindSubject(subject);
+      relay         ? processes_->FindMethod(steward::kRelayMethod)
+      : any_subject ? processes_->FindMethod(message.method)
+                    : processes_->FindSubject(subject);
   if (!found.has_value()) {
     // What comes was subscribed to.
     if (subject ==
@@ -87,8 +91,14 @@ absl::StatusOr<StewardProcesses::Found> StewardGate::FindProcess(
                 absl::StrCat("sends method ", message.method,
                              ", for which there is no process"));
   }
-  if (!any_subject &&
-      (message.to_node != node || message.method != found->settings->method)) {
+  // A relay's body is never overridden: it says itself where it goes.
+  const bool fits =
+      relay ? message.method == steward::kRelayMethod &&
+                  subject == steward::SubjectOf(steward::Profile::kS0,
+                                                message.to_node, message.method)
+            : any_subject || (message.to_node == node &&
+                              message.method == found->settings->method);
+  if (!fits) {
     return Deny(
         Refusal::kSubject, message,
         absl::StrCat("sends there method ", message.method, " for node \"",

@@ -6,6 +6,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "host/status/error_info.h"
+#include "lib/steward/relay.h"
 #include "lib/steward/subject.h"
 
 namespace weir {
@@ -36,6 +37,14 @@ absl::Status NoSuchProcess(absl::string_view method, absl::string_view node) {
       {.reason = "PROCESS_NOT_FOUND",
        .metadata = {{"method", std::string(method)},
                     {"node", std::string(node)}}});
+}
+
+std::string SubjectFor(const StewardNode& node, absl::string_view method) {
+  // A node in the middle listens for what is for others.
+  return node.profile == steward::Profile::kS0 &&
+                 method == steward::kRelayMethod
+             ? steward::RelaySubject(node.name)
+             : steward::SubjectOf(node.profile, node.name, method);
 }
 
 // As the original programs name it.
@@ -244,8 +253,7 @@ absl::Status StewardProcesses::Check(
                      "\", of which no NATS subject can be made: take out "
                      "blanks, wildcards and empty parts"));
   }
-  const size_t size =
-      steward::SubjectOf(node_.profile, node_.name, settings.method).size();
+  const size_t size = SubjectFor(node_, settings.method).size();
   if (size > kMaxSubjectBytes) {
     return InvalidField("method",
                         absl::StrCat("makes a subject of ", size, " bytes; ",
@@ -270,8 +278,7 @@ StewardProcesses::Process& StewardProcesses::Add(
   status.id = ++last_id_;
   status.method = settings.method;
   status.settings = settings;
-  status.subject =
-      steward::SubjectOf(node_.profile, node_.name, settings.method);
+  status.subject = SubjectFor(node_, settings.method);
   status.name = NameOf(node_.profile, status.subject);
   status.configured = configured;
   status.since = clock_.Now();

@@ -1,7 +1,11 @@
 #ifndef WEIR_HOST_SOURCE_STEWARD_RELAY_H_
 #define WEIR_HOST_SOURCE_STEWARD_RELAY_H_
 
+#include <atomic>
+#include <cstdint>
 #include <functional>
+#include <map>
+#include <string>
 
 #include "absl/status/status.h"
 #include "host/control/steward_outbox.h"
@@ -27,9 +31,9 @@ class StewardRelay {
   // Whether it is for another node, and not for handlers.
   static bool IsToPassOn(const steward::Message& message);
 
-  // OK: it is on its way, and `kept` is called. Else it is not: InvalidArgument
-  // with the reason "bad_relay" (lib/steward/refusal.h) for what no node makes,
-  // or an error of StewardOutbox::Post with "relay_failed".
+  // OK: it is on its way, and `kept` is called. Else it is not, and the error
+  // is of lib/steward/refusal.h: InvalidArgument, "bad_relay", for what no node
+  // makes, or another error of StewardOutbox::Post, "relay_failed".
   absl::Status PassOn(const steward::Message& message, Kept kept);
 
   // The same for the copy of an answer; OK for what is no answer to a relay.
@@ -37,10 +41,16 @@ class StewardRelay {
   // answer if it was refused, and else an outbox that fails says so itself.
   absl::Status PassBack(const steward::Message& message);
 
+  // "relayed" and "relayed_back": what was taken of either. Those that are not
+  // 0.
+  std::map<std::string, uint64_t> counters() const;
+
  private:
   absl::Status Post(steward::Message message, Kept kept);
 
   StewardOutbox& outbox_;
+  std::atomic<uint64_t> relayed_{0};
+  std::atomic<uint64_t> relayed_back_{0};
 };
 
 }  // namespace weir

@@ -61,7 +61,11 @@ StewardSource::StewardSource(StewardOptions options,
       gate_(processes_, options_.max_payload_bytes),
       answers_(std::make_shared<StewardAnswers>(&connection_, processes_)),
       duplicates_(
-          std::make_shared<DuplicateWindow>(options_.duplicate_window, clock)) {
+          std::make_shared<DuplicateWindow>(options_.duplicate_window, clock)),
+      relay_(options_.outbox != nullptr &&
+                     processes_->profile() == steward::Profile::kS0
+                 ? std::make_unique<StewardRelay>(*options_.outbox)
+                 : nullptr) {
   processes_->SetWake([this] { connection_.Poke(); });
 }
 
@@ -229,22 +233,20 @@ bool StewardSource::Accept(natsMsg* message, FrameBatch* batch) {
   }
   question.text = steward::Acknowledgement(parts, layout, processes_->node());
   question.run = admitted->process.run;
-  question.stop_on_error = process.stop_on_error;
+  const bool passed_on = relay_ != nullptr && StewardRelay::IsToPassOn(parts);
+  question.stop_on_error = process.stop_on_error && !passed_on;
   question.when_done =
-      question.has_header && wanted != StewardAnswers::kConfigured
-          ? wanted == StewardAnswers::kDone
-          : process.acknowledge_done;
+      passed_on || (question.has_header && wanted != StewardAnswers::kConfigured
+                        ? wanted == StewardAnswers::kDone
+                        : process.acknowledge_done);
   const std::string key =
       duplicates_->enabled() ? DuplicateWindow::KeyOf(parts.from_node, parts.id,
                                                       admitted->unpacked)
                              : "";
   if (IsDuplicate(key, question)) return false;
   processes_->Count(question.run);
-  answers_->Take(question);
-  batch->frames.push_back(admitted->unpacked);
-  batch->subjects.push_back(subject);
-  batch->receipt = Receipt([answers = answers_, duplicates = duplicates_, key,
-                            question = std::move(question)](Outcome outcome) {
+  const Finish finish = [answers = answers_, duplicates = duplicates_, key,
+                         question](Outcome outcome) {
     // First: what is answered as failed may come again at once.
     if (outcome == Outcome::kAllProcessed) {
       duplicates->Done(key);
@@ -252,8 +254,34 @@ bool StewardSource::Accept(natsMsg* message, FrameBatch* batch) {
       duplicates->Forget(key);
     }
     answers->Finish(question, outcome);
-  });
+  };
+  if (relay_ != nullptr && !Relay(parts, subject, question, key, finish)) {
+    return false;
+  }
+  answers_->Take(question);
+  batch->frames.push_back(admitted->unpacked);
+  batch->subjects.push_back(subject);
+  batch->receipt = Receipt(finish);
   return true;
+}
+
+bool StewardSource::Relay(const steward::Message& message,
+                          absl::string_view subject, const Question& question,
+                          const std::string& key, const Finish& finish) {
+  const bool passed_on = StewardRelay::IsToPassOn(message);
+  const absl::Status status =
+      passed_on ? relay_->PassOn(message,
+                                 [finish](const absl::Status& kept) {
+                                   finish(kept.ok() ? Outcome::kAllProcessed
+                                                    : Outcome::kSomeLost);
+                                 })
+                : relay_->PassBack(message);
+  if (status.ok()) return !passed_on;
+  duplicates_->Forget(key);
+  Refuse(question, steward::RefusalOf(status),
+         absl::StrCat("subject \"", subject, "\": node \"", message.from_node,
+                      "\" sends what is to be relayed: ", status.message()));
+  return false;
 }
 
 bool StewardSource::IsDuplicate(const std::string& key,
@@ -305,6 +333,7 @@ Source::Progress StewardSource::GetProgress() const {
       progress.counters["duplicates"] = duplicate_count_;
     }
   }
+  if (relay_ != nullptr) progress.counters.merge(relay_->counters());
   for (const StewardProcessStatus& process : processes_->Processes()) {
     progress.details[absl::StrCat("process ", process.subject)] =
         StateOf(process);

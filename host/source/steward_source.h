@@ -14,6 +14,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "host/control/steward_outbox.h"
 #include "host/pipeline/frame_batch.h"
 #include "host/source/duplicate_window.h"
 #include "host/source/nats_connection.h"
@@ -21,6 +22,7 @@
 #include "host/source/steward_answers.h"
 #include "host/source/steward_gate.h"
 #include "host/source/steward_processes.h"
+#include "host/source/steward_relay.h"
 #include "host/sync/clock.h"
 #include "host/sync/mutex.h"
 
@@ -32,6 +34,9 @@ struct StewardOptions : NatsServerOptions {
   // A message that comes again within this time is acknowledged and not handed
   // out. Zero: each is.
   absl::Duration duplicate_window;
+  // By which it relays what comes as REQRelay, in S0. Null: such messages are
+  // for handlers, as all others are. Must outlive the source.
+  StewardOutbox* outbox = nullptr;
   // Told, on the thread that reads, of each message that is refused and of each
   // process that ends. May be empty.
   std::function<void(absl::string_view)> report;
@@ -69,6 +74,9 @@ struct StewardOptions : NatsServerOptions {
 // it is of a process of the configuration; one that was started while the
 // source was connected has ended then, and the others go on.
 //
+// What a node of S0 is to relay (steward_relay.h) is handed to no handler; it
+// is acknowledged when it is on the disk of the outbox.
+//
 // An operator's interruption also ends all subscriptions at once, so that the
 // other members of the groups get what comes; the connection stays until the
 // next Connect for what is still to be acknowledged.
@@ -104,6 +112,12 @@ class StewardSource final : public Source {
   void Refuse(const StewardAnswers::Question& question,
               const std::string& reason, absl::string_view text)
       ABSL_LOCKS_EXCLUDED(mu_);
+  using Finish = std::function<void(Outcome)>;
+  // Passes on what is for another node, and answers to such. Returns false if
+  // that was all that there is to do with the message.
+  bool Relay(const steward::Message& message, absl::string_view subject,
+             const StewardAnswers::Question& question, const std::string& key,
+             const Finish& finish) ABSL_LOCKS_EXCLUDED(mu_);
   // Whether it came before; answers it then, if it can be.
   bool IsDuplicate(const std::string& key,
                    const StewardAnswers::Question& question)
@@ -117,7 +131,8 @@ class StewardSource final : public Source {
   StewardGate gate_;
   const std::shared_ptr<StewardAnswers> answers_;
   const std::shared_ptr<DuplicateWindow> duplicates_;
-  std::vector<natsMsg*> messages_;  // The one of the last batch.
+  const std::unique_ptr<StewardRelay> relay_;  // Null: it does not.
+  std::vector<natsMsg*> messages_;             // The one of the last batch.
   std::set<std::string> subscribed_;
   uint64_t followed_version_ = 0;  // Of the processes.
   std::atomic<bool> interrupted_{false};

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "absl/status/status.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "lib/steward/profile.h"
 #include "lib/steward/subject.h"
@@ -22,6 +23,11 @@ std::string AddresseeOf(absl::string_view receiver, absl::string_view via) {
 
 std::string RelaySubject(absl::string_view via) {
   return SubjectOf(Profile::kS0, AddresseeOf("*", via), kRelayMethod);
+}
+
+bool IsRelaySubject(absl::string_view subject, absl::string_view via) {
+  return absl::EndsWith(subject,
+                        absl::string_view(RelaySubject(via)).substr(1));
 }
 
 void MakeRelay(absl::string_view sender, Message* message) {

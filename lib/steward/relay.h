@@ -24,6 +24,8 @@ inline constexpr absl::string_view kRelayMethod = "REQRelay";
 // The subject by which `via` hears what it is to relay. `*` is the receiver,
 // one word: a node with a dot in its name is relayed to by nobody.
 std::string RelaySubject(absl::string_view via);
+// Whether `subject` is one of those.
+bool IsRelaySubject(absl::string_view subject, absl::string_view via);
 
 // Makes `message`, which names `relay_via_node`, what that node relays. Its
 // data stay in it; the originals lose them on the way.

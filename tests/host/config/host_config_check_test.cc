@@ -99,6 +99,9 @@ TEST(HostConfigCheckTest, LooksAtNodesOfSteward) {
             at + "steward.processes[0].require_signature: nodes of S0 do not "
                  "sign",
             "", ""},
+           {"node: 'a' profile: 'S0' processes { method: 'REQRelay' }",
+            at + "steward.processes[0].method: REQRelay has the node send on",
+            "", ""},
            {good + "sending { min_retry_wait { nanos: 1 } }",
             at + "steward.sending.min_retry_wait: ", "", ""},
            {"node: 'a' profile: 'C4' processes { method: 'b' } sending { "

@@ -47,6 +47,9 @@ TEST(RelayTest, IsToTheByteWhatTheOriginalProgramsStructIs) {
                   "6131656e6f646531656e6f6465336d524551436c69436f6d6d616e646c"
                   "524551546f436f6e736f6c65"));
   EXPECT_EQ(RelaySubject("via1"), "*.via1.REQRelay.EventACK");
+  EXPECT_TRUE(IsRelaySubject("node3.via1.REQRelay.EventACK", "via1"));
+  EXPECT_FALSE(IsRelaySubject("node3.via2.REQRelay.EventACK", "via1"));
+  EXPECT_FALSE(IsRelaySubject("node3.xvia1.REQRelay.EventACK", "via1"));
 }
 
 TEST(RelayTest, KeepsTheDataThatTheOriginalProgramsLose) {
