@@ -81,8 +81,12 @@ class Writer {
 class Reader {
  public:
   // `path` is that of `json` with a dot behind it, for errors.
-  Reader(const Json& json, std::string path, size_t messages)
-      : json_(json), path_(std::move(path)), messages_(messages) {}
+  // `texts_too`: `data` may be a list of texts.
+  Reader(const Json& json, std::string path, size_t messages, bool texts_too)
+      : json_(json),
+        path_(std::move(path)),
+        messages_(messages),
+        texts_too_(texts_too) {}
 
   absl::Status Read(Message* message) {
     VisitFields(Layout::kC4, *message, *this);
@@ -143,6 +147,8 @@ class Reader {
     return Fail(name, "its text is no base64");
   }
   bool Data(const char* name, std::optional<Message::Texts>& value) {
+    const Json* found = texts_too_ ? Find(name) : nullptr;
+    if (found != nullptr && found->is_array()) return Texts(name, value);
     std::optional<std::string> bytes;
     if (!Bytes(name, bytes)) return false;
     if (bytes.has_value()) value.emplace(1, *std::move(bytes));
@@ -157,7 +163,8 @@ class Reader {
                                      " messages within each other"));
     }
     auto previous = std::make_shared<Message>();
-    status_ = Reader(*found, absl::StrCat(path_, name, "."), messages_ + 1)
+    status_ = Reader(*found, absl::StrCat(path_, name, "."), messages_ + 1,
+                     texts_too_)
                   .Read(previous.get());
     value = std::move(previous);
     return status_.ok();
@@ -193,12 +200,49 @@ class Reader {
   const Json& json_;
   const std::string path_;
   const size_t messages_;
+  const bool texts_too_;
   absl::Status status_;
 };
 
 // Stops at what nests deeper than any message does, as nlohmann's destructor
 // and our reading go down by recursion.
 constexpr int kMaxJsonDepth = 2 * static_cast<int>(kMaxMessages);
+
+absl::StatusOr<Json> Parse(absl::string_view json, int max_depth) {
+  bool too_deep = false;
+  const auto check_depth = [&](int depth, Json::parse_event_t, Json&) {
+    too_deep = too_deep || depth > max_depth;
+    return !too_deep;
+  };
+  Json parsed = Json::parse(json.begin(), json.end(), check_depth,
+                            /*allow_exceptions=*/false);
+  if (too_deep) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("message: JSON nested deeper than ", max_depth));
+  }
+  if (parsed.is_discarded()) {
+    return absl::InvalidArgumentError("message: it is no JSON");
+  }
+  return parsed;
+}
+
+// `name` is what it is called in errors; empty: none of many.
+absl::StatusOr<Message> ReadMessage(const Json& json, std::string name,
+                                    bool texts_too) {
+  if (!json.is_object()) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(name.empty() ? "message" : name, ": it is of type ",
+                     json.type_name(), " in place of an object"));
+  }
+  if (!name.empty()) name += ".";
+  Message message;
+  if (absl::Status status =
+          Reader(json, std::move(name), 1, texts_too).Read(&message);
+      !status.ok()) {
+    return status;
+  }
+  return message;
+}
 
 }  // namespace
 
@@ -208,31 +252,31 @@ std::string MessageToJson(const Message& message) {
 }
 
 absl::StatusOr<Message> MessageFromJson(absl::string_view json) {
-  bool too_deep = false;
-  const auto check_depth = [&](int depth, Json::parse_event_t, Json&) {
-    too_deep = too_deep || depth > kMaxJsonDepth;
-    return !too_deep;
-  };
-  const Json parsed = Json::parse(json.begin(), json.end(), check_depth,
-                                  /*allow_exceptions=*/false);
-  if (too_deep) {
+  const absl::StatusOr<Json> parsed = Parse(json, kMaxJsonDepth);
+  if (!parsed.ok()) return parsed.status();
+  return ReadMessage(*parsed, "", /*texts_too=*/false);
+}
+
+absl::StatusOr<std::vector<Message>> MessagesFromJson(absl::string_view json,
+                                                      size_t max) {
+  const absl::StatusOr<Json> parsed = Parse(json, kMaxJsonDepth + 1);
+  if (!parsed.ok()) return parsed.status();
+  const bool many = parsed->is_array();
+  const size_t count = many ? parsed->size() : 1;
+  if (count == 0 || count > max) {
     return absl::InvalidArgumentError(
-        absl::StrCat("message: JSON nested deeper than ", kMaxJsonDepth));
+        absl::StrCat("messages: there are ", count, "; must be 1 to ", max));
   }
-  if (parsed.is_discarded()) {
-    return absl::InvalidArgumentError("message: it is no JSON");
+  std::vector<Message> messages;
+  messages.reserve(count);
+  for (size_t i = 0; i < count; ++i) {
+    absl::StatusOr<Message> message =
+        ReadMessage(many ? (*parsed)[i] : *parsed,
+                    absl::StrCat("messages[", i, "]"), /*texts_too=*/true);
+    if (!message.ok()) return message.status();
+    messages.push_back(*std::move(message));
   }
-  if (!parsed.is_object()) {
-    return absl::InvalidArgumentError(absl::StrCat("message: it is of type ",
-                                                   parsed.type_name(),
-                                                   " in place of an object"));
-  }
-  Message message;
-  if (absl::Status status = Reader(parsed, "", 1).Read(&message);
-      !status.ok()) {
-    return status;
-  }
-  return message;
+  return messages;
 }
 
 }  // namespace weir::steward

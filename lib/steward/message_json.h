@@ -1,7 +1,9 @@
 #ifndef WEIR_LIB_STEWARD_MESSAGE_JSON_H_
 #define WEIR_LIB_STEWARD_MESSAGE_JSON_H_
 
+#include <cstddef>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
@@ -21,6 +23,13 @@ std::string MessageToJson(const Message& message);
 // Returns InvalidArgument with the field and what was found in place of what,
 // or with where the JSON is broken. Cure: the sender's.
 absl::StatusOr<Message> MessageFromJson(absl::string_view json);
+
+// Reads one such object or an array of 1 to `max`; in each `data` may be a list
+// of texts, too, as in the JSON of S0.
+//
+// Returns InvalidArgument as above, with the index of the message, from 0.
+absl::StatusOr<std::vector<Message>> MessagesFromJson(absl::string_view json,
+                                                      size_t max);
 
 }  // namespace weir::steward
 

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <string>
+#include <utility>
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
@@ -75,6 +76,41 @@ TEST(MessageJson, SaysWhatItRefusesAndWhere) {
     EXPECT_THAT(std::string(status.message()), HasSubstr(row.reason))
         << row.json;
   }
+}
+
+TEST(MessageJson, ComesAloneOrInAList) {
+  const auto one =
+      MessagesFromJson(R"({"toNode":"a","method":"hello","data":"aGk="})", 2);
+  ASSERT_TRUE(one.ok()) << one.status();
+  ASSERT_EQ(one->size(), 1u);
+  EXPECT_EQ((*one)[0].data, Message::Texts{"hi"});
+
+  const auto two = MessagesFromJson(
+      R"([{"method":"hello"},{"method":"ping","data":["a","b"]}])", 2);
+  ASSERT_TRUE(two.ok()) << two.status();
+  ASSERT_EQ(two->size(), 2u);
+  EXPECT_EQ((*two)[0].method, "hello");
+  EXPECT_EQ((*two)[1].data, (Message::Texts{"a", "b"}));
+}
+
+TEST(MessageJson, OfAListIsRefusedWithItsIndex) {
+  const std::pair<const char*, const char*> refused[] = {
+      {"", "no JSON"},
+      {"7", "messages[0]: it is of type number"},
+      {"[]", "there are 0; must be 1 to 2"},
+      {"[{},{},{}]", "there are 3; must be 1 to 2"},
+      {R"([{},[]])", "messages[1]: it is of type array"},
+      {R"([{},{"data":[7]}])", "messages[1].data: it is of type number"},
+      {R"([{},{"PreviousMessage":{"id":"x"}}])",
+       "messages[1].PreviousMessage.id: it is of type string"},
+  };
+  for (const auto& [json, reason] : refused) {
+    const absl::Status status = MessagesFromJson(json, 2).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << json;
+    EXPECT_THAT(std::string(status.message()), HasSubstr(reason)) << json;
+  }
+  EXPECT_FALSE(MessageFromJson(R"({"data":["a"]})").ok())
+      << "only where it is asked for";
 }
 
 std::string Nested(const std::string& open, int times) {
