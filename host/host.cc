@@ -248,7 +248,7 @@ class Host::Rooms {
                   },
                   [this](absl::string_view id) { ForgetPlugin(id); },
                   parts_.poisons.get(), parts_.key_values.get(),
-                  &slot_settings_, &replies_},
+                  &slot_settings_, &replies_, &nodes_, &outboxes_},
                  [this](const std::string& id, const std::string& module) {
                    return FindPlugin(id, module);
                  }),

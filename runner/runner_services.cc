@@ -52,6 +52,7 @@ RunnerServices::RunnerServices(ChildChannel& channel, int notify_fd)
                    Ns(CLOCK_MONOTONIC)) {
   SetDataDir(channel.data_dir);
   SetTakesReplies(channel.takes_replies != 0);
+  SetHasNodes(channel.has_nodes != 0);
   SetKeyValueLimits({.max_key_bytes = channel.max_key_bytes,
                      .max_value_bytes = channel.max_value_bytes,
                      .max_total_bytes = channel.max_total_bytes});
@@ -160,7 +161,8 @@ bool RunnerServices::PushPatiently(ChildRecord kind, const std::string& body) {
 }
 
 weir_status RunnerServices::Ask(ChildQuestion::Kind kind, absl::string_view key,
-                                void* to, uint64_t cap, uint64_t* len) {
+                                void* to, uint64_t cap, uint64_t* len,
+                                std::string* value) {
   // A flush takes the host 5 s at most; then it is of no use to wait.
   constexpr int64_t kPatienceNs = 6'000'000'000;
   ChildQuestion& question = channel_.question;
@@ -179,6 +181,7 @@ weir_status RunnerServices::Ask(ChildQuestion::Kind kind, absl::string_view key,
     if (left_ns <= 0) return WEIR_ERR;
     FutexWait(question.answered, answered, absl::Nanoseconds(left_ns));
   }
+  if (value != nullptr) value->assign(question.value, question.value_bytes);
   if (len == nullptr || question.status != WEIR_OK) return question.status;
   *len = question.value_bytes;
   std::memcpy(to, question.value, std::min(cap, *len));
@@ -226,6 +229,16 @@ weir_status RunnerServices::SendReply(size_t index, absl::string_view data,
   body.append(data.data(), data.size());
   if (!PushPatiently(ChildRecord::kReply, body)) return WEIR_AGAIN;
   return Ask(ChildQuestion::kReply, "", nullptr, 0, nullptr);
+}
+
+// As an answer: the host says what became of it.
+weir_status RunnerServices::CallNode(const NodeCall& call,
+                                     std::string* answer) {
+  MutexLock lock(&node_mu_);
+  if (!PushPatiently(ChildRecord::kNode, EncodeNodeCall(call))) {
+    return WEIR_AGAIN;
+  }
+  return Ask(ChildQuestion::kNode, "", nullptr, 0, nullptr, answer);
 }
 
 weir_status RunnerServices::ReportHealth(int32_t health,

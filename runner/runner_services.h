@@ -14,6 +14,7 @@
 #include "host/plugin/child_channel.h"
 #include "host/plugin/child_ring.h"
 #include "host/plugin/instance_services.h"
+#include "host/plugin/node_call.h"
 #include "host/sync/mutex.h"
 #include "host/sync/system_clock.h"
 #include "host/sync/token_bucket.h"
@@ -66,7 +67,7 @@ class RunnerServices final : public InstanceServices {
   bool Push(ChildRecord kind, const std::string& body);
   bool PushPatiently(ChildRecord kind, const std::string& body);
   weir_status Ask(ChildQuestion::Kind kind, absl::string_view key, void* to,
-                  uint64_t cap, uint64_t* len)
+                  uint64_t cap, uint64_t* len, std::string* value = nullptr)
       ABSL_LOCKS_EXCLUDED(question_mu_);
 
   weir_status KvGet(absl::string_view key, void* to, uint64_t cap,
@@ -77,6 +78,8 @@ class RunnerServices final : public InstanceServices {
   weir_status ReportHealth(int32_t health, absl::string_view text) override;
   weir_status SendReply(size_t index, absl::string_view data,
                         absl::string_view file_suffix) override;
+  weir_status CallNode(const NodeCall& call, std::string* answer) override
+      ABSL_LOCKS_EXCLUDED(node_mu_);
 
   static const SystemClock& Clock();
 
@@ -86,6 +89,7 @@ class RunnerServices final : public InstanceServices {
   ChildRingWriter ring_;
   std::atomic<bool> busy_{true};
   std::atomic<bool> put_refused_{false};  // Since the last flush.
+  Mutex node_mu_;                         // One call, and its question.
   Mutex question_mu_;                     // One question at a time.
   mutable Mutex mu_;
   TokenBucket emit_bucket_ ABSL_GUARDED_BY(mu_);

@@ -223,6 +223,97 @@ typedef struct weir_ext_reply {
                        const weir_reply* reply);
 } weir_ext_reply;
 
+enum {                            /* weir_process.state */
+       WEIR_PROCESS_STARTING = 1, /* to be subscribed, once it is connected */
+       WEIR_PROCESS_RUNNING = 2,
+       WEIR_PROCESS_STOPPED = 3, /* so configured, or stopped by somebody */
+       WEIR_PROCESS_ENDED = 4    /* a handler failed; `why` says which */
+};
+
+/* A source that is a node of a steward or ctrl network. */
+typedef struct weir_node {
+  uint32_t struct_size, reserved;
+  weir_str name;       /* "central", in the network */
+  weir_str profile;    /* "S0", "S1", "C1", "C2", "C3", "C4" */
+  weir_str public_key; /* ed25519, 32 bytes; empty: it signs nothing, or does
+                          not send */
+} weir_node;
+
+/* A subject that a node takes messages from. */
+typedef struct weir_process {
+  uint32_t struct_size;
+  int32_t state;       /* WEIR_PROCESS_* */
+  uint64_t id;         /* unique in the source while the host runs */
+  uint32_t configured; /* 1: of the configuration; 0: started at run time */
+  uint32_t reserved;
+  weir_str method;  /* "REQCliCommand", or of a sub-process "subCopySrc.ID" */
+  weir_str subject; /* "central.REQCliCommand.EventACK" */
+  weir_str name; /* as the originals say it: "SUBJECT_subscriber", "SUBJECT" */
+  weir_str why;  /* of WEIR_PROCESS_ENDED */
+} weir_process;
+
+/* Host side. What a plugin can ask of a node that it gets messages from, or
+ * might: `source` is named as weir_ext_names.source does it, and
+ * WEIR_NOT_FOUND says that there is none of that name, that it is no node, or
+ * that the plugin's settings keep its messages away. Null if the host has no
+ * nodes.
+ *
+ * Where there is an `err`, which may be null, it is filled in beside an error:
+ * with a sentence for people. A string that is too long or is no UTF-8 is
+ * WEIR_INVALID. */
+#define WEIR_EXT_NODE "weir.node/1"
+typedef struct weir_ext_node {
+  uint32_t struct_size, reserved;
+  uint64_t max_bytes; /* of `messages` */
+  /* [any-thread] Calls `take` with `to` once, before it returns; what it is
+   * given is valid during the call. Returns what `take` returns. */
+  weir_status (*describe)(void* ctx, weir_str source,
+                          weir_status (*take)(void* to, const weir_node* node),
+                          void* to);
+  /* [any-thread] Sends messages in the name of the node: one object or an array
+   * of them, up to 1,000, in the JSON form of ctrl, with names like "toNode",
+   * "method" and "ACKTimeout"; `data` is base64, or a list of texts. What the
+   * outbox fills in, such as the sender, the ID and the signature, is not
+   * looked at; what has another name is passed over.
+   *
+   * WEIR_OK: all are on the disk, and will be sent until they are acknowledged,
+   * over a restart of the host too. Else none was taken: WEIR_INVALID, a
+   * message is wrong, and `err` says which and how; WEIR_AGAIN, too much waits,
+   * or one is longer than the server takes; WEIR_UNSUPPORTED, the node does not
+   * send. After WEIR_ERR they may be sent: the disk does not take them, or has
+   * not said so for 5 s, for which this waits at most. */
+  weir_status (*send)(void* ctx, weir_str source, weir_str messages,
+                      weir_err* err);
+  /* [any-thread] Calls `take` with `to` for each process of the node, by id,
+   * until it returns an error, and returns that. What begins or ends meanwhile
+   * may be there or not. */
+  weir_status (*list_processes)(
+      void* ctx, weir_str source,
+      weir_status (*take)(void* to, const weir_process* process), void* to);
+  /* [any-thread] Starts a process, if it does not run already:
+   *
+   *   only_sender is empty   one of the configuration, with its settings.
+   *                          WEIR_NOT_FOUND: there is none of that method.
+   *   only_sender is a node  a sub-process that takes messages of that node
+   *                          alone: "subNAME.WORD", or "REQSUBNAME.WORD", with
+   *                          a WORD of 1 to 64 of [A-Za-z0-9_-]. It ends with
+   *                          the instance at the latest, of which up to 100 may
+   *                          run. WEIR_INVALID for another method; WEIR_AGAIN
+   *                          if there are too many; WEIR_ERR if somebody else
+   *                          has it.
+   *
+   * So nothing that a plugin is told by a message opens a method that the
+   * operator did not open. WEIR_OK: it runs, or is subscribed as soon as the
+   * source is connected. */
+  weir_status (*start_process)(void* ctx, weir_str source, weir_str method,
+                               weir_str only_sender, weir_err* err);
+  /* [any-thread] Ends one: of the configuration, started at run time by an
+   * operator, or a sub-process of this instance. WEIR_NOT_FOUND: there is none
+   * of that method. WEIR_ERR: it is the sub-process of another one. */
+  weir_status (*stop_process)(void* ctx, weir_str source, weir_str method,
+                              weir_err* err);
+} weir_ext_node;
+
 #ifdef __cplusplus
 } /* extern "C" */
 #endif
@@ -239,6 +330,9 @@ WEIR_ASSERT_LAYOUT(sizeof(weir_ext_health) == 16);
 WEIR_ASSERT_LAYOUT(sizeof(weir_ext_datadir) == 16);
 WEIR_ASSERT_LAYOUT(sizeof(weir_reply) == 40);
 WEIR_ASSERT_LAYOUT(sizeof(weir_ext_reply) == 24);
+WEIR_ASSERT_LAYOUT(sizeof(weir_node) == 56);
+WEIR_ASSERT_LAYOUT(sizeof(weir_process) == 88);
+WEIR_ASSERT_LAYOUT(sizeof(weir_ext_node) == 56);
 
 /* NOLINTEND(readability-identifier-naming) */
 

@@ -5,9 +5,12 @@
 #include <cstdint>
 #include <cstring>
 #include <optional>
+#include <string>
 #include <string_view>
+#include <vector>
 
 #include "weir/message_fields.h"
+#include "weir/plugin_services.h"
 #include "weir/sdk.h"
 
 // What nodes of a steward or ctrl network send each other, with types: for the
@@ -142,6 +145,118 @@ class View {
   }
 
   sdk::Message message_;
+};
+
+// The nodes that this host is in such networks, one for each of its sources of
+// that kind, which the plugin gets messages from: what it can ask of them. Made
+// of a Host in the plugin's constructor and kept as a member; may be used from
+// any thread. `source` is what Host::source_name says of a message.
+//
+//   const auto sent = nodes_.Send(source, R"({"toNode": "ship1", ...})");
+//   if (!sent.ok()) host_.log(WEIR_SEVERITY_WARNING, sent.why);
+//
+// With a host that has no nodes, every answer is WEIR_UNSUPPORTED.
+class Nodes {
+ public:
+  explicit Nodes(const sdk::Host& host)
+      : ctx_(host.table()->ctx),
+        ext_(host.Find<weir_ext_node>(WEIR_EXT_NODE)) {}
+
+  // What became of a call; see weir_ext_node.
+  struct Answer {
+    weir_status status = WEIR_UNSUPPORTED;
+    std::string why;  // For people, if it is not ok.
+    bool ok() const { return status == WEIR_OK; }
+  };
+
+  struct Node {
+    std::string name, profile;
+    std::string public_key;  // 32 bytes; empty: it signs nothing.
+  };
+  // Nullopt: it is no node that the plugin has to do with.
+  std::optional<Node> Describe(std::string_view source) const {
+    std::optional<Node> node;
+    if (ext_ != nullptr) {
+      ext_->describe(ctx_, sdk::ToStr(source), &TakeNode, &node);
+    }
+    return node;
+  }
+
+  // Sends messages in its name; ok: they are on the disk. Waits for that, up to
+  // 5 s. `messages` is JSON, one or a list of them.
+  Answer Send(std::string_view source, std::string_view messages) const {
+    return Ask([&](weir_err* err) {
+      return ext_->send(ctx_, sdk::ToStr(source), sdk::ToStr(messages), err);
+    });
+  }
+
+  struct Process {
+    uint64_t id = 0;
+    int32_t state = 0;  // WEIR_PROCESS_*
+    bool configured = false;
+    std::string method, subject, name, why;
+  };
+  // By id. Nullopt as of Describe.
+  std::optional<std::vector<Process>> Processes(std::string_view source) const {
+    std::vector<Process> processes;
+    if (ext_ == nullptr ||
+        ext_->list_processes(ctx_, sdk::ToStr(source), &TakeProcess,
+                             &processes) != WEIR_OK) {
+      return std::nullopt;
+    }
+    return processes;
+  }
+
+  // Without `only_sender` one of the configuration; with it, a sub-process,
+  // "subNAME.WORD", which ends with the plugin at the latest.
+  Answer StartProcess(std::string_view source, std::string_view method,
+                      std::string_view only_sender = {}) const {
+    return Ask([&](weir_err* err) {
+      return ext_->start_process(ctx_, sdk::ToStr(source), sdk::ToStr(method),
+                                 sdk::ToStr(only_sender), err);
+    });
+  }
+  Answer StopProcess(std::string_view source, std::string_view method) const {
+    return Ask([&](weir_err* err) {
+      return ext_->stop_process(ctx_, sdk::ToStr(source), sdk::ToStr(method),
+                                err);
+    });
+  }
+
+ private:
+  template <typename Call>
+  Answer Ask(Call call) const {
+    if (ext_ == nullptr) return {WEIR_UNSUPPORTED, "the host has no nodes"};
+    char text[1024] = {};
+    weir_err err = {sizeof(weir_err), sizeof(text), text, 0};
+    Answer answer;
+    answer.status = call(&err);
+    if (!answer.ok()) {
+      answer.why.assign(text, err.len < sizeof(text) ? err.len : sizeof(text));
+    }
+    return answer;
+  }
+
+  static std::string Copy(weir_str text) { return {text.data, text.len}; }
+  static weir_status TakeNode(void* to, const weir_node* node) {
+    *static_cast<std::optional<Node>*>(to) =
+        Node{Copy(node->name), Copy(node->profile), Copy(node->public_key)};
+    return WEIR_OK;
+  }
+  static weir_status TakeProcess(void* to, const weir_process* process) {
+    static_cast<std::vector<Process>*>(to)->push_back(
+        {.id = process->id,
+         .state = process->state,
+         .configured = process->configured != 0,
+         .method = Copy(process->method),
+         .subject = Copy(process->subject),
+         .name = Copy(process->name),
+         .why = Copy(process->why)});
+    return WEIR_OK;
+  }
+
+  void* ctx_;
+  const weir_ext_node* ext_;
 };
 
 }  // namespace weir::steward

@@ -72,6 +72,7 @@ struct ChildQuestion {
     kGet = 1,    // The value of `key`.
     kFlush = 2,  // Whether all that was put is on the disk.
     kReply = 3,  // What became of the last answer in the ring.
+    kNode = 4,   // The same of the last NodeCall; `value` is what it says.
   };
   static constexpr size_t kMaxKey = 512;
   static constexpr size_t kMaxValue = 1 << 20;
@@ -84,7 +85,7 @@ struct ChildQuestion {
   // The host's.
   alignas(64) std::atomic<uint32_t> answered;
   int32_t status;        // A weir_status.
-  uint32_t value_bytes;  // kGet.
+  uint32_t value_bytes;  // kGet; kNode, with every status.
   char value[kMaxValue];
 };
 
@@ -134,6 +135,7 @@ struct ChildChannel {
   uint64_t max_value_bytes;  // ... kMaxValue; 0: nothing can be kept.
   uint64_t max_total_bytes;
   uint32_t takes_replies;  // 1 or 0.
+  uint32_t has_nodes;      // 1 or 0.
 
   // The host's words.
   alignas(64) std::atomic<uint32_t> turn;
@@ -185,7 +187,7 @@ struct ChildChannel {
 inline constexpr uint64_t kChildLayout = [] {
   uint64_t hash = 0xcbf29ce484222325;  // FNV-1a.
   for (const uint64_t value : {
-           uint64_t{4},  // What offsets do not show: the meaning.
+           uint64_t{5},  // What offsets do not show: the meaning.
            uint64_t{sizeof(ChildChannel)},
            uint64_t{sizeof(ChildDescriptor)},
            uint64_t{sizeof(ChildCrash)},

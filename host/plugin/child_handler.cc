@@ -156,6 +156,7 @@ absl::Status ChildHandler::StartChild() {
       .state_ns = absl::ToInt64Nanoseconds(options_.state_deadline)};
   LendStorage(channel);
   channel.takes_replies = services_->replies() != nullptr ? 1 : 0;
+  channel.has_nodes = services_->nodes() != nullptr ? 1 : 0;
   if (arena_ != nullptr) {
     channel.host_arena = reinterpret_cast<uintptr_t>(arena_->base());
     channel.arena_bytes = arena_->size();
@@ -344,6 +345,7 @@ void ChildHandler::Destroy() {
   }
   AwaitEnd(absl::InfiniteDuration());
   Drain();
+  voice_->EndNodes();
   services_->FlushKeyValues();
 }
 

@@ -64,7 +64,7 @@ absl::StatusOr<std::optional<ChildRingReader::Record>> ChildRingReader::Take() {
   if (corrupt_ || begin.size < sizeof(begin) || begin.size > kMaxChildRecord ||
       Padded(begin.size) > there ||
       begin.kind < static_cast<uint32_t>(ChildRecord::kEvent) ||
-      begin.kind > static_cast<uint32_t>(ChildRecord::kReply)) {
+      begin.kind > static_cast<uint32_t>(ChildRecord::kNode)) {
     corrupt_ = true;
     return absl::DataLossError("what is in the ring is no record");
   }

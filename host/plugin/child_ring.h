@@ -23,6 +23,7 @@ enum class ChildRecord : uint32_t {
   kHealth = 5,  // int32_t WEIR_HEALTH_*, and why.
   kReply = 6,   // uint32_t message of the run, uint32_t bytes of the suffix,
                 // the suffix, and the data.
+  kNode = 7,    // A NodeCall, as EncodeNodeCall writes it.
 };
 
 // No record is longer: a value of 1 MiB with its key. An event of 64 KiB with

@@ -59,6 +59,7 @@ ChildVoice::ChildVoice(ChildChannel& channel,
     : channel_(channel),
       services_(std::move(services)),
       answerer_(std::make_shared<Answerer>(channel.question)),
+      nodes_(services_),
       ring_(channel.ring),
       replies_(services_->replies()) {}
 
@@ -90,6 +91,7 @@ bool ChildVoice::AnswerQuestion(uint32_t number) {
     answerer_->Answer(number, std::exchange(last_reply_, WEIR_ERR));
     return true;
   }
+  if (kind == ChildQuestion::kNode) return AnswerNode(number);
   KeyValueStore* const store = services_->key_values();
   if (size > ChildQuestion::kMaxKey || store == nullptr) return false;
   last_question_ = number;
@@ -110,6 +112,20 @@ bool ChildVoice::AnswerQuestion(uint32_t number) {
                [answerer = answerer_, number](const absl::Status& flushed) {
                  answerer->Answer(number, ToWeirStatus(flushed));
                });
+  return true;
+}
+
+// The call was in the ring before the question. What is sent is answered when
+// the disk has it; this may be the thread that watches over all children.
+bool ChildVoice::AnswerNode(uint32_t number) {
+  std::optional<NodeCall> call = std::exchange(node_call_, std::nullopt);
+  if (!call.has_value()) return false;
+  last_question_ = number;
+  nodes_.Make(*std::move(call),
+              [answerer = answerer_, number](weir_status status,
+                                             absl::string_view text) {
+                answerer->Answer(number, status, text);
+              });
   return true;
 }
 
@@ -164,6 +180,10 @@ bool ChildVoice::PassOn(ChildRingReader::Record record) {
   }
   if (record.kind == ChildRecord::kPut) return PassOnPut(record.body);
   if (record.kind == ChildRecord::kReply) return PassOnReply(record.body);
+  if (record.kind == ChildRecord::kNode) {
+    node_call_ = DecodeNodeCall(record.body);
+    return node_call_.has_value();
+  }
   if (record.kind == ChildRecord::kErase) {
     KeyValueStore* const store = services_->key_values();
     if (store == nullptr) return false;

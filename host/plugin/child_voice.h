@@ -4,6 +4,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/base/thread_annotations.h"
@@ -13,6 +14,8 @@
 #include "host/plugin/child_channel.h"
 #include "host/plugin/child_ring.h"
 #include "host/plugin/instance_health.h"
+#include "host/plugin/instance_nodes.h"
+#include "host/plugin/node_call.h"
 #include "host/plugin/plugin_host_services.h"
 #include "host/plugin/sent_replies.h"
 #include "host/sync/mutex.h"
@@ -56,6 +59,9 @@ class ChildVoice {
   // the answers are on the disk.
   void EndRun() ABSL_LOCKS_EXCLUDED(mu_);
 
+  // The child has ended: stops the processes that its plugin has started.
+  void EndNodes() { nodes_.End(); }
+
   // What the plugin says of how it does.
   const InstanceHealth& health() const { return health_; }
 
@@ -68,6 +74,7 @@ class ChildVoice {
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   bool PassOnPut(absl::string_view body);
   bool PassOnReply(absl::string_view body) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  bool AnswerNode(uint32_t number) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   bool AnswerQuestion(uint32_t number) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void CountRejected() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
@@ -75,6 +82,7 @@ class ChildVoice {
   const std::shared_ptr<PluginHostServices> services_;
   const std::shared_ptr<Answerer> answerer_;
   InstanceHealth health_;
+  InstanceNodes nodes_;
   std::string line_;  // That is not complete yet.
 
   // Held while what was said is passed on, so that it stays in order.
@@ -87,6 +95,7 @@ class ChildVoice {
   absl::Span<const Message* const> run_ ABSL_GUARDED_BY(mu_);
   SentReplies replies_ ABSL_GUARDED_BY(mu_);
   weir_status last_reply_ ABSL_GUARDED_BY(mu_) = WEIR_ERR;
+  std::optional<NodeCall> node_call_ ABSL_GUARDED_BY(mu_);  // To be made.
 };
 
 }  // namespace weir

@@ -73,6 +73,7 @@ RunOutcome InProcessHandler::HandleMessages(
     return {};
   }
   instance_.Destroy();
+  lent_.nodes().End();
   gave_up_after_.store(instance_.error_streak());
   return {.alive = false, .lost_one = false};
 }
@@ -103,6 +104,7 @@ void InProcessHandler::AskToStop(bool stop) {
 void InProcessHandler::Destroy() {
   const InPluginCode code(tag_);
   instance_.Destroy();
+  lent_.nodes().End();
   services_->FlushKeyValues();
 }
 

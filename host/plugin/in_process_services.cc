@@ -2,16 +2,21 @@
 
 #include <algorithm>
 #include <cstring>
+#include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
+#include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "host/plugin/event_check.h"
 #include "host/plugin/key_value_store.h"
 #include "host/plugin/weir_status.h"
 #include "host/status/json_text.h"
+#include "host/sync/mutex.h"
 
 namespace weir {
 namespace {
@@ -41,11 +46,13 @@ InProcessServices::InProcessServices(std::shared_ptr<PluginHostServices> slot,
       slot_(std::move(slot)),
       metrics_(std::move(metrics)),
       attached_(slot_->metrics(), *metrics_),
+      nodes_(slot_),
       replies_(slot_->replies()),
       table_{sizeof(weir_host), WEIR_ABI_MAJOR, WEIR_ABI_MINOR, ctx(),
              &GetExt,           &Log,           &NowNs} {
   SetDataDir(std::move(data_dir));
   SetTakesReplies(slot_->replies() != nullptr);
+  SetHasNodes(slot_->nodes() != nullptr);
   if (slot_->key_values() == nullptr) return;
   const KeyValueOptions& options = slot_->key_values()->options();
   SetKeyValueLimits(
@@ -86,6 +93,36 @@ weir_status InProcessServices::ReportHealth(int32_t health,
 weir_status InProcessServices::SendReply(size_t index, absl::string_view data,
                                          absl::string_view file_suffix) {
   return replies_.Send(*messages_[index], data, file_suffix);
+}
+
+weir_status InProcessServices::CallNode(const NodeCall& call,
+                                        std::string* answer) {
+  // Shared with an outbox that answers after we have given up.
+  struct Awaited {
+    Mutex mu;
+    CondVar changed;
+    std::optional<weir_status> status ABSL_GUARDED_BY(mu);
+    std::string answer ABSL_GUARDED_BY(mu);
+  };
+  const auto awaited = std::make_shared<Awaited>();
+  nodes_.Make(call, [awaited](weir_status status, absl::string_view text) {
+    MutexLock lock(&awaited->mu);
+    awaited->status = status;
+    awaited->answer = std::string(text);
+    awaited->changed.NotifyAll();
+  });
+  const absl::Time end = absl::Now() + absl::Seconds(5);
+  MutexLock lock(&awaited->mu);
+  while (!awaited->status.has_value()) {
+    const absl::Duration left = end - absl::Now();
+    if (left <= absl::ZeroDuration()) {
+      *answer = "the disk has not said in time whether it has them";
+      return WEIR_ERR;
+    }
+    awaited->changed.WaitFor(&awaited->mu, left);
+  }
+  *answer = std::move(awaited->answer);
+  return *awaited->status;
 }
 
 const void* InProcessServices::GetExt(void* ctx, const char* id) {

@@ -12,6 +12,7 @@
 #include "host/pipeline/message.h"
 #include "host/plugin/host_words.h"
 #include "host/plugin/instance_health.h"
+#include "host/plugin/instance_nodes.h"
 #include "host/plugin/instance_services.h"
 #include "host/plugin/metric_page.h"
 #include "host/plugin/plugin_host_services.h"
@@ -34,6 +35,7 @@ class InProcessServices final : public InstanceServices {
   const weir_host* table() const { return &table_; }
 
   HostWords& words() { return words_; }
+  InstanceNodes& nodes() { return nodes_; }
   const InstanceHealth& health() const { return health_; }
 
   // [worker] The plugin gets `messages`, as `views`, and may answer them.
@@ -69,12 +71,14 @@ class InProcessServices final : public InstanceServices {
   weir_status ReportHealth(int32_t health, absl::string_view text) override;
   weir_status SendReply(size_t index, absl::string_view data,
                         absl::string_view file_suffix) override;
+  weir_status CallNode(const NodeCall& call, std::string* answer) override;
 
   const std::shared_ptr<PluginHostServices> slot_;
   HostWords words_ = {};
   const std::unique_ptr<MetricPage> metrics_;
   const PluginMetrics::Attachment attached_;
   InstanceHealth health_;
+  InstanceNodes nodes_;
   absl::Span<const Message* const> messages_;  // [worker]
   SentReplies replies_;                        // [worker]
   const weir_host table_;

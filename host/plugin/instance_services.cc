@@ -43,6 +43,11 @@ const void* InstanceServices::FindExt(const char* id) {
   static constexpr weir_ext_reply kReply = {sizeof(weir_ext_reply), 0,
                                             kMaxReplyBytes, &Reply};
   if (std::strcmp(id, WEIR_EXT_REPLY) == 0 && takes_replies_) return &kReply;
+  static constexpr weir_ext_node kNode = {
+      sizeof(weir_ext_node), 0,           NodeCall::kMaxMessages,
+      &DescribeNode,         &Send,       &ListProcesses,
+      &StartProcess,         &StopProcess};
+  if (std::strcmp(id, WEIR_EXT_NODE) == 0 && has_nodes_) return &kNode;
   return nullptr;
 }
 

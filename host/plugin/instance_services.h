@@ -13,6 +13,7 @@
 #include "host/plugin/host_words.h"
 #include "host/plugin/metric_declarations.h"
 #include "host/plugin/metric_page.h"
+#include "host/plugin/node_call.h"
 #include "host/sync/clock.h"
 #include "weir/plugin_services.h"
 
@@ -57,6 +58,7 @@ class InstanceServices {
   void SetKeyValueLimits(const KeyValueLimits& limits);
   void SetDataDir(std::string path) { data_dir_ = std::move(path); }
   void SetTakesReplies(bool takes) { takes_replies_ = takes; }
+  void SetHasNodes(bool has) { has_nodes_ = has; }
 
   // [worker] The messages that the plugin has in hand and may answer; none at
   // the end of a run. They must stay as long.
@@ -74,6 +76,10 @@ class InstanceServices {
   // their lengths; what they are is not looked at.
   virtual weir_status SendReply(size_t index, absl::string_view data,
                                 absl::string_view file_suffix) = 0;
+
+  // weir.node/1. `call` is within its lengths; what it says is not looked at.
+  // Fills in `answer` as InstanceNodes::Done has it.
+  virtual weir_status CallNode(const NodeCall& call, std::string* answer) = 0;
 
   // What `ctx` of the plugin's weir_host has to be.
   void* ctx() { return this; }
@@ -98,6 +104,22 @@ class InstanceServices {
   static weir_status Reply(void* ctx, const weir_msg* message,
                            const weir_reply* reply);
 
+  static weir_status DescribeNode(void* ctx, weir_str source,
+                                  weir_status (*take)(void* to,
+                                                      const weir_node* node),
+                                  void* to);
+  static weir_status Send(void* ctx, weir_str source, weir_str messages,
+                          weir_err* err);
+  static weir_status ListProcesses(
+      void* ctx, weir_str source,
+      weir_status (*take)(void* to, const weir_process* process), void* to);
+  static weir_status StartProcess(void* ctx, weir_str source, weir_str method,
+                                  weir_str only_sender, weir_err* err);
+  static weir_status StopProcess(void* ctx, weir_str source, weir_str method,
+                                 weir_err* err);
+  weir_status AskNode(NodeCall::Kind kind, weir_str source, weir_str text,
+                      weir_str sender, weir_err* err);
+
   bool IsKey(weir_str key) const;
 
   const HostWords& words_;
@@ -106,6 +128,7 @@ class InstanceServices {
   weir_ext_kv kv_ = {};  // With max_value_bytes 0: there is none.
   std::string data_dir_;
   bool takes_replies_ = false;
+  bool has_nodes_ = false;
   absl::Span<const weir_msg* const> run_;  // [worker]
 };
 

@@ -86,6 +86,18 @@ void PluginHostServices::SetLimits(uint32_t emit_limit_per_second,
   }
 }
 
+void PluginHostServices::SetSources(std::vector<std::string> sources) {
+  MutexLock lock(&mu_);
+  only_sources_ = std::move(sources);
+}
+
+bool PluginHostServices::TakesFrom(absl::string_view source) const {
+  MutexLock lock(&mu_);
+  return only_sources_.empty() ||
+         std::find(only_sources_.begin(), only_sources_.end(), source) !=
+             only_sources_.end();
+}
+
 std::vector<std::string> PluginHostServices::declared() const {
   MutexLock lock(&mu_);
   return kinds_;

@@ -11,6 +11,8 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
+#include "host/control/steward_nodes.h"
+#include "host/control/steward_outboxes.h"
 #include "host/pipeline/event.h"
 #include "host/pipeline/event_sink.h"
 #include "host/pipeline/name_table.h"
@@ -34,6 +36,8 @@ struct PluginHostOptions {
       write_log;
   KeyValueStore* key_values = nullptr;  // Must outlive all. Null: none.
   ReplySink* replies = nullptr;         // The same.
+  StewardNodes* nodes = nullptr;        // The same.
+  StewardOutboxes* outboxes = nullptr;  // The same.
 };
 
 // What the host lends one plugin: a weir_host with weir.emit/1 and
@@ -65,6 +69,8 @@ class PluginHostServices {
   const std::string& id() const { return id_; }
   KeyValueStore* key_values() const { return options_.key_values; }
   ReplySink* replies() const { return options_.replies; }
+  StewardNodes* nodes() const { return options_.nodes; }
+  StewardOutboxes* outboxes() const { return options_.outboxes; }
   PluginMetrics& metrics() { return metrics_; }
 
   // An instance has ended: what it kept is to be on the disk before the next
@@ -81,6 +87,11 @@ class PluginHostServices {
   // burst.
   void SetLimits(uint32_t emit_limit_per_second, uint32_t log_limit_per_second)
       ABSL_LOCKS_EXCLUDED(mu_);
+
+  // From now on only messages of these sources, "central", come to the plugin;
+  // empty: those of all.
+  void SetSources(std::vector<std::string> sources) ABSL_LOCKS_EXCLUDED(mu_);
+  bool TakesFrom(absl::string_view source) const ABSL_LOCKS_EXCLUDED(mu_);
 
   // What was declared; empty if nothing was.
   std::vector<std::string> declared() const ABSL_LOCKS_EXCLUDED(mu_);
@@ -130,6 +141,7 @@ class PluginHostServices {
   uint32_t log_limit_ ABSL_GUARDED_BY(mu_);
   TokenBucket emit_bucket_ ABSL_GUARDED_BY(mu_);
   TokenBucket log_bucket_ ABSL_GUARDED_BY(mu_);
+  std::vector<std::string> only_sources_ ABSL_GUARDED_BY(mu_);
   bool declares_ ABSL_GUARDED_BY(mu_) = false;
   std::vector<std::string> kinds_ ABSL_GUARDED_BY(mu_);
   uint64_t emitted_ ABSL_GUARDED_BY(mu_) = 0;

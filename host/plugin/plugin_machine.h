@@ -17,6 +17,8 @@
 #include "host/control/plugin_stats.h"
 #include "host/control/plugin_status.h"
 #include "host/control/poison_message.h"
+#include "host/control/steward_nodes.h"
+#include "host/control/steward_outboxes.h"
 #include "host/pipeline/event.h"
 #include "host/pipeline/event_sink.h"
 #include "host/pipeline/handler_registry.h"
@@ -58,6 +60,9 @@ struct PluginSurroundings {
   // What settings are; null: an operator can set none.
   const SlotSettings* settings = nullptr;
   ReplySink* replies = nullptr;  // Null: plugins answer nothing.
+  // Null: there are no nodes for plugins to ask.
+  StewardNodes* nodes = nullptr;
+  StewardOutboxes* outboxes = nullptr;
 };
 
 // The states of one plugin's slot, and what leads from one to another:

@@ -311,6 +311,7 @@ void PluginMachine::ApplyOptions() {
   slot_->Configure(ToHandlerOptions(spec_));
   services_->SetLimits(options.emit_limit_per_second,
                        options.log_limit_per_second);
+  services_->SetSources(options.sources);
   restarts_.set_max_crashes(options.max_crashes);
   const uint32_t capacity = slot_->Stats().capacity;
   MutexLock lock(&mu_);

@@ -12,6 +12,8 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "host/control/steward_nodes.h"
+#include "host/control/steward_outboxes.h"
 #include "host/pipeline/event.h"
 #include "host/pipeline/event_sink.h"
 #include "host/pipeline/message.h"
@@ -95,9 +97,10 @@ class ChildPlugins {
   }
 
   // With `key_values`, which must outlive all, plugins can keep something, and
-  // with `replies` answer messages.
+  // with `replies` answer messages, and ask `nodes`, which send by `outboxes`.
   void NewServices(KeyValueStore* key_values = nullptr,
-                   ReplySink* replies = nullptr) {
+                   ReplySink* replies = nullptr, StewardNodes* nodes = nullptr,
+                   StewardOutboxes* outboxes = nullptr) {
     services_ = std::make_shared<PluginHostServices>(
         PluginHostOptions{
             .name = "plugins/x",
@@ -105,7 +108,9 @@ class ChildPlugins {
                              Severity, absl::string_view,
                              absl::string_view text) { heard_.TakeLine(text); },
             .key_values = key_values,
-            .replies = replies},
+            .replies = replies,
+            .nodes = nodes,
+            .outboxes = outboxes},
         heard_, types_, sources_, clock_);
   }
 
