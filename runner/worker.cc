@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstring>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -14,6 +15,7 @@
 #include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "host/plugin/crash_report.h"
+#include "host/plugin/node_call.h"
 #include "host/plugin/plugin_table.h"
 
 namespace weir {
@@ -95,6 +97,13 @@ void Worker::Execute(ChildCommand command, uint32_t count) {
       return;
     case ChildCommand::kLoadState:
       return LoadState();
+    case ChildCommand::kTellProcess: {
+      const std::optional<ProcessChange> change =
+          DecodeProcessChange({channel_.request, count});
+      channel_.number =
+          change.has_value() ? instance_->TellProcess(*change) : WEIR_ERR;
+      return;
+    }
     case ChildCommand::kTick:
       channel_.number = instance_->Tick() ? 1 : 0;
       return;
@@ -145,6 +154,7 @@ void Worker::Describe() {
   channel_.max_batch = instance_->max_batch();
   channel_.tick_interval_ns = instance_->tick_interval_ns();
   channel_.has_state = instance_->has_state() ? 1 : 0;
+  channel_.hears_of_processes = instance_->hears_of_processes() ? 1 : 0;
   channel_.declares = instance_->declared().has_value() ? 1 : 0;
   uint32_t at = 0;
   for (const std::string& kind :

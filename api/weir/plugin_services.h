@@ -30,6 +30,31 @@ typedef struct weir_ext_timer {
   weir_status (*tick)(void* self);
 } weir_ext_timer;
 
+/* Plugin side. Told of the processes by which messages come that it wants: of
+ * each node that its settings let it hear, what has a method whose type
+ * `wants_message` says yes to (the type of a sub-process, "subCopySrc.ID", is
+ * what is before the dot). So it may have a loop of its own for each, on a
+ * thread of its own, that begins and ends with the process.
+ *
+ * A process has begun when it is to be subscribed, and goes on while the source
+ * has no connection. The calls come between two messages, some 100 ms after
+ * what they tell of and before the next message, under the deadlines of a
+ * message; not while the plugin is paused, and not while another instance has
+ * its place. What began is told to have ended before destroy, and when another
+ * instance takes its place, even on probation; what runs when an instance comes
+ * or comes back is told to have begun. What ended and began again at once may
+ * not be told. */
+#define WEIR_EXT_PROCESS "weir.process/1"
+typedef struct weir_ext_process {
+  uint32_t struct_size, reserved;
+  /* [worker] Of `source`, as weir_ext_names.source has it, which is the node
+   * `node` of its network. An error is logged; it is told of the end, too. */
+  weir_status (*started)(void* self, weir_str source, weir_str node,
+                         weir_str method);
+  /* [worker] What belongs to the process has ended when it returns. */
+  weir_status (*stopped)(void* self, weir_str source, weir_str method);
+} weir_ext_process;
+
 /* Host side. How long the call that the plugin is in may still take. A plugin
  * that has asked for this gets its messages one by one, so that the time of
  * each is known; that costs it some 50 ns for each. */
@@ -319,6 +344,7 @@ typedef struct weir_ext_node {
 #endif
 
 WEIR_ASSERT_LAYOUT(sizeof(weir_ext_timer) == 24);
+WEIR_ASSERT_LAYOUT(sizeof(weir_ext_process) == 24);
 WEIR_ASSERT_LAYOUT(sizeof(weir_ext_deadline) == 24);
 WEIR_ASSERT_LAYOUT(sizeof(weir_ext_thread) == 16);
 WEIR_ASSERT_LAYOUT(sizeof(weir_losses) == 56);

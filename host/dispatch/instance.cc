@@ -141,8 +141,11 @@ absl::StatusOr<int64_t> Instance::CreateAndAsk() {
     // So that a moment in the future is always a number.
     tick_interval_ = std::min(handler_->TickInterval(), absl::Hours(24 * 365));
   });
-  next_tick_ns_ =
-      place_->clock.MonotonicNs() + absl::ToInt64Nanoseconds(tick_interval_);
+  Guarded([&] {
+    look_interval_ = std::min(handler_->LookInterval(), absl::Hours(24 * 365));
+  });
+  next_look_ns_ = place_->clock.MonotonicNs();
+  next_tick_ns_ = next_look_ns_ + absl::ToInt64Nanoseconds(tick_interval_);
   return requested;
 }
 
@@ -178,7 +181,7 @@ Instance::Next Instance::Loop() {
       Guarded([this] { handler_->TellLosses(told_losses_); });
     }
     if (run.called || run.tick) {
-      const Next next = run.tick ? Tick() : (MakeCall(), Next::kGoOn);
+      const Next next = run.tick ? TickOrLook() : (MakeCall(), Next::kGoOn);
       if (!place_->queue.Done(hand_)) return Next::kAbandoned;
       if (next != Next::kGoOn) return Gone();
       continue;
@@ -197,22 +200,48 @@ Instance::Next Instance::Loop() {
 }
 
 absl::Duration Instance::NextTickIn() const {
-  if (tick_interval_ <= absl::ZeroDuration()) return absl::InfiniteDuration();
-  return absl::Nanoseconds(next_tick_ns_ - place_->clock.MonotonicNs());
+  const int64_t now_ns = place_->clock.MonotonicNs();
+  absl::Duration left = absl::InfiniteDuration();
+  if (tick_interval_ > absl::ZeroDuration()) {
+    left = absl::Nanoseconds(next_tick_ns_ - now_ns);
+  }
+  if (look_interval_ > absl::ZeroDuration()) {
+    left = std::min(left, absl::Nanoseconds(next_look_ns_ - now_ns));
+  }
+  return left;
+}
+
+Instance::Next Instance::TickOrLook() {
+  return Look() && Tick() ? Next::kGoOn : Next::kGone;
+}
+
+bool Instance::Look() {
+  const int64_t now_ns = place_->clock.MonotonicNs();
+  if (look_interval_ <= absl::ZeroDuration() || now_ns < next_look_ns_) {
+    return true;
+  }
+  next_look_ns_ = now_ns + absl::ToInt64Nanoseconds(look_interval_);
+  place_->meter.Begin(now_ns);
+  bool alive = true;
+  Guarded([&] { alive = handler_->Look(); });
+  return alive;
 }
 
 // A tick that is late does not make those after it late; those that were missed
 // are not made up for.
-Instance::Next Instance::Tick() {
+bool Instance::Tick() {
   const int64_t now_ns = place_->clock.MonotonicNs();
-  if (now_ns < next_tick_ns_) return Next::kGoOn;  // The clock goes otherwise.
+  // It may be a look's turn, or the clock goes otherwise.
+  if (tick_interval_ <= absl::ZeroDuration() || now_ns < next_tick_ns_) {
+    return true;
+  }
   const int64_t interval_ns = absl::ToInt64Nanoseconds(tick_interval_);
   next_tick_ns_ += interval_ns;
   if (next_tick_ns_ <= now_ns) next_tick_ns_ = now_ns + interval_ns;
   place_->meter.Begin(now_ns);
   bool alive = true;
   Guarded([&] { alive = handler_->Tick(); });
-  return alive ? Next::kGoOn : Next::kGone;
+  return alive;
 }
 
 void Instance::MakeCall() {

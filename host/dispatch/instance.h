@@ -89,7 +89,9 @@ class Instance : public std::enable_shared_from_this<Instance> {
   Next Loop();
   Next Handle(const HandlerQueue::Run& run);
   void MakeCall() ABSL_LOCKS_EXCLUDED(mu_);
-  Next Tick();
+  Next TickOrLook();
+  bool Look();
+  bool Tick();
   Next Gone();
   absl::Duration NextTickIn() const;
   HandlerQueue::RunEnd CallHandler(absl::Span<const Message* const> messages);
@@ -112,6 +114,8 @@ class Instance : public std::enable_shared_from_this<Instance> {
   Losses told_losses_;            // [worker]
   absl::Duration tick_interval_;  // [worker] 0: there are no ticks.
   int64_t next_tick_ns_ = 0;      // [worker]
+  absl::Duration look_interval_;  // [worker] 0: there are no looks.
+  int64_t next_look_ns_ = 0;      // [worker]
 
   mutable Mutex mu_;
   CondVar changed_;

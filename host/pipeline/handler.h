@@ -68,6 +68,22 @@ class Handler {
   // it is still alive, as RunOutcome says.
   virtual bool Tick() { return true; }
 
+  // How long it is from one Look to the next, asked as TickInterval is. 0:
+  // there are none.
+  virtual absl::Duration LookInterval() { return absl::ZeroDuration(); }
+
+  // As a tick, beside the ticks, and the first one at once: a moment to tell
+  // the handler what has changed around it. Returns whether it is still alive.
+  virtual bool Look() { return true; }
+
+  // Whether it has something that goes on beside its messages, which has to
+  // rest while another instance has its turn. From any thread, after Create.
+  virtual bool HasCompanions() const { return false; }
+
+  // It has lost its turn, and may get it back: has that come to an end, until
+  // the next Look.
+  virtual void Rest() {}
+
   // What was lost before the run that follows, or the tick; only if that is
   // more than at the last call.
   virtual void TellLosses(const Losses& losses) { (void)losses; }

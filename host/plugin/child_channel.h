@@ -27,6 +27,7 @@ enum class ChildCommand : uint32_t {
   kReadState,   // `count`: which piece of kMaxAnswer bytes.
   kWriteState,  // `request`: the next piece.
   kLoadState,
+  kTellProcess,  // `request`: a ProcessChange, as it is encoded.
 };
 
 // A message of a run: where its weir_msg lies. The pointers in it are turned
@@ -153,10 +154,12 @@ struct ChildChannel {
   uint32_t declares;      // kCreate: whether `answer` has kinds.
   uint32_t max_batch;     // kCreate.
   uint32_t answer_bytes;  // Of `answer`: an error's text, or {uint32_t, text}*.
-  int64_t number;         // kCapacity; kWants, kTick: 1 or 0.
-  uint64_t state_bytes;   // kSaveState.
-  uint32_t has_state;     // kCreate: 1 or 0.
-  int64_t tick_interval_ns;  // kCreate; 0: it has no ticks.
+  // kCapacity; kWants, kTick: 1 or 0; kTellProcess: a weir_status.
+  int64_t number;
+  uint64_t state_bytes;         // kSaveState.
+  uint32_t has_state;           // kCreate: 1 or 0.
+  uint32_t hears_of_processes;  // The same.
+  int64_t tick_interval_ns;     // kCreate; 0: it has no ticks.
   std::atomic<int32_t> worker_tid;
   std::atomic<uint64_t> rejected[kReasons];  // Events the child did not take.
   std::atomic<uint64_t> suppressed;          // Log lines without room.

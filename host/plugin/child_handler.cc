@@ -104,7 +104,8 @@ ChildHandler::ChildHandler(ChildHandlerOptions options,
       arena_(arena),
       services_(std::move(services)),
       types_(types),
-      sources_(sources) {}
+      sources_(sources),
+      processes_(*services_) {}
 
 ChildHandler::~ChildHandler() { EndChild(); }
 
@@ -204,6 +205,7 @@ absl::Status ChildHandler::ReadCreated() {
   // Pieces of the plugin's own size, so that `head` counts in each of them.
   if (max_batch > 0) max_run_ = std::min(max_batch, ChildChannel::kMaxRun);
   has_state_ = ReadOnce(channel.has_state) != 0;
+  hears_of_processes_ = ReadOnce(channel.hears_of_processes) != 0;
   if (const int64_t ns = ReadOnce(channel.tick_interval_ns); ns > 0) {
     tick_interval_ =
         absl::Nanoseconds(std::max(ns, PluginInstance::kMinTickNs));
@@ -232,6 +234,12 @@ int64_t ChildHandler::QueueCapacity() {
 }
 
 bool ChildHandler::WantsMessage(absl::string_view type) {
+  if (!hears_of_processes_) return AskForType(type);
+  return processes_.Wants(
+      type, [this](absl::string_view t) { return AskForType(t); });
+}
+
+bool ChildHandler::AskForType(absl::string_view type) {
   if (ended_.load() || type.size() > ChildChannel::kMaxRequest) return false;
   std::memcpy((*channel_)->request, type.data(), type.size());
   return Ask(ChildCommand::kWants, static_cast<uint32_t>(type.size()),
@@ -275,6 +283,44 @@ bool ChildHandler::Tick() {
   }
   services_->CountTick(ReadOnce((*channel_)->number) != 0);
   return true;
+}
+
+absl::Duration ChildHandler::LookInterval() {
+  return hears_of_processes_ && services_->nodes() != nullptr
+             ? ProcessWatch::kInterval
+             : absl::ZeroDuration();
+}
+
+// However long it takes, as of a tick.
+bool ChildHandler::Look() {
+  if (!hears_of_processes_) return true;
+  return processes_.Look(
+      [this](absl::string_view type) { return AskForType(type); },
+      [this](const ProcessChange& change) {
+        return TellProcess(change, absl::InfiniteDuration());
+      });
+}
+
+void ChildHandler::Rest() {
+  const Deadline deadline(options_.destroy_deadline);
+  processes_.EndAll([&](const ProcessChange& change) {
+    return TellProcess(change, deadline.left());
+  });
+}
+
+std::optional<weir_status> ChildHandler::TellProcess(
+    const ProcessChange& change, absl::Duration deadline) {
+  const std::string text = EncodeProcessChange(change);
+  if (text.size() > ChildChannel::kMaxRequest || ended_.load()) {
+    return std::nullopt;
+  }
+  std::memcpy((*channel_)->request, text.data(), text.size());
+  if (!Ask(ChildCommand::kTellProcess, static_cast<uint32_t>(text.size()),
+           deadline)) {
+    AwaitEnd(absl::InfiniteDuration());
+    return std::nullopt;
+  }
+  return static_cast<weir_status>(ReadOnce((*channel_)->number));
 }
 
 absl::Status ChildHandler::AskForState(ChildCommand command, uint32_t count) {
@@ -338,6 +384,7 @@ void ChildHandler::Destroy() {
     MutexLock lock(&mu_);
     expected_ = true;
   }
+  Rest();
   const Deadline deadline(options_.destroy_deadline);
   if (Ask(ChildCommand::kDestroy, 0, options_.destroy_deadline) &&
       !AwaitEnd(deadline.left())) {
@@ -352,6 +399,7 @@ void ChildHandler::Destroy() {
 RunOutcome ChildHandler::HandleMessages(
     absl::Span<const Message* const> messages, std::atomic<uint32_t>& done,
     std::atomic<uint32_t>& errors) {
+  if (!Look()) return {.alive = false, .lost_one = false};
   for (size_t at = 0; at < messages.size();) {
     if (ended_.load()) return {.alive = false, .lost_one = false};
     Lent lent = {.before = static_cast<uint32_t>(at),

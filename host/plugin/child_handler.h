@@ -27,8 +27,10 @@
 #include "host/plugin/child_supervisor.h"
 #include "host/plugin/child_voice.h"
 #include "host/plugin/instance_health.h"
+#include "host/plugin/node_call.h"
 #include "host/plugin/plugin_host_services.h"
 #include "host/plugin/plugin_metrics.h"
+#include "host/plugin/process_watch.h"
 #include "host/sync/mutex.h"
 
 namespace weir {
@@ -106,6 +108,10 @@ class ChildHandler final : public Handler, private ChildListener {
   absl::Status Reconfigure(absl::string_view config_json) override;
   absl::Duration TickInterval() override { return tick_interval_; }
   bool Tick() override;
+  absl::Duration LookInterval() override;
+  bool Look() override;
+  bool HasCompanions() const override { return hears_of_processes_; }
+  void Rest() override;
   void TellLosses(const Losses& losses) override;
   bool HasState() const override { return has_state_; }
   // A child that does not answer within state_deadline is killed.
@@ -157,6 +163,9 @@ class ChildHandler final : public Handler, private ChildListener {
   absl::Status StartChild() ABSL_LOCKS_EXCLUDED(mu_);
   void LendStorage(ChildChannel& channel);
   absl::Status ReadCreated();
+  bool AskForType(absl::string_view type);
+  std::optional<weir_status> TellProcess(const ProcessChange& change,
+                                         absl::Duration deadline);
   absl::Status AskForState(ChildCommand command, uint32_t count);
   absl::Status WhyNoAnswer() const ABSL_LOCKS_EXCLUDED(mu_);
   void EndChild() ABSL_LOCKS_EXCLUDED(mu_);
@@ -194,6 +203,7 @@ class ChildHandler final : public Handler, private ChildListener {
   OwnedFd notify_;
 
   // [worker]
+  ProcessWatch processes_;
   uint32_t turn_ = 0;
   uint32_t last_turn_ = 0;  // The one before; answered.
   uint32_t max_run_ = ChildChannel::kMaxRun;
@@ -202,6 +212,7 @@ class ChildHandler final : public Handler, private ChildListener {
   uint32_t n_types_ = 0;
   uint32_t n_sources_ = 0;
   absl::Duration tick_interval_;
+  bool hears_of_processes_ = false;
   bool has_state_ = false;
 
   std::atomic<bool> ended_{true};  // There is no child; with release.

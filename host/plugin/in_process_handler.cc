@@ -1,6 +1,7 @@
 #include "host/plugin/in_process_handler.h"
 
 #include <functional>
+#include <optional>
 #include <utility>
 
 #include "host/pipeline/message_batch.h"
@@ -23,6 +24,7 @@ InProcessHandler::InProcessHandler(
       config_json_(std::move(config_json)),
       lent_(services_, limits, std::move(data_dir)),
       instance_(table, lent_.table(), lent_.watch()),
+      processes_(*services_),
       max_consecutive_errors_(max_consecutive_errors),
       tag_(tag) {}
 
@@ -43,6 +45,11 @@ int64_t InProcessHandler::QueueCapacity() {
 }
 
 bool InProcessHandler::WantsMessage(absl::string_view type) {
+  if (!instance_.hears_of_processes()) return Ask(type);
+  return processes_.Wants(type, [this](absl::string_view t) { return Ask(t); });
+}
+
+bool InProcessHandler::Ask(absl::string_view type) {
   const InPluginCode code(tag_);
   return instance_.WantsMessage(type);
 }
@@ -50,6 +57,7 @@ bool InProcessHandler::WantsMessage(absl::string_view type) {
 RunOutcome InProcessHandler::HandleMessages(
     absl::Span<const Message* const> messages, std::atomic<uint32_t>& done,
     std::atomic<uint32_t>& errors) {
+  Look();
   views_.clear();
   for (const Message* message : messages) views_.push_back(&message->view);
   if (std::exchange(redelivered_, false)) {
@@ -72,8 +80,7 @@ RunOutcome InProcessHandler::HandleMessages(
       instance_.error_streak() < max_consecutive_errors_) {
     return {};
   }
-  instance_.Destroy();
-  lent_.nodes().End();
+  End();
   gave_up_after_.store(instance_.error_streak());
   return {.alive = false, .lost_one = false};
 }
@@ -93,6 +100,36 @@ bool InProcessHandler::Tick() {
   return true;
 }
 
+absl::Duration InProcessHandler::LookInterval() {
+  return instance_.hears_of_processes() && services_->nodes() != nullptr
+             ? ProcessWatch::kInterval
+             : absl::ZeroDuration();
+}
+
+bool InProcessHandler::Look() {
+  if (!instance_.hears_of_processes()) return true;
+  const InPluginCode code(tag_);
+  return processes_.Look(
+      [this](absl::string_view type) { return instance_.WantsMessage(type); },
+      [this](const ProcessChange& change) {
+        return std::optional<weir_status>(instance_.TellProcess(change));
+      });
+}
+
+void InProcessHandler::Rest() {
+  const InPluginCode code(tag_);
+  processes_.EndAll([this](const ProcessChange& change) {
+    return std::optional<weir_status>(instance_.TellProcess(change));
+  });
+}
+
+void InProcessHandler::End() {
+  Rest();
+  const InPluginCode code(tag_);
+  instance_.Destroy();
+  lent_.nodes().End();
+}
+
 void InProcessHandler::TellLosses(const Losses& losses) {
   lent_.words().Tell(losses);
 }
@@ -102,9 +139,7 @@ void InProcessHandler::AskToStop(bool stop) {
 }
 
 void InProcessHandler::Destroy() {
-  const InPluginCode code(tag_);
-  instance_.Destroy();
-  lent_.nodes().End();
+  End();
   services_->FlushKeyValues();
 }
 

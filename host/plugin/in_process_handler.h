@@ -21,6 +21,7 @@
 #include "host/plugin/instance_health.h"
 #include "host/plugin/plugin_host_services.h"
 #include "host/plugin/plugin_instance.h"
+#include "host/plugin/process_watch.h"
 #include "weir/plugin_abi.h"
 
 namespace weir {
@@ -58,6 +59,10 @@ class InProcessHandler final : public Handler {
   absl::Status Reconfigure(absl::string_view config_json) override;
   absl::Duration TickInterval() override;
   bool Tick() override;
+  absl::Duration LookInterval() override;
+  bool Look() override;
+  bool HasCompanions() const override { return instance_.hears_of_processes(); }
+  void Rest() override;
   void TellLosses(const Losses& losses) override;
   bool HasState() const override { return instance_.has_state(); }
   absl::StatusOr<std::string> SaveState() override {
@@ -78,11 +83,15 @@ class InProcessHandler final : public Handler {
   uint32_t gave_up_after() const { return gave_up_after_.load(); }
 
  private:
+  bool Ask(absl::string_view type);
+  void End();
+
   const std::shared_ptr<const void> code_;
   const std::shared_ptr<PluginHostServices> services_;
   const std::string config_json_;
   InProcessServices lent_;
   PluginInstance instance_;
+  ProcessWatch processes_;
   const uint32_t max_consecutive_errors_;  // 0: any number.
   const PluginTag tag_;
   std::atomic<uint32_t> gave_up_after_{0};

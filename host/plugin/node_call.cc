@@ -55,6 +55,26 @@ constexpr size_t kAnyLength = SIZE_MAX;
 
 }  // namespace
 
+std::string EncodeProcessChange(const ProcessChange& change) {
+  std::string bytes;
+  PutNumber(static_cast<uint8_t>(change.started ? 1 : 0), &bytes);
+  PutText(change.source, &bytes);
+  PutText(change.node, &bytes);
+  PutText(change.method, &bytes);
+  return bytes;
+}
+
+std::optional<ProcessChange> DecodeProcessChange(absl::string_view bytes) {
+  Taker from(bytes);
+  ProcessChange change;
+  change.started = from.Number<uint8_t>() != 0;
+  change.source = from.Text(kAnyLength);
+  change.node = from.Text(kAnyLength);
+  change.method = from.Text(kAnyLength);
+  if (!from.at_end()) return std::nullopt;
+  return change;
+}
+
 std::string EncodeNodeCall(const NodeCall& call) {
   std::string bytes;
   bytes.reserve(32 + call.source.size() + call.text.size() +

@@ -41,6 +41,16 @@ struct NodeProcess {
   std::string method, subject, name, why;
 };
 
+// What weir.process/1 tells: a process has begun, or ended.
+struct ProcessChange {
+  bool started = false;
+  std::string source, node, method;
+};
+
+std::string EncodeProcessChange(const ProcessChange& change);
+// Nullopt for what EncodeProcessChange does not write.
+std::optional<ProcessChange> DecodeProcessChange(absl::string_view bytes);
+
 std::string EncodeNodeCall(const NodeCall& call);
 // Nullopt for what EncodeNodeCall does not write, and for what is longer than
 // it may be.

@@ -98,6 +98,19 @@ void PluginInstance::AskForExtensions() {
   AskForConfig();
   AskForTimer();
   AskForState();
+  AskForProcess();
+}
+
+void PluginInstance::AskForProcess() {
+  const auto* const process = static_cast<const weir_ext_process*>(
+      Guarded<const void*>(nullptr, nullptr, [&] {
+        return table_.get_ext(self_, WEIR_EXT_PROCESS);
+      }));
+  if (process == nullptr || process->struct_size < sizeof(weir_ext_process) ||
+      process->started == nullptr || process->stopped == nullptr) {
+    return;
+  }
+  process_ = *process;
 }
 
 void PluginInstance::AskForState() {
@@ -286,6 +299,17 @@ bool PluginInstance::Tick() {
   const Call call(watch_, watch_.limits().soft_ns, watch_.limits().hard_ns);
   return Guarded<weir_status>(WEIR_EXCEPTION, nullptr,
                               [&] { return timer_.tick(self_); }) == WEIR_OK;
+}
+
+weir_status PluginInstance::TellProcess(const ProcessChange& change) {
+  const weir_str source = {change.source.data(), change.source.size()};
+  const weir_str node = {change.node.data(), change.node.size()};
+  const weir_str method = {change.method.data(), change.method.size()};
+  const Call call(watch_, watch_.limits().soft_ns, watch_.limits().hard_ns);
+  return Guarded<weir_status>(WEIR_EXCEPTION, nullptr, [&] {
+    return change.started ? process_.started(self_, source, node, method)
+                          : process_.stopped(self_, source, method);
+  });
 }
 
 void PluginInstance::Destroy() {

@@ -13,6 +13,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/types/span.h"
 #include "host/plugin/call_watch.h"
+#include "host/plugin/node_call.h"
 #include "weir/plugin_abi.h"
 #include "weir/plugin_services.h"
 
@@ -89,6 +90,11 @@ class PluginInstance {
   // Create.
   int64_t tick_interval_ns() const { return tick_interval_ns_; }
 
+  // Whether it has weir.process/1. After Create.
+  bool hears_of_processes() const { return process_.started != nullptr; }
+  // Tells it of one that began or ended. Returns what it says to that.
+  weir_status TellProcess(const ProcessChange& change);
+
   int64_t QueueCapacity();
   bool WantsMessage(absl::string_view type);
 
@@ -143,6 +149,7 @@ class PluginInstance {
   void AskForConfig();
   void AskForTimer();
   void AskForState();
+  void AskForProcess();
 
   const weir_plugin table_;
   const weir_host* const host_;
@@ -153,6 +160,7 @@ class PluginInstance {
   weir_ext_config config_ = {};  // The same.
   weir_ext_state state_ = {};
   weir_ext_timer timer_ = {};  // The same.
+  weir_ext_process process_ = {};
   int64_t tick_interval_ns_ = 0;
   std::optional<std::vector<std::string>> declared_;
 };

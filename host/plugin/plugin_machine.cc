@@ -400,6 +400,9 @@ void PluginMachine::FallBack(const std::string& reason,
                              const std::string& actor) {
   Running before = *std::exchange(previous_, std::nullopt);
   EndPrevious();
+  if (current_.has_value() && current_->made.handler->HasCompanions()) {
+    TakeTurn(*current_, HandlerSlot::kGrace).IgnoreError();
+  }
   // One that hangs does not pass the turn on; it has none once it has ended.
   const bool passed = slot_->Switch(before.instance, HandlerSlot::kGrace).ok();
   EndCurrent();

@@ -177,7 +177,8 @@ class PluginMachine {
   absl::StatusOr<Running> Prepare(const PluginSlotSpec& spec,
                                   absl::string_view sha256);
   absl::Status HandOver(const Running& from, const Running& to,
-                        absl::Duration patience);
+                        absl::Duration patience, bool with_state);
+  absl::Status TakeTurn(const Running& from, absl::Duration patience);
   void Restart();
   // `fingerprint` of the message that it died of; empty: it had none.
   void OnCrash(const std::string& cause, absl::Time started,

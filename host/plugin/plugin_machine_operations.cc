@@ -346,9 +346,8 @@ absl::StatusOr<PluginOutcome> PluginMachine::Exchange(
   if (!next.ok()) return FileFault(status(), next.status());
   const absl::Duration patience =
       operation.drain_timeout.value_or(spec_.options.drain_timeout);
-  const absl::Status switched = operation.cold
-                                    ? slot_->Switch(next->instance, patience)
-                                    : HandOver(*current_, *next, patience);
+  const absl::Status switched =
+      HandOver(*current_, *next, patience, /*with_state=*/!operation.cold);
   if (!switched.ok()) {
     slot_->End(next->instance);
     if (!absl::IsDeadlineExceeded(switched)) {
@@ -405,7 +404,8 @@ absl::StatusOr<PluginOutcome> PluginMachine::Rollback(
   if (previous_.has_value()) {
     const absl::Status handed =
         current_.has_value()
-            ? HandOver(*current_, *previous_, HandlerSlot::kGrace)
+            ? HandOver(*current_, *previous_, HandlerSlot::kGrace,
+                       /*with_state=*/true)
             : absl::OkStatus();
     if (!previous_.has_value()) return Now(*this);  // It hung, and fell back.
     if (!handed.ok()) {

@@ -17,17 +17,39 @@ constexpr absl::Duration kStateDeadline = absl::Seconds(6);
 
 }  // namespace
 
+// Nobody has the turn afterwards, and what `from` has running beside its
+// messages has ended, or is told so as soon as it comes back: one that does not
+// do that in time is ended with its loops, before long, by whoever takes its
+// turn.
+absl::Status PluginMachine::TakeTurn(const Running& from,
+                                     absl::Duration patience) {
+  absl::Status taken = slot_->Switch(0, patience);
+  if (!taken.ok() || !from.made.handler->HasCompanions()) return taken;
+  const absl::Status rested = slot_->Call(
+      from.instance, [](Handler& handler) { handler.Rest(); }, kStateDeadline);
+  if (!rested.ok()) {
+    around_.write_log(Severity::kWarning, status().name,
+                      absl::StrCat("what it has running beside its messages "
+                                   "was not ended: ",
+                                   rested.message()));
+  }
+  return absl::OkStatus();
+}
+
 // Nobody has the turn while the state is on its way, and messages wait in the
 // slot: so `to` is ready before that begins, and a failure anywhere gives the
 // turn back. One that can not be given the turn back, since it died of that or
 // is still in that call, is a crash like any other.
 absl::Status PluginMachine::HandOver(const Running& from, const Running& to,
-                                     absl::Duration patience) {
-  if (!from.made.handler->HasState() || !to.made.handler->HasState()) {
+                                     absl::Duration patience, bool with_state) {
+  const bool has_state = with_state && from.made.handler->HasState() &&
+                         to.made.handler->HasState();
+  if (!has_state && !from.made.handler->HasCompanions()) {
     return slot_->Switch(to.instance, patience);
   }
-  absl::Status done = slot_->Switch(0, patience);
+  absl::Status done = TakeTurn(from, patience);
   if (!done.ok()) return done;
+  if (!has_state) return slot_->Switch(to.instance, absl::ZeroDuration());
   // What a call that is given up may still write to.
   struct Passed {
     absl::StatusOr<std::string> state = absl::UnknownError("not saved");

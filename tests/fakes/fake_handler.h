@@ -70,6 +70,8 @@ struct FakeHandlerScript {
   uint64_t dies_at = 0;          // Takes its instance with it; 0: none does.
   bool throws_at_wants = false;
   absl::Duration tick_interval;  // 0: it has no ticks.
+  absl::Duration look_interval;  // 0: it has no looks.
+  int dies_at_look = 0;          // Counts from 1; 0: at none.
   int dies_at_tick = 0;          // Counts from 1; 0: at none.
   bool has_state = false;
   absl::StatusOr<std::string> saves = std::string();
@@ -124,6 +126,14 @@ class FakeHandlerRecord {
     MutexLock lock(&mu_);
     while (seqs_.size() < n) changed_.Wait(&mu_);
   }
+  void WaitForLooks(int n) ABSL_LOCKS_EXCLUDED(mu_) {
+    MutexLock lock(&mu_);
+    while (looks_ < n) changed_.Wait(&mu_);
+  }
+  int looks() const ABSL_LOCKS_EXCLUDED(mu_) {
+    MutexLock lock(&mu_);
+    return looks_;
+  }
   void WaitForTicks(int n) ABSL_LOCKS_EXCLUDED(mu_) {
     MutexLock lock(&mu_);
     while (ticks_ < n) changed_.Wait(&mu_);
@@ -149,6 +159,7 @@ class FakeHandlerRecord {
   std::set<std::thread::id> threads_;
   std::vector<Losses> losses_;
   std::vector<std::string> loaded_;
+  int looks_ = 0;
   std::atomic<int> ticks_{0};
   std::atomic<bool> asked_to_stop_{false};
   std::atomic<int> created_{0};
@@ -204,6 +215,14 @@ class FakeHandler final : public Handler {
     record_->tick_gate.Pass();
     record_->Note([this] { ++record_->ticks_; });
     return record_->ticks_ != script_.dies_at_tick;
+  }
+
+  absl::Duration LookInterval() override { return script_.look_interval; }
+
+  bool Look() override {
+    int looks = 0;
+    record_->Note([&] { looks = ++record_->looks_; });
+    return looks != script_.dies_at_look;
   }
 
   void TellLosses(const Losses& losses) override {

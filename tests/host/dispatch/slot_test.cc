@@ -100,6 +100,50 @@ TEST_F(SlotTest, DoesNotMakeUpForTicksThatWereMissed) {
   EXPECT_EQ(record_->ticks(), 1);
 }
 
+TEST_F(SlotTest, LooksAtOnceAndThenOnceInEachInterval) {
+  const uint64_t instance = Run({.look_interval = kTick});
+  record_->WaitForLooks(1);
+  Sync(instance);
+  EXPECT_EQ(record_->looks(), 1);
+  clock_.Advance(kTick);
+  record_->WaitForLooks(2);
+  clock_.Advance(100 * kTick);
+  record_->WaitForLooks(3);
+  Sync(instance);
+  Sync(instance);
+  EXPECT_EQ(record_->looks(), 3);
+  EXPECT_EQ(record_->ticks(), 0);
+}
+
+TEST_F(SlotTest, LooksBesideTicks) {
+  Run({.tick_interval = 4 * kTick, .look_interval = kTick});
+  for (int n = 1; n <= 8; ++n) {
+    record_->WaitForLooks(n);
+    EXPECT_LE(record_->ticks(), n / 4);
+    clock_.Advance(kTick);
+  }
+  record_->WaitForTicks(2);
+}
+
+TEST_F(SlotTest, LooksOnlyForWhoHasTheTurnAndIsNotHeld) {
+  const uint64_t instance = Prepare({.look_interval = kTick});
+  clock_.Advance(kTick);
+  Sync(instance);
+  EXPECT_EQ(record_->looks(), 0);
+  slot_->Hold(true);
+  ASSERT_THAT(slot_->Switch(instance, absl::InfiniteDuration()), IsOk());
+  Sync(instance);
+  EXPECT_EQ(record_->looks(), 0);
+  slot_->Hold(false);
+  record_->WaitForLooks(1);
+}
+
+TEST_F(SlotTest, TellsOfAnInstanceThatDiesOfALook) {
+  Run({.look_interval = kTick, .dies_at_look = 1});
+  while (gone_ == 0) std::this_thread::yield();
+  EXPECT_EQ(gone_, 1);
+}
+
 TEST_F(SlotTest, TicksOnlyForWhoHasTheTurnAndIsNotHeld) {
   const uint64_t instance = Prepare({.tick_interval = kTick});
   clock_.Advance(kTick);

@@ -115,6 +115,120 @@ class FollowsMaker final : public InstanceMaker {
   int made_ = 0;
 };
 
+// Has something running beside its messages, from a look on until it rests.
+struct Running {
+  std::atomic<int> now{0}, most{0}, begun{0};
+};
+
+class Loops final : public Handler {
+ public:
+  Loops(Running& running, bool has_state)
+      : running_(running), has_state_(has_state) {}
+  absl::Status Create() override { return absl::OkStatus(); }
+  int64_t QueueCapacity() override { return 512; }
+  bool WantsMessage(absl::string_view) override { return true; }
+  RunOutcome HandleMessages(absl::Span<const Message* const> messages,
+                            std::atomic<uint32_t>& done,
+                            std::atomic<uint32_t>&) override {
+    done = static_cast<uint32_t>(messages.size());
+    return {};
+  }
+  absl::Duration LookInterval() override { return absl::Milliseconds(1); }
+  bool Look() override {
+    if (!runs_) {
+      const int now = ++running_.now;
+      if (now > running_.most) running_.most = now;
+      ++running_.begun;
+    }
+    runs_ = true;
+    return true;
+  }
+  bool HasCompanions() const override { return true; }
+  void Rest() override {
+    if (runs_) --running_.now;
+    runs_ = false;
+  }
+  bool HasState() const override { return has_state_; }
+  absl::StatusOr<std::string> SaveState() override {
+    EXPECT_FALSE(runs_) << "it rests before it saves";
+    return std::string();
+  }
+  absl::Status LoadState(absl::string_view) override {
+    return absl::OkStatus();
+  }
+  void Destroy() override { Rest(); }
+
+ private:
+  Running& running_;
+  const bool has_state_;
+  bool runs_ = false;
+};
+
+class LoopsMaker final : public InstanceMaker {
+ public:
+  explicit LoopsMaker(Running& running) : running_(running) {}
+  absl::StatusOr<MadeInstance> Make(
+      const PluginSlotSpec&, uint64_t, absl::string_view,
+      std::shared_ptr<PluginHostServices>) override {
+    MadeInstance made;
+    made.sha256 = absl::StrCat(++made_);
+    made.handler = std::make_shared<Loops>(running_, made_ % 2 == 0);
+    return made;
+  }
+  absl::StatusOr<std::shared_ptr<Trial>> MakeTrial(const PluginSlotSpec&,
+                                                   absl::string_view) override {
+    return absl::UnimplementedError("MakeTrial");
+  }
+  absl::StatusOr<ModuleFacts> Look(const PluginSlotSpec&,
+                                   absl::string_view) override {
+    return absl::UnimplementedError("Look");
+  }
+
+ private:
+  Running& running_;
+  int made_ = 0;
+};
+
+TEST(PluginHandOverTest, HasNeverTwoInstancesWithLoops) {
+  constexpr int kExchanges = 40;
+  TestTables tables;
+  SystemClock clock;
+  Running running;
+  Dispatcher dispatcher(tables.types, tables.sources, tables.pool, clock);
+  LoopsMaker maker(running);
+  FakeEventSink sink;
+  PluginSlotSpec spec;
+  spec.id = "x";
+  spec.module = "x.so";
+  PluginMachine machine(
+      spec,
+      PluginSurroundings{dispatcher, maker, sink, tables.types, tables.sources,
+                         clock,
+                         [](Severity, absl::string_view, absl::string_view) {},
+                         [](absl::string_view, const DesiredState&) {
+                           return absl::OkStatus();
+                         },
+                         [](absl::string_view) {}},
+      [](uint64_t) { FAIL() << "no instance dies"; });
+  machine.Begin({});
+  for (int i = 0; i < kExchanges; ++i) {
+    // Each begins where it has the turn, also one that comes back to it.
+    while (running.begun <= i) std::this_thread::yield();
+    PluginOperation operation;
+    operation.name = "plugins/x";
+    operation.kind = i % 3 == 0   ? PluginOperation::Kind::kReload
+                     : i % 3 == 1 ? PluginOperation::Kind::kUpgrade
+                                  : PluginOperation::Kind::kRollback;
+    operation.cold = i % 4 == 0;
+    EXPECT_THAT(machine.Do(operation), IsOk());
+  }
+  while (running.begun <= kExchanges) std::this_thread::yield();
+  EXPECT_EQ(running.now, 1);
+  EXPECT_EQ(running.most, 1);
+  machine.End();
+  EXPECT_EQ(running.now, 0);
+}
+
 TEST(PluginHandOverTest, LosesNothingOverAHundredExchangesWhileMessagesFlow) {
   constexpr int kExchanges = 100;
   TestTables tables;
