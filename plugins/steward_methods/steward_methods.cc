@@ -1,9 +1,9 @@
 // Does what every node of a steward or ctrl network does by itself: files,
-// hello, error logs, the console, ping. README.md is for those who run it.
-#include <array>
+// hello, error logs, the console, ping, its processes. README.md is for those
+// who run it.
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <ctime>
 #include <iterator>
 #include <map>
 #include <string>
@@ -11,7 +11,10 @@
 #include <utility>
 #include <vector>
 
+#include "plugins/steward_methods/ansic_time.h"
+#include "plugins/steward_methods/hello_watch.h"
 #include "plugins/steward_methods/node_files.h"
+#include "plugins/steward_methods/node_methods.h"
 #include "plugins/support/json_text.h"
 #include "plugins/support/settings.h"
 #include "weir/sdk.h"
@@ -22,7 +25,19 @@ namespace {
 
 using weir::steward::View;
 
-enum class Does { kFile, kAppend, kHello, kConsole, kPing, kPong, kNothing };
+enum class Does {
+  kFile,
+  kAppend,
+  kHello,
+  kConsole,
+  kPing,
+  kPong,
+  kProcessList,
+  kProcessStart,
+  kProcessStop,
+  kPublicKey,
+  kNothing
+};
 
 struct Method {
   std::string_view name;
@@ -44,6 +59,14 @@ constexpr Method kMethods[] = {{"file", Does::kFile},
                                {"REQPing", Does::kPing},
                                {"pong", Does::kPong},
                                {"REQPong", Does::kPong},
+                               {"opProcessList", Does::kProcessList},
+                               {"REQOpProcessList", Does::kProcessList},
+                               {"opProcessStart", Does::kProcessStart},
+                               {"REQOpProcessStart", Does::kProcessStart},
+                               {"opProcessStop", Does::kProcessStop},
+                               {"REQOpProcessStop", Does::kProcessStop},
+                               {"publicKey", Does::kPublicKey},
+                               {"REQPublicKey", Does::kPublicKey},
                                {"none", Does::kNothing},
                                {"REQNone", Does::kNothing}};
 
@@ -63,6 +86,7 @@ struct Options {
   std::vector<std::string> absolute_directories;
   std::vector<std::string> methods;
   uint64_t max_file_bytes = 0;
+  std::chrono::seconds silent_after{0};
 };
 
 Options ReadOptions(std::string_view config, const weir::Host& host) {
@@ -95,20 +119,11 @@ Options ReadOptions(std::string_view config, const weir::Host& host) {
   }
   options.max_file_bytes = static_cast<uint64_t>(settings.Integer(
       "max_file_bytes", int64_t{1} << 30, 1, int64_t{1} << 50));
+  options.silent_after = std::chrono::seconds(
+      settings.Integer("silent_after_seconds", 0, 0, 31'536'000));
   settings.RefuseOthers();
   faults.ThrowIfAny();
   return options;
-}
-
-// As the originals' files tell it: "Mon Jan  2 15:04:05 2006", local time.
-std::string AnsicTime(int64_t unix_ns) {
-  const time_t seconds = unix_ns / 1'000'000'000;
-  std::tm local = {};
-  localtime_r(&seconds, &local);
-  std::array<char, 64> text;
-  const size_t size =
-      std::strftime(text.data(), text.size(), "%a %b %e %H:%M:%S %Y", &local);
-  return {text.data(), size};
 }
 
 std::string Hex(std::string_view bytes) {
@@ -124,7 +139,8 @@ std::string Hex(std::string_view bytes) {
 class StewardMethods {
  public:
   static constexpr std::string_view kEventTypes[] = {
-      "steward.node.key_changed", "steward.node.new", "steward.pong"};
+      "steward.node.back", "steward.node.key_changed", "steward.node.new",
+      "steward.node.silent", "steward.pong"};
 
   static std::string_view ConfigSchema() {
     return R"json({
@@ -143,13 +159,17 @@ class StewardMethods {
     },
     "methods": {
       "description": "Those that are done here; default: all.",
-      "type": "array", "maxItems": 17,
+      "type": "array", "maxItems": 25,
       "items": {"type": "string", "maxLength": 64}
     },
     "max_file_bytes": {
       "description": "No file grows beyond it.",
       "type": "integer", "minimum": 1, "maximum": 1125899906842624,
       "default": 1073741824
+    },
+    "silent_after_seconds": {
+      "description": "A node that has said hello is silent so long after its last one; 0: never.",
+      "type": "integer", "minimum": 0, "maximum": 31536000, "default": 0
     }
   },
   "additionalProperties": false
@@ -162,11 +182,13 @@ class StewardMethods {
         files_(options_.directory, options_.absolute_directories,
                options_.max_file_bytes),
         replies_(host),
+        node_methods_(host, replies_.max_bytes()),
         known_(host),
         written_(host, "files_written_total", "Files written or added to."),
         refused_(host, "refused_total", "Messages that were not done."),
         hellos_(host, "hellos_total", "Hellos received."),
-        nodes_(host, "hello_nodes", "Nodes that said hello.") {}
+        nodes_(host, "hello_nodes", "Nodes that said hello."),
+        hello_watch_(host, options_.silent_after) {}
 
   bool WantsMessage(std::string_view type) const {
     if (FindMethod(type) == nullptr) return false;
@@ -188,21 +210,49 @@ class StewardMethods {
       case Does::kAppend:
         return End(*method, view, files_.Append(PlaceOf(view), view.data()));
       case Does::kHello:
-        return Hello(*method, view);
+        return Hello(*method, view, SourceOf(message));
       case Does::kConsole:
         return Show(view);
       case Does::kPing:
-        return Answer(*method, view, message);
+        return Answer(*method, view, message, {.done = true, .answer = ""});
       case Does::kPong:
         host_.emit({.kind = "steward.pong", .subject = view.from_node()});
         return WEIR_OK;
+      case Does::kProcessList:
+        return Answer(*method, view, message,
+                      node_methods_.List(SourceOf(message)));
+      case Does::kProcessStart:
+        return Change(*method, view, message,
+                      node_methods_.Start(SourceOf(message), view));
+      case Does::kProcessStop:
+        return Change(*method, view, message,
+                      node_methods_.Stop(SourceOf(message), view));
+      case Does::kPublicKey:
+        return Answer(*method, view, message,
+                      node_methods_.PublicKey(SourceOf(message)));
       case Does::kNothing:
         return WEIR_OK;
     }
     return WEIR_OK;
   }
 
+  void ProcessStarted(std::string_view source, std::string_view,
+                      std::string_view method) {
+    if (IsHello(method)) hello_watch_.Begin(source, method);
+  }
+  void ProcessStopped(std::string_view source, std::string_view method) {
+    if (IsHello(method)) hello_watch_.End(source, method);
+  }
+
  private:
+  static bool IsHello(std::string_view name) {
+    const Method* const method = FindMethod(name);
+    return method != nullptr && method->does == Does::kHello;
+  }
+  std::string_view SourceOf(weir::Message message) const {
+    return host_.source_name(message.source_id());
+  }
+
   // A reply is written where its request says, under the name of the node that
   // was asked; all else under that of its addressee.
   static weir::NodeFiles::Place PlaceOf(const View& view) {
@@ -226,9 +276,11 @@ class StewardMethods {
     return WEIR_ERR;
   }
 
-  weir_status Hello(const Method& method, const View& view) {
+  weir_status Hello(const Method& method, const View& view,
+                    std::string_view source) {
     hellos_.Add();
-    const std::string line = AnsicTime(host_.now_ns()) +
+    hello_watch_.Hear(source, view.from_node(), weir::HelloWatch::Clock::now());
+    const std::string line = weir::AnsicTime(host_.now_ns()) +
                              ", Received hello from \"" +
                              std::string(view.from_node()) + "\"\n";
     const std::string fault = files_.Replace(
@@ -283,11 +335,28 @@ class StewardMethods {
     return WEIR_OK;
   }
 
+  // Whoever runs the node is told who has changed what.
+  weir_status Change(const Method& method, const View& view,
+                     weir::Message message,
+                     const weir::NodeMethods::Outcome& outcome) {
+    std::string_view said = outcome.answer;
+    said.remove_suffix(1);  // The line's end.
+    host_.log(outcome.done ? WEIR_SEVERITY_INFO : WEIR_SEVERITY_WARNING,
+              std::string(method.name) + " of node " +
+                  std::string(view.from_node()) + ": " + std::string(said));
+    return Answer(method, view, message, outcome);
+  }
+
+  // What was not done is answered, too; and then it has failed.
   weir_status Answer(const Method& method, const View& view,
-                     weir::Message message) {
-    const weir_status sent = replies_.Send(message, "");
-    if (sent == WEIR_OK || sent == WEIR_NOT_FOUND) return WEIR_OK;
-    refused_.Add();
+                     weir::Message message,
+                     const weir::NodeMethods::Outcome& outcome) {
+    if (!outcome.done) refused_.Add();
+    const weir_status sent = replies_.Send(message, outcome.answer);
+    if (sent == WEIR_OK || sent == WEIR_NOT_FOUND) {
+      return outcome.done ? WEIR_OK : WEIR_ERR;
+    }
+    if (outcome.done) refused_.Add();
     host_.log(WEIR_SEVERITY_WARNING, std::string(method.name) + " of node " +
                                          std::string(view.from_node()) +
                                          ": no answer can be sent (" +
@@ -299,12 +368,14 @@ class StewardMethods {
   const Options options_;
   const weir::NodeFiles files_;
   const weir::Replies replies_;
+  const weir::NodeMethods node_methods_;
   const weir::KeyValues known_;
   const weir::Counter written_;
   const weir::Counter refused_;
   const weir::Counter hellos_;
   const weir::Gauge nodes_;
   std::map<std::string, std::string> nodes_seen_;  // And the key, in hex.
+  weir::HelloWatch hello_watch_;
 };
 
 }  // namespace

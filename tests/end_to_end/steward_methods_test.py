@@ -2,8 +2,10 @@
 bundled: through a real nats-server and the real host, to peers that were written
 from the description of their wire."""
 
+import base64
 import json
 import os
+import pathlib
 import signal
 
 import harness
@@ -29,10 +31,17 @@ staleness: 0s
 STEWARD = {"cli": "REQCliCommand", "cont": "REQCliCommandCont",
            "append": "REQToFileAppend", "file": "REQToFile",
            "console": "REQToConsole", "hello": "REQHello", "ping": "REQPing",
-           "error": "REQErrorLog"}
+           "error": "REQErrorLog", "list": "REQOpProcessList",
+           "start": "REQOpProcessStart", "stop": "REQOpProcessStop",
+           "key": "REQPublicKey"}
 CTRL = {"cli": "cliCommand", "cont": "cliCommandCont", "append": "fileAppend",
         "file": "file", "console": "console", "hello": "hello", "ping": "ping",
-        "error": "errorLog"}
+        "error": "errorLog", "list": "opProcessList",
+        "start": "opProcessStart", "stop": "opProcessStop",
+        "key": "publicKey"}
+
+# Of the seed 00, 01 .. 1f.
+PUBLIC_KEY = "03a107bff3ce10be1d70dd18e74bc09967e4d6309ba50d5f1ddc8664125531b8"
 
 COMMAND = """
 settings: {sandbox: none, isolation: %s, soft_deadline: 50s, hard_deadline: 60s}
@@ -53,9 +62,10 @@ def receiver_subject(profile, method):
 class StewardMethodsTest(harness.EndToEnd, WithNatsServer):
 
     def start_node(self, profile, names, methods, acknowledge="received",
-                   sending=""):
+                   sending="", stopped=()):
         processes = "\n".join(
-            f"      - {{method: {names[m]}, acknowledge: {acknowledge}}}"
+            f"      - {{method: {names[m]}, acknowledge: {acknowledge}"
+            f"{', stopped: true' if m in stopped else ''}}}"
             for m in methods)
         host = self.start_host(self.write_config([NODE.format(
             port=self.port, profile=profile, processes=processes,
@@ -284,6 +294,150 @@ class StewardMethodsTest(harness.EndToEnd, WithNatsServer):
                         Directory=directory, FileName="f")
                     self.assertIsNone(ack)
                 self.assertEqual(os.listdir(outside), [])
+                self.assertEqual(host.stop(), 0)
+                receiver.close()
+
+    def ask(self, peer, receiver, names, method, args=()):
+        """What the node answers, as bytes."""
+        before = len(receiver.got)
+        peer.send("central", names[method], MethodArgs=list(args),
+                  ReplyMethod=names["console"], ACKTimeout=3,
+                  ReplyACKTimeout=5, MethodTimeout=30)
+        harness.until(lambda: len(receiver.got) == before + 1,
+                      f"an answer to {method}")
+        data = receiver.got[-1]["Data"]
+        return "".join(data).encode() if isinstance(data, list) else data
+
+    def test_processes_are_listed_started_and_stopped_from_afar(self):
+        self.start_nats()
+        for profile, names, isolation in (("S0", STEWARD, "child"),
+                                          ("S1", STEWARD, "in_process"),
+                                          ("C1", CTRL, "child")):
+            with self.subTest(profile):
+                self.install_plugin(
+                    "steward_methods",
+                    f"settings: {{sandbox: files, isolation: {isolation}}}\n")
+                host = self.start_node(
+                    profile, names, ["list", "start", "stop", "ping", "cli"],
+                    stopped=["ping", "cli"])
+                receiver = self.receiver(profile)
+                peer = self.peer(profile)
+
+                def ask(method, *args, peer=peer, receiver=receiver,
+                        names=names):
+                    return self.ask(peer, receiver, names, method,
+                                    args).decode()
+
+                def listed(ask=ask):
+                    lines = ask("list").splitlines()
+                    for line in lines:
+                        self.assertRegex(line, r"^\w{3} \w{3} [ \d]\d [\d:]{8} "
+                                               r"\d{4}, id: \d+, name: \S+$")
+                    return {line.split("name: ")[1] for line in lines}
+
+                def name(method, peer=peer, names=names, profile=profile):
+                    kind = "_subscriber" if profile in ("S0", "S1") else ""
+                    return peer.subject("central", names[method]) + kind
+
+                always = {name(m) for m in ("list", "start", "stop")}
+                self.assertEqual(listed(), always)
+                # Nobody takes it, so nobody acknowledges it.
+                self.assertEqual(peer.deliver("central", names["ping"], 0.3,
+                                              0), (1, None))
+                self.assertRegex(
+                    ask("start", names["ping"]),
+                    r"^info: OpProcessStart: started id: \d+, subject: "
+                    r"\{central %s\}: node: central\n$" % names["ping"])
+                self.assertEqual(listed(), always | {name("ping")})
+                self.assertEqual(self.ask(peer, receiver, names, "ping"), b"")
+                self.assertRegex(
+                    ask("stop", names["ping"], "central", "subscriber"),
+                    r"^info: OpProcessStop: process stopped id: \d+, method: "
+                    r"\{central %s\} on: central\n$" % names["ping"])
+                self.assertEqual(listed(), always)
+                self.assertEqual(peer.deliver("central", names["ping"], 0.3,
+                                              0), (1, None))
+                # What the originals die of, and what opens a method.
+                for method, args in (("stop", []), ("stop", [names["ping"]]),
+                                     ("start", []),
+                                     ("stop", [names["hello"], "central",
+                                               "subscriber"]),
+                                     ("start", [names["hello"]]),
+                                     ("start", [names["cli"] + ".x"]),
+                                     ("start", ["subCopySrc.x"]),
+                                     ("start", [">"])):
+                    self.assertRegex(ask(method, *args), r"^error: \w+: .*\n$")
+                self.assertEqual(listed(), always)
+                self.assertEqual(host.stop(), 0)
+                receiver.close()
+
+    def test_a_node_tells_its_public_key(self):
+        self.start_nats()
+        for profile, names in (("S1", STEWARD), ("C1", CTRL)):
+            with self.subTest(profile):
+                self.install_plugin("steward_methods",
+                                    "settings: {sandbox: files}\n")
+                seed = self.dir / "seed"
+                seed.write_bytes(base64.b64encode(
+                    bytes(range(32)) + bytes.fromhex(PUBLIC_KEY)))
+                seed.chmod(0o600)
+                host = self.start_node(profile, names, ["key"],
+                                       sending=f", signing_key_file: {seed}")
+                receiver = self.receiver(profile)
+                self.assertEqual(
+                    self.ask(self.peer(profile), receiver, names, "key").hex(),
+                    PUBLIC_KEY)
+                self.assertEqual(host.stop(), 0)
+                receiver.close()
+
+    def threads(self, host):
+        """Threads of the plugin, in the host and in its child. A loop has the
+        name of the thread that began it."""
+        found = 0
+        pids = [str(host.process.pid)]
+        while pids:
+            for task in (pathlib.Path("/proc") / pids.pop() / "task").iterdir():
+                name = (task / "comm").read_text().strip()
+                found += name == "steward-methods"
+                pids += (task / "children").read_text().split()
+        return found
+
+    def test_a_node_is_silent_while_its_hellos_are_listened_for(self):
+        self.start_nats()
+        for isolation in ("in_process", "child"):
+            with self.subTest(isolation):
+                self.install_plugin(
+                    "steward_methods",
+                    f"settings: {{sandbox: files, isolation: {isolation}}}\n"
+                    "config: {silent_after_seconds: 1}\n")
+                host = self.start_node("S1", STEWARD, ["hello", "start", "stop"])
+                receiver = self.receiver("S1")
+                peer = self.peer("S1")
+
+                def events(kind, host=host):
+                    return [e for e in self.events(host)
+                            if e["type"] == f"steward.node.{kind}"]
+
+                # The log is that of both hosts.
+                silent, back = len(events("silent")), len(events("back"))
+                peer.send("central", "REQHello", Data=bytes(32), ACKTimeout=10,
+                          Directory="hello-messages", FileName="hello.log")
+                harness.until(lambda: len(events("silent")) == silent + 1,
+                              "the node is silent")
+                self.assertEqual(events("silent")[-1]["subject"], "node1")
+                peer.send("central", "REQHello", Data=bytes(32), ACKTimeout=10,
+                          Directory="hello-messages", FileName="hello.log")
+                harness.until(lambda: len(events("back")) == back + 1,
+                              "the node is back")
+                # Its loop ends with the process, and with it what it tells.
+                threads = self.threads(host)
+                self.ask(peer, receiver, STEWARD, "stop",
+                         ["REQHello", "central", "subscriber"])
+                harness.until(lambda h=host, n=threads - 1:
+                              self.threads(h) == n, "the loop has ended")
+                self.ask(peer, receiver, STEWARD, "start", ["REQHello"])
+                harness.until(lambda: len(events("silent")) == silent + 2,
+                              "it is silent again")
                 self.assertEqual(host.stop(), 0)
                 receiver.close()
 

@@ -172,6 +172,9 @@ class Nats:
 # The kinds of the methods that the tests send; all others are of EventACK.
 _KINDS = {("S0", "REQCliCommand"): "CommandACK",
           ("S0", "REQCliCommandCont"): "CommandACK",
+          ("S0", "REQOpProcessList"): "CommandACK",
+          ("S0", "REQOpProcessStart"): "CommandACK",
+          ("S0", "REQOpProcessStop"): "CommandACK",
           ("S0", "REQHello"): "EventNACK",
           ("S1", "REQHello"): "EventNACK"}
 

@@ -42,7 +42,11 @@ enum Type : uint16_t {
   kPing,
   kPong,
   kNone,
-  kCommand
+  kCommand,
+  kList,
+  kStart,
+  kStop,
+  kKey
 };
 
 std::string ReadFile(const std::string& path) {
@@ -56,7 +60,10 @@ class StewardMethodsTest : public testing::Test {
     setenv("TZ", "UTC", 1);
     tzset();
     host_.NameTypes({"file", "REQToFileAppend", "REQHello", "errorLog",
-                     "console", "REQPing", "REQPong", "none", "cliCommand"});
+                     "console", "REQPing", "REQPong", "none", "cliCommand",
+                     "REQOpProcessList", "opProcessStart", "REQOpProcessStop",
+                     "publicKey"});
+    host_.NameSources({"central"});
     host_.SetTime(kThen);
     std::filesystem::create_directory(data_);
     host_.SetDataDirectory(data_);
@@ -311,6 +318,131 @@ TEST_F(StewardMethodsTest, WritesNothingWithoutADirectory) {
   Start();
   EXPECT_EQ(Write(kFile, "d", "f"), WEIR_ERR);
   EXPECT_THAT(host_.logged()[0], HasSubstr("no data directory"));
+}
+
+// A node with one process that runs and one that does not.
+class StewardProcessMethodsTest : public StewardMethodsTest {
+ protected:
+  StewardProcessMethodsTest() {
+    node().name = "node2";
+    node().profile = "S1";
+    node().public_key = std::string(32, 'k');
+    node().processes = {{.id = 1,
+                         .method = "REQHello",
+                         .subject = "node2.REQHello.EventNACK",
+                         .name = "node2.REQHello.EventNACK_subscriber"},
+                        {.id = 2,
+                         .state = WEIR_PROCESS_STOPPED,
+                         .method = "REQPing",
+                         .subject = "node2.REQPing.EventACK",
+                         .name = "node2.REQPing.EventACK_subscriber"}};
+    Start();
+  }
+
+  FakeHost::Node& node() { return host_.nodes()["central"]; }
+
+  // What is answered; a status that does not fit with it is put before it.
+  std::string Ask(Type type, const std::vector<std::string>& args = {}) {
+    const size_t before = host_.replies().size();
+    const weir_status status =
+        Handle(StewardMessage(type).From("node1").To("node2").Args(args));
+    if (host_.replies().size() != before + 1) return "no answer";
+    const std::string answer = host_.replies().back().data;
+    const bool failed = answer.rfind("error: ", 0) == 0;
+    return ((status == WEIR_OK) == failed ? std::to_string(status) : "") +
+           answer;
+  }
+};
+
+TEST_F(StewardProcessMethodsTest, ListsWhatRuns) {
+  EXPECT_EQ(Ask(kList),
+            "Mon Jan  2 15:04:05 2006, id: 1, name: "
+            "node2.REQHello.EventNACK_subscriber\n");
+  node().processes[1].state = WEIR_PROCESS_STARTING;
+  EXPECT_EQ(Ask(kList),
+            "Mon Jan  2 15:04:05 2006, id: 1, name: "
+            "node2.REQHello.EventNACK_subscriber\n"
+            "Mon Jan  2 15:04:05 2006, id: 2, name: "
+            "node2.REQPing.EventACK_subscriber\n");
+}
+
+TEST_F(StewardProcessMethodsTest, ListsAsMuchAsAnAnswerHolds) {
+  node().processes.clear();
+  for (uint64_t id = 1; id <= 1000; ++id) {
+    node().processes.push_back({.id = id, .name = std::string(1000, 'x')});
+  }
+  const std::string answer = Ask(kList);
+  EXPECT_GT(answer.size(), 900'000u);
+  EXPECT_LE(answer.size(), 960u << 10);
+  EXPECT_EQ(answer.back(), '\n');
+}
+
+TEST_F(StewardProcessMethodsTest, StartsWhatIsConfigured) {
+  EXPECT_EQ(Ask(kStart, {"REQPing"}),
+            "info: OpProcessStart: started id: 2, subject: {node2 REQPing}: "
+            "node: node2\n");
+  EXPECT_EQ(node().processes[1].state, WEIR_PROCESS_RUNNING);
+  EXPECT_THAT(host_.logged(),
+              ElementsAre(HasSubstr("opProcessStart of node node1: info: ")));
+  EXPECT_EQ(Ask(kStart, {"REQPing"}),
+            "info: OpProcessStart: started id: 2, subject: {node2 REQPing}: "
+            "node: node2\n")
+      << "that it runs already is no error";
+}
+
+TEST_F(StewardProcessMethodsTest, SaysWhatIsWrongWithAStart) {
+  EXPECT_EQ(Ask(kStart),
+            "error: OpProcessStart: got 0 methodArgs, want: method\n");
+  EXPECT_EQ(Ask(kStart, {"REQPing", "x"}),
+            "error: OpProcessStart: got 2 methodArgs, want: method\n");
+  EXPECT_EQ(Ask(kStart, {""}),
+            "error: OpProcessStart: got 1 methodArgs, want: method\n");
+  EXPECT_EQ(Ask(kStart, {"REQCliCommand"}),
+            "error: OpProcessStart: no process of the method REQCliCommand is "
+            "configured on node2\n");
+  host_.AnswerNodesWith(WEIR_INVALID, "no subject");
+  EXPECT_EQ(Ask(kStart, {"REQPing"}), "error: OpProcessStart: no subject\n");
+  host_.nodes().clear();
+  EXPECT_THAT(Ask(kStart, {"REQPing"}), HasSubstr("error: OpProcessStart: "));
+  EXPECT_THAT(Ask(kList), HasSubstr("error: OpProcessList: "));
+}
+
+TEST_F(StewardProcessMethodsTest, StopsWhatRuns) {
+  EXPECT_EQ(Ask(kStop, {"REQHello", "node2", "subscriber"}),
+            "info: OpProcessStop: process stopped id: 1, method: {node2 "
+            "REQHello} on: node2\n");
+  EXPECT_EQ(node().processes[0].state, WEIR_PROCESS_STOPPED);
+  EXPECT_EQ(Ask(kStop, {"REQHello", "node2", "subscriber"}),
+            "error: OpProcessStop: did not find process to stop: {node2 "
+            "REQHello} on node2\n");
+}
+
+TEST_F(StewardProcessMethodsTest, SaysWhatIsWrongWithAStop) {
+  for (const std::vector<std::string>& args :
+       {std::vector<std::string>{},
+        {"REQHello"},
+        {"REQHello", "node2"},
+        {"REQHello", "node2", "subscriber", "x"}}) {
+    EXPECT_EQ(Ask(kStop, args), "error: OpProcessStop: got " +
+                                    std::to_string(args.size()) +
+                                    " methodArgs, want: method,node,kind\n");
+  }
+  EXPECT_EQ(Ask(kStop, {"REQHello", "node3", "subscriber"}),
+            "error: OpProcessStop: did not find process to stop: {node3 "
+            "REQHello} on node2\n");
+  EXPECT_THAT(Ask(kStop, {"REQHello", "node2", "publisher"}),
+              HasSubstr("did not find process"));
+  EXPECT_EQ(node().processes[0].state, WEIR_PROCESS_RUNNING);
+  node().profile = "C4";
+  EXPECT_THAT(Ask(kStop, {"REQHello", "node2", "whatever"}),
+              HasSubstr("process stopped id: 1"))
+      << "ctrl does not look at it";
+}
+
+TEST_F(StewardProcessMethodsTest, TellsItsPublicKey) {
+  EXPECT_EQ(Ask(kKey), std::string(32, 'k'));
+  node().public_key.clear();
+  EXPECT_EQ(Ask(kKey), "error: PublicKey: the node node2 has no signing key\n");
 }
 
 }  // namespace
