@@ -15,6 +15,7 @@ struct WatchedLog::State {
   mutable Mutex mu;
   uint64_t items ABSL_GUARDED_BY(mu) = 0;
   bool waiting ABSL_GUARDED_BY(mu) = false;
+  bool ended ABSL_GUARDED_BY(mu) = false;
   absl::Status broken ABSL_GUARDED_BY(mu);
 
   absl::Status Broken() const ABSL_LOCKS_EXCLUDED(mu) {
@@ -33,6 +34,10 @@ class WatchedLog::Stream final : public EventStream {
          std::unique_ptr<EventStream> stream)
       : log_(log), state_(std::move(state)), stream_(std::move(stream)) {}
   ~Stream() override {
+    {
+      MutexLock lock(&state_->mu);
+      state_->ended = true;
+    }
     MutexLock lock(&state_->ready_mu);
     state_->ready = nullptr;
   }
@@ -47,7 +52,10 @@ class WatchedLog::Stream final : public EventStream {
     }
     {
       MutexLock lock(&state_->mu);
-      if (said && item->kind != StreamItem::Kind::kEnd) ++state_->items;
+      const bool ends = said && item->kind == StreamItem::Kind::kEnd;
+      if (said && !ends) ++state_->items;
+      // It may be asked once more before its call is over, and says nothing.
+      state_->ended = state_->ended || ends;
       state_->waiting = !said;
     }
     log_.changed_();
@@ -93,7 +101,9 @@ std::optional<uint64_t> WatchedLog::SaidAll(const std::string& client) const {
   const std::shared_ptr<State> state = Find(client);
   if (state == nullptr) return std::nullopt;
   MutexLock lock(&state->mu);
-  if (!state->waiting || !state->broken.ok()) return std::nullopt;
+  if (!state->waiting || state->ended || !state->broken.ok()) {
+    return std::nullopt;
+  }
   return state->items;
 }
 
