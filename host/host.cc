@@ -93,6 +93,11 @@ constexpr char kJournalHealth[] = "weir.journal";
 constexpr absl::Duration kServerGrace = absl::Seconds(1);
 constexpr absl::Duration kServerLimit = absl::Seconds(3);
 
+// What plugins may take of it to come to an end once their queues had their
+// time: one that hangs is asked, killed, and given up, each within a second
+// (HandlerSlot::kGrace).
+constexpr absl::Duration kPluginsLimit = absl::Seconds(3);
+
 // How long sinks may go on delivering what is in the log at the end; the rest
 // is delivered after the next start.
 constexpr absl::Duration kSinksLimit = absl::Seconds(2);
@@ -335,21 +340,27 @@ class Host::Rooms {
   bool Stop() {
     if (stopped_) return clean_;
     stopped_ = true;
-    const absl::Time end = clock_.Now() + FromProto(config_.shutdown_timeout());
+    const absl::Time begin = clock_.Now();
+    const absl::Time end = begin + FromProto(config_.shutdown_timeout());
+    const absl::Time unloaded =
+        std::max(begin, end - kServerGrace - kServerLimit);
+    const absl::Time drained =
+        std::max(unloaded - kPluginsLimit, begin + (unloaded - begin) / 2);
+    const auto until = [this](absl::Time time) {
+      return std::max(absl::ZeroDuration(), time - clock_.Now());
+    };
     // Whoever blocks in Dispatch would hold its source up: what is full stays
     // full only as long as the drain of the queues takes.
-    Ticker unblock(absl::Seconds(1), [this, end] {
-      if (clock_.Now() > end - kServerGrace - kServerLimit) dispatcher_.Close();
+    Ticker unblock(absl::Seconds(1), [this, drained] {
+      if (clock_.Now() > drained) dispatcher_.Close();
     });
     sources_.Stop();
     unblock.Stop();
-    dispatcher_.Drain(
-        std::max(absl::ZeroDuration(),
-                 end - clock_.Now() - kServerGrace - kServerLimit));
+    dispatcher_.Drain(until(drained));
     if (watch_ != nullptr) watch_->Stop();
     tick_.reset();
     stats_tick_.reset();
-    plugins_.UnloadAll();
+    const bool all_ended = plugins_.UnloadAll(until(drained), until(unloaded));
     dispatcher_.Close();
     auditor_.Finish();
     if (server_ != nullptr) Publish("weir.host.stopping", Severity::kInfo);
@@ -363,7 +374,7 @@ class Host::Rooms {
     }
     subscriptions_.SaveMoved();
     broker_.Close();
-    if (dispatcher_.abandoned()) clean_ = false;
+    if (dispatcher_.abandoned() || !all_ended) clean_ = false;
     return clean_;
   }
 

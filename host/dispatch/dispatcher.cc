@@ -204,9 +204,11 @@ void Dispatcher::Close() {
 bool Dispatcher::Drain(absl::Duration timeout) {
   const absl::Time end = absl::Now() + timeout;
   const std::shared_ptr<const SlotList> all = slots();
-  return std::all_of(all->begin(), all->end(), [&](const auto& slot) {
-    return slot->Drain(end - absl::Now());
-  });
+  bool drained = true;
+  for (const std::shared_ptr<Slot>& slot : *all) {
+    drained = slot->Drain(end - absl::Now()) && drained;
+  }
+  return drained;
 }
 
 void Dispatcher::LogStats() {

@@ -88,8 +88,9 @@ class Dispatcher final : public MessageSink,
   // others dispatch.
   void Close() ABSL_LOCKS_EXCLUDED(mu_);
 
-  // Waits until every handler has finished what is queued. Returns false if
-  // `timeout` passed first.
+  // Waits until every handler has finished what is queued, but for those that
+  // nobody takes anything from, as a slot that is held. Returns false if there
+  // are such messages, or `timeout` passed first.
   bool Drain(absl::Duration timeout) ABSL_LOCKS_EXCLUDED(mu_);
 
   // Writes one line for each handler, with its books. For the host's ticker,

@@ -497,6 +497,7 @@ void HandlerQueue::Hold(bool held) {
     if (!held) pushed_.NotifyAll();
   }
   room_.NotifyAll();
+  idle_.NotifyAll();
 }
 
 void HandlerQueue::SetPolicy(QueuePolicy policy) {
@@ -520,7 +521,8 @@ void HandlerQueue::SetCapacity(uint32_t capacity) {
 bool HandlerQueue::WaitUntilIdle(absl::Duration timeout) {
   const absl::Time end = absl::Now() + timeout;
   MutexLock lock(&mu_);
-  while (BusyLocked() || (turn_ != nullptr && (size_ > 0 || !worker_waits_))) {
+  while (BusyLocked() ||
+         (turn_ != nullptr && ((size_ > 0 && !held_) || !worker_waits_))) {
     const absl::Duration left = end - absl::Now();
     if (left <= absl::ZeroDuration()) return false;
     idle_.WaitFor(&mu_, left);

@@ -212,7 +212,8 @@ class HandlerQueue {
   void SetCapacity(uint32_t capacity) ABSL_LOCKS_EXCLUDED(mu_);
 
   // Waits until nothing is left to do and the worker has let go of everything.
-  // Returns false if `timeout` passed first, or if nobody has the turn.
+  // Returns false if `timeout` passed first, or if nobody takes what is left:
+  // no one has the turn, or the queue is held.
   bool WaitUntilIdle(absl::Duration timeout) ABSL_LOCKS_EXCLUDED(mu_);
 
   // Discards what waits. Returns how many messages that were.

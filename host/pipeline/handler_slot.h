@@ -92,7 +92,8 @@ class HandlerSlot {
   virtual void Hold(bool held) = 0;
 
   // Waits until all that is queued is dealt with. Returns false if `timeout`
-  // passed first.
+  // passed first, or if nobody takes what is left: the slot is held, or has no
+  // instance.
   virtual bool Drain(absl::Duration timeout) = 0;
 
   // Discards what is queued. Returns how many messages that were.

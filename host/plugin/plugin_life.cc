@@ -7,6 +7,7 @@
 #include <string>
 #include <utility>
 
+#include "absl/time/clock.h"
 #include "host/status/error_info.h"
 
 namespace weir {
@@ -70,20 +71,34 @@ void PluginLife::Tick() {
   changed_.NotifyOne();
 }
 
-void PluginLife::Stop() {
+void PluginLife::Stop(absl::Duration drain) {
   MutexLock lock(&mu_);
+  if (stop_) return;
   stop_ = true;
+  drain_ = drain;
   changed_.NotifyOne();
 }
 
-void PluginLife::Join() {
-  if (thread_.joinable()) thread_.join();
+bool PluginLife::Join(absl::Duration limit) {
+  if (!thread_.joinable()) return true;
+  const absl::Time end = absl::Now() + limit;
+  {
+    MutexLock lock(&mu_);
+    while (!ended_) {
+      const absl::Duration left = end - absl::Now();
+      if (left <= absl::ZeroDuration()) return false;
+      over_.WaitFor(&mu_, left);
+    }
+  }
+  thread_.join();
+  return true;
 }
 
 // What was posted before Stop is still done, so that every operation gets its
 // answer.
 void PluginLife::Run() {
   pthread_setname_np(pthread_self(), "plugin-life");
+  absl::Duration drain;
   while (true) {
     Job job;
     bool watch = false;
@@ -98,6 +113,7 @@ void PluginLife::Run() {
         job = std::move(jobs_.front());
         jobs_.pop_front();
       } else if (stop_) {
+        drain = drain_;
         break;
       }
       watch = std::exchange(watch_, false);
@@ -106,7 +122,10 @@ void PluginLife::Run() {
     if (job) job();
     machine_.Due();
   }
-  machine_.End();
+  machine_.End(drain);
+  MutexLock lock(&mu_);
+  ended_ = true;
+  over_.NotifyAll();
 }
 
 }  // namespace weir

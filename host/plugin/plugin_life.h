@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/time/time.h"
 #include "host/control/plugin_control.h"
 #include "host/control/plugin_operation.h"
 #include "host/control/plugin_stats.h"
@@ -23,7 +24,7 @@ namespace weir {
 // takes time there, a create, a drain, a child that does not end, holds up
 // nobody but this plugin. What it is told comes one after the other.
 //
-// Thread-safe, but for Begin and Stop, which are called once each.
+// Thread-safe, but for Begin, which is called once.
 class PluginLife {
  public:
   // `spec` and `surroundings` as of PluginMachine.
@@ -47,9 +48,13 @@ class PluginLife {
   // Looks after it; see PluginMachine::Watch. Does not wait.
   void Tick() ABSL_LOCKS_EXCLUDED(mu_);
 
-  // Begins to end it; the destructor, or Join, waits for that.
-  void Stop() ABSL_LOCKS_EXCLUDED(mu_);
-  void Join();
+  // Begins to end it, as PluginMachine::End(`drain`), after what it was told
+  // before; the destructor, or Join, waits for that. The first call counts.
+  void Stop(absl::Duration drain = absl::InfiniteDuration())
+      ABSL_LOCKS_EXCLUDED(mu_);
+  // Returns false if it has not ended after `limit`; call it again then.
+  bool Join(absl::Duration limit = absl::InfiniteDuration())
+      ABSL_LOCKS_EXCLUDED(mu_);
 
   PluginStatus status() const { return machine_.status(); }
   PluginStats stats() const { return machine_.stats(); }
@@ -63,10 +68,13 @@ class PluginLife {
 
   const Clock& clock_;
   Mutex mu_;
-  CondVar changed_;
+  CondVar changed_;  // For its thread.
+  CondVar over_;     // For Join.
   std::deque<Job> jobs_ ABSL_GUARDED_BY(mu_);
   bool watch_ ABSL_GUARDED_BY(mu_) = false;
   bool stop_ ABSL_GUARDED_BY(mu_) = false;
+  absl::Duration drain_ ABSL_GUARDED_BY(mu_);  // Of stop_.
+  bool ended_ ABSL_GUARDED_BY(mu_) = false;
   PluginMachine machine_;  // Its thread's, but for status and stats.
   std::thread thread_;
 };

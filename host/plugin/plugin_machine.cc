@@ -455,13 +455,13 @@ void PluginMachine::Quarantine(const std::string& reason,
   Keep();
 }
 
-void PluginMachine::End() {
+void PluginMachine::End(absl::Duration drain) {
   if (!current_.has_value()) {
     restart_at_ = absl::InfiniteFuture();
     return;
   }
   MoveTo(State::kDraining, "the host stops", "stop");
-  const uint64_t discarded = Stop(spec_.options.drain_timeout);
+  const uint64_t discarded = Stop(std::min(spec_.options.drain_timeout, drain));
   MoveTo(State::kStopped,
          absl::StrCat("unloaded; ", discarded, " messages discarded"), "stop");
 }

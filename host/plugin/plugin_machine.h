@@ -129,8 +129,9 @@ class PluginMachine {
   // To be called every 250 ms or so.
   void Watch();
 
-  // Lets it finish what is queued, up to its drain timeout, and ends it.
-  void End();
+  // Lets it finish what is queued, up to its drain timeout and to `drain`, and
+  // ends it.
+  void End(absl::Duration drain = absl::InfiniteDuration());
 
   PluginStatus status() const ABSL_LOCKS_EXCLUDED(mu_);
   PluginStats stats() const ABSL_LOCKS_EXCLUDED(mu_);

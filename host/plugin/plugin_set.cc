@@ -6,6 +6,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/strip.h"
+#include "absl/time/clock.h"
 #include "host/plugin/plugin_folder.h"
 #include "host/status/error_info.h"
 
@@ -77,13 +78,19 @@ void PluginSet::Remove(const std::string& id) {
   life->Stop();
 }
 
-void PluginSet::Reap() {
+bool PluginSet::Reap(absl::Time end) {
   std::vector<std::shared_ptr<PluginLife>> leaving;
   {
     MutexLock lock(&mu_);
     leaving.swap(leaving_);
   }
-  for (const auto& life : leaving) life->Join();
+  std::erase_if(leaving, [end](const auto& life) {
+    return life->Join(end - absl::Now());
+  });
+  if (leaving.empty()) return true;
+  MutexLock lock(&mu_);
+  leaving_.insert(leaving_.end(), leaving.begin(), leaving.end());
+  return false;
 }
 
 std::shared_ptr<PluginLife> PluginSet::Find(const std::string& id) const {
@@ -105,12 +112,14 @@ void PluginSet::Tick() {
   for (const auto& life : lives()) life->Tick();
 }
 
-void PluginSet::UnloadAll() {
+bool PluginSet::UnloadAll(absl::Duration drain, absl::Duration limit) {
+  const absl::Time end = absl::Now() + limit;
   replayer_.Stop();
-  Reap();
   const auto all = lives();
-  for (const auto& life : all) life->Stop();
-  for (const auto& life : all) life->Join();
+  for (const auto& life : all) life->Stop(drain);
+  bool ended = Reap(end);
+  for (const auto& life : all) ended = life->Join(end - absl::Now()) && ended;
+  return ended;
 }
 
 void PluginSet::Do(PluginOperation operation, Reply reply) {

@@ -10,6 +10,7 @@
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "host/control/plugin_control.h"
 #include "host/control/plugin_operation.h"
 #include "host/control/plugin_stats.h"
@@ -62,9 +63,16 @@ class PluginSet final : public PluginControl {
   // Looks for plugins that hang or died. The host calls it every 250 ms or so.
   void Tick() ABSL_LOCKS_EXCLUDED(mu_);
 
-  // Lets every plugin finish what is queued, up to its drain timeout, and ends
-  // it. Slots stay, as STOPPED, with their books. Safe to call twice.
-  void UnloadAll() ABSL_LOCKS_EXCLUDED(mu_);
+  // Lets every plugin finish what is queued, up to its drain timeout and to
+  // `drain`, and ends it. Slots stay, as STOPPED, with their books. Safe to
+  // call twice.
+  //
+  // Returns false if one has not ended after `limit`: it waits for its plugin
+  // or for the disk, and goes on. Then call it again, or end the process
+  // without destroying this set and what it refers to.
+  bool UnloadAll(absl::Duration drain = absl::InfiniteDuration(),
+                 absl::Duration limit = absl::InfiniteDuration())
+      ABSL_LOCKS_EXCLUDED(mu_);
 
   void Do(PluginOperation operation, Reply reply) override
       ABSL_LOCKS_EXCLUDED(mu_);
@@ -92,7 +100,8 @@ class PluginSet final : public PluginControl {
       ABSL_LOCKS_EXCLUDED(mu_);
   // Takes a slot out; what is left of it goes with Reap, from another thread.
   void Remove(const std::string& id) ABSL_LOCKS_EXCLUDED(mu_);
-  void Reap() ABSL_LOCKS_EXCLUDED(mu_);
+  // Returns false if one was still there at `end`.
+  bool Reap(absl::Time end = absl::InfiniteFuture()) ABSL_LOCKS_EXCLUDED(mu_);
   absl::StatusOr<PluginSlotSpec> Fresh(const std::string& id,
                                        const std::string& module) const;
 

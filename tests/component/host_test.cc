@@ -3,6 +3,7 @@
 #include <pwd.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <filesystem>
 #include <fstream>
@@ -13,6 +14,8 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "absl/time/clock.h"
+#include "absl/time/time.h"
 #include "gmock/gmock.h"
 #include "grpcpp/grpcpp.h"
 #include "gtest/gtest.h"
@@ -170,6 +173,33 @@ TEST_F(HostTest, StopsTwiceAndAgainWhenItIsDestroyed) {
   EXPECT_TRUE(host_->Stop());
   EXPECT_TRUE(host_->Stop());
   host_.reset();
+}
+
+// Neither for as long as its queue might drain, nor until it is ended for
+// taking too long over one message.
+TEST_F(HostTest, StopsInTimeAlthoughAPluginHangs) {
+  namespace fs = std::filesystem;
+  fs::copy_file("tests/fixtures/hang_sleep.so", plugins() + "/hangs.so");
+  fs::permissions(plugins() + "/hangs.so", fs::perms(0644));
+  std::ofstream(plugins() + "/hangs.yaml")
+      << "config: {seq: 7}\n"
+         "settings: {hard_deadline: 60s, drain_timeout: 60s, policy: block,\n"
+         "  capacity: 8}\n";
+  Start(absl::StrCat("shutdown_timeout: 10s\n",
+                     "sources: [{id: file, replay_file: {speed: 0, path: ",
+                     dir_.path(), "/recording.jsonl}}]\n"));
+  Await([](const v1::Stats& now) {
+    return std::any_of(now.plugins().begin(), now.plugins().end(),
+                       [](const v1::PluginStats& plugin) {
+                         return plugin.name() == "plugins/hangs" &&
+                                plugin.processed_ok() == 6 &&
+                                plugin.in_flight() == 1;
+                       });
+  });
+  const absl::Time begin = absl::Now();
+  host_->Stop();
+  // Not of how fast this machine is: either of the two would take a minute.
+  EXPECT_LT(absl::Now() - begin, absl::Seconds(30));
 }
 
 TEST_F(HostTest, StartsWithAPluginThatIsNone) {

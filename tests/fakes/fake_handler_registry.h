@@ -104,7 +104,16 @@ class FakeHandlerSlot final : public HandlerSlot {
     MutexLock lock(&mu_);
     held_ = held;
   }
-  bool Drain(absl::Duration) override { return true; }
+  bool Drain(absl::Duration timeout) override {
+    std::function<void()> on_drain;
+    {
+      MutexLock lock(&mu_);
+      drains_.push_back(timeout);
+      on_drain = on_drain_;
+    }
+    if (on_drain) on_drain();
+    return true;
+  }
   uint64_t Discard() override {
     MutexLock lock(&mu_);
     return std::exchange(stats_.books.queued, 0);
@@ -174,6 +183,18 @@ class FakeHandlerSlot final : public HandlerSlot {
     answers_calls_ = answers;
   }
 
+  // What is done in each Drain.
+  void set_on_drain(std::function<void()> on_drain) {
+    MutexLock lock(&mu_);
+    on_drain_ = std::move(on_drain);
+  }
+
+  // How long each Drain might have taken.
+  std::vector<absl::Duration> drains() const {
+    MutexLock lock(&mu_);
+    return drains_;
+  }
+
   HandlerOptions options() const {
     MutexLock lock(&mu_);
     return options_;
@@ -219,6 +240,8 @@ class FakeHandlerSlot final : public HandlerSlot {
   bool held_ ABSL_GUARDED_BY(mu_) = false;
   bool switches_ ABSL_GUARDED_BY(mu_) = true;
   bool answers_calls_ ABSL_GUARDED_BY(mu_) = true;
+  std::function<void()> on_drain_ ABSL_GUARDED_BY(mu_);
+  std::vector<absl::Duration> drains_ ABSL_GUARDED_BY(mu_);
 };
 
 // Slots as above, by name. Thread-safe.

@@ -767,6 +767,17 @@ TEST_F(HandlerQueueTest, WaitsForIdlenessNoLongerThanItIsTold) {
   EXPECT_TRUE(queue_->WaitUntilIdle(absl::InfiniteDuration()));
 }
 
+TEST_F(HandlerQueueTest, DoesNotWaitForWhatNobodyTakes) {
+  MakeQueue(2, QueuePolicy::kDropNewest);
+  std::thread worker([&] { queue_->Take(hand_, 1); });
+  queue_->Hold(true);
+  PushUpdates(1);
+  EXPECT_FALSE(queue_->WaitUntilIdle(absl::InfiniteDuration())) << "it is held";
+  queue_->End(hand_);
+  worker.join();
+  queue_->Discard();
+}
+
 // Each push meets a worker that is just about to wait, or has just begun to.
 TEST_F(HandlerQueueTest, LosesNoWakeUp) {
   MakeQueue(1, QueuePolicy::kBlock);

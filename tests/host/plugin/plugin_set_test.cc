@@ -370,5 +370,28 @@ TEST_F(PluginSetTest, UnloadsEverythingAndKeepsTheSlots) {
   EXPECT_EQ(set_->Stats()[1].handler.books.offered, 7u);
 }
 
+TEST_F(PluginSetTest, LetsNoPluginDrainForLongerThanTheHostHas) {
+  PluginSlotSpec patient = Fixture("ok_c");
+  patient.options.drain_timeout = absl::Seconds(60);
+  PluginSlotSpec hasty = Fixture("throws");
+  hasty.options.drain_timeout = absl::Seconds(1);
+  set_->Load({patient, hasty}, {});
+  EXPECT_TRUE(set_->UnloadAll(absl::Seconds(9), absl::InfiniteDuration()));
+  EXPECT_THAT(registry_.slot("ok-c").drains(), ElementsAre(absl::Seconds(9)));
+  EXPECT_THAT(registry_.slot("throws").drains(), ElementsAre(absl::Seconds(1)));
+}
+
+TEST_F(PluginSetTest, DoesNotWaitForEverForAPluginThatDoesNotEnd) {
+  set_->Load({Fixture("ok_c"), Fixture("throws")}, {});
+  Gate gate;
+  gate.Shut();
+  registry_.slot("ok-c").set_on_drain([&gate] { gate.Pass(); });
+  EXPECT_FALSE(set_->UnloadAll(absl::Seconds(1), absl::ZeroDuration()));
+  gate.Open();
+  EXPECT_TRUE(set_->UnloadAll());
+  EXPECT_EQ(StatusOf("ok-c").state, State::kStopped);
+  EXPECT_EQ(StatusOf("throws").state, State::kStopped);
+}
+
 }  // namespace
 }  // namespace weir
