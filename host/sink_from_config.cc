@@ -11,8 +11,10 @@
 #include "host/rpc/stream_convert.h"
 #include "host/sink/delivery.h"
 #include "host/sink/frame_tcp_delivery.h"
+#include "host/sink/jetstream_delivery.h"
 #include "host/sink/nakadi_delivery.h"
 #include "host/sink/nats_delivery.h"
+#include "host/sink/nats_item.h"
 #include "host/sink/steward_delivery.h"
 #include "host/sync/interruptible_sleeper.h"
 #include "lib/nakadi/token_provider.h"
@@ -51,10 +53,16 @@ std::unique_ptr<Delivery> MakeFrameTcp(const v1::FrameTcpSink& config,
 
 std::unique_ptr<Delivery> MakeNats(const v1::NatsSink& config,
                                    const std::string& node_id) {
+  NatsSubject subject = {.pattern = config.subject(), .node_id = node_id};
+  if (config.jetstream()) {
+    JetStreamDeliveryOptions options;
+    options.server = MakeNatsServerOptions(config);
+    options.subject = std::move(subject);
+    return std::make_unique<JetStreamDelivery>(std::move(options));
+  }
   NatsDeliveryOptions options;
   options.server = MakeNatsServerOptions(config);
-  options.subject = config.subject();
-  options.node_id = node_id;
+  options.subject = std::move(subject);
   return std::make_unique<NatsDelivery>(std::move(options));
 }
 

@@ -35,10 +35,6 @@ const std::vector<Row>& Table() {
       {"Security.tokens_file", kNoRoles},
       {"Security.certificate_roles", kNoRoles},
       {"ApiLimits.max_subscribers_per_principal", kNoRoles},
-      {"NatsSink.jetstream",
-       "not in this version of weir; remove it: a stream that keeps the "
-       "subject stores what is published all the same",
-       {"false"}},
       {"SinkConfig.file", kSinkKinds},
       {"SinkConfig.syslog", kSinkKinds},
       {"SinkConfig.webhook", kSinkKinds},

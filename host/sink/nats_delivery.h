@@ -11,6 +11,7 @@
 #include "host/nats/nats_link.h"
 #include "host/nats/nats_options.h"
 #include "host/sink/delivery.h"
+#include "host/sink/nats_item.h"
 #include "host/sync/mutex.h"
 #include "weir/v1/event.pb.h"
 
@@ -18,9 +19,7 @@ namespace weir {
 
 struct NatsDeliveryOptions {
   NatsServerOptions server;
-  // "{type}", "{source}" and "{node_id}" are replaced.
-  std::string subject;
-  std::string node_id;
+  NatsSubject subject;
 };
 
 // Publishes events to subjects of core NATS. An event is what EventToJson says,
@@ -47,17 +46,11 @@ class NatsDelivery final : public Delivery, private NatsLink::Listener {
   void Interrupt() override { interrupted_.store(true); }
 
  private:
-  // What is published of an event.
-  struct Item {
-    std::string id, subject, json;
-  };
-
   absl::Status KeepConnected() ABSL_LOCKS_EXCLUDED(mu_);
   // Publishes items [begin, end), and waits until the server has them. OK means
   // that it has; else nothing is known of any.
-  absl::Status Publish(const std::vector<Item>& items, size_t begin, size_t end)
-      ABSL_LOCKS_EXCLUDED(mu_);
-  std::string SubjectOf(const v1::Event& event) const;
+  absl::Status Publish(const std::vector<NatsItem>& items, size_t begin,
+                       size_t end) ABSL_LOCKS_EXCLUDED(mu_);
 
   void OnMessage(natsMsg*) override {}
   void OnEnd(const absl::Status& why) override ABSL_LOCKS_EXCLUDED(mu_);
@@ -71,9 +64,6 @@ class NatsDelivery final : public Delivery, private NatsLink::Listener {
   bool connected_ = false;
   NatsLink link_;
 };
-
-// Whether messages can be published to it.
-bool IsNatsSubject(const std::string& subject);
 
 }  // namespace weir
 

@@ -1,14 +1,17 @@
 """Events of the real host, published to a real nats-server: to subjects, and to
 nodes of steward, by a host that is killed on the way."""
 
+import base64
 import json
+import re
 import signal
+import threading
 
 import harness
 import steward_peer
 import steward_receiver
 from event_publisher import WithEvents
-from nats_server import WithNatsServer
+from nats_server import JetStream, WithNatsServer
 
 SUBJECTS = """
 broker: {{publish_enabled: true}}
@@ -21,6 +24,8 @@ sinks:
     retry: {{initial: 20ms, max: 100ms}}
     nats: {{servers: ["nats://127.0.0.1:{port}"], subject: "out.{{node_id}}.{{type}}"}}
 """
+
+STREAM = SUBJECTS.replace("}}\"}}", "}}\", jetstream: true}}")
 
 NODES = """
 broker: {publish_enabled: true}
@@ -89,6 +94,55 @@ class NatsSinkTest(harness.EndToEnd, WithEvents, WithNatsServer):
         self.assertLessEqual(numbers[0], 11)
         self.assertEqual(self.host.stop(), 0)
 
+    def stored_ids(self, stream):
+        """The events that a stream has, in its order, by their header."""
+        ids = []
+        for sequence in range(1, stream.stored("OUT") + 1):
+            message = stream.message("OUT", sequence)
+            headers = base64.b64decode(message["hdrs"]).decode()
+            ids.append(re.search(r"Nats-Msg-Id: (\S+)", headers)[1])
+        return ids
+
+    def test_a_stream_has_each_event_once_however_often_the_host_is_killed(self):
+        server = self.start_nats(-1, "-js")
+        stream = JetStream(self.port)
+        config = self.write_config([], STREAM.format(port=self.port))
+        self.host = self.start_host(config)
+        self.publish(10)
+        harness.until(lambda: int(self.sink().get("failed_attempts", 0)) > 0,
+                      "it is seen that no stream keeps them")
+        self.assertIn("no stream keeps", self.sink()["last_error"])
+        stream.add_stream("OUT", "out.>")
+        harness.until(lambda: stream.stored("OUT") == 10, "all are stored")
+        for life in range(4):
+            done = threading.Event()
+            before = stream.stored("OUT")
+
+            def publish():
+                while not done.is_set():
+                    self.publish(20)
+            publisher = threading.Thread(target=publish)
+            publisher.start()
+            try:
+                harness.until(lambda: stream.stored("OUT") > before + 200,
+                              f"life {life} stores")
+            finally:
+                done.set()
+                publisher.join()
+            if life == 2:
+                stream.close()
+                server.stop(signal.SIGKILL)
+                server = self.start_nats(self.port, "-js")
+                stream = JetStream(self.port)
+            self.host.stop(signal.SIGKILL)
+            self.host = self.start_host(config)
+        ids = [e["id"] for e in self.events(self.host, "--type", "test.*")]
+        self.assertGreater(len(ids), 800)
+        harness.until(lambda: stream.stored("OUT") == len(ids),
+                      f"all of {len(ids)} are stored")
+        self.assertEqual(self.stored_ids(stream), ids)
+        self.assertEqual(self.host.stop(), 0)
+
     def test_events_become_messages_to_a_node(self):
         self.start_nats()
         self.host = self.start_host(self.write_config(
@@ -109,7 +163,7 @@ class NatsSinkTest(harness.EndToEnd, WithEvents, WithNatsServer):
         self.assertEqual(self.host.stop(), 0)
 
     def test_the_page_has_configurations_that_work(self):
-        self.assert_configurations_of("docs/sinks/nats.md", 2)
+        self.assert_configurations_of("docs/sinks/nats.md", 3)
 
 
 if __name__ == "__main__":

@@ -43,6 +43,11 @@ class JetStream {
     EXPECT_EQ(js_DeleteStream(js_, name.c_str(), nullptr, nullptr), NATS_OK);
   }
 
+  // Takes all messages out of it.
+  void Purge(const std::string& name) {
+    EXPECT_EQ(js_PurgeStream(js_, name.c_str(), nullptr, nullptr), NATS_OK);
+  }
+
   void Publish(const std::string& subject, const std::string& data) {
     EXPECT_EQ(js_Publish(nullptr, js_, subject.c_str(), data.data(),
                          static_cast<int>(data.size()), nullptr, nullptr),

@@ -80,8 +80,7 @@ class NatsDeliveryTest : public ::testing::Test {
         user.empty()
             ? server_->url()
             : absl::StrCat("nats://", user, "@127.0.0.1:", server_->port())};
-    options.subject = "weir.{node_id}.{type}";
-    options.node_id = "n1";
+    options.subject = {.pattern = "weir.{node_id}.{type}", .node_id = "n1"};
     delivery_ = std::make_unique<NatsDelivery>(std::move(options));
   }
   Delivery::Result Deliver(const std::vector<v1::Event>& events) {
@@ -178,7 +177,7 @@ TEST(NatsDeliveryNkey, ItsHolderPublishesAndAnotherDoesNot) {
   options.server.servers = {server.url()};
   options.server.nkey_seed_file =
       absl::StrCat(getenv("TEST_TMPDIR"), "/sink.nk");
-  options.subject = "weir.{type}";
+  options.subject = {.pattern = "weir.{type}", .node_id = ""};
   NatsDelivery delivery(options);
   const v1::Event event = EventOf(1);
   std::ofstream(options.server.nkey_seed_file) << NewNkeySeed();
