@@ -5,36 +5,30 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <thread>
 #include <utility>
 #include <vector>
 
 #include "plugins/steward_command/program.h"
 #include "plugins/support/settings.h"
+#include "plugins/support/steward_answers.h"
 #include "weir/sdk.h"
 #include "weir/services.h"
 #include "weir/steward.h"
 
 namespace {
 
-using std::chrono::milliseconds;
-using std::chrono::seconds;
-using std::chrono::steady_clock;
+using weir::StewardAnswers;
 using weir::steward::View;
 
-constexpr std::string_view kErrorSuffix = ".error";
 // What the kernel takes as one argument or one variable, 128 KiB, with room for
 // the name.
 constexpr size_t kMaxDataBytes = 127 << 10;
 constexpr size_t kMaxArguments = 256;
-// What the end of a message is given, before the host ends the plugin.
-constexpr milliseconds kReserve(500);
 
 struct Options {
   bool enabled = false;
@@ -136,8 +130,7 @@ class StewardCommand {
   StewardCommand(weir::Host host, std::string_view config)
       : host_(host),
         options_(ReadOptions(config, host)),
-        deadline_(host),
-        replies_(host),
+        answers_(host, options_.max_output_bytes),
         run_(host, "runs_total", "Programs run."),
         refused_(host, "refused_total", "Requests for what may not be run."),
         failed_(host, "failed_total",
@@ -160,12 +153,12 @@ class StewardCommand {
       host_.log(WEIR_SEVERITY_WARNING, method + " of node " +
                                            std::string(view.from_node()) +
                                            " is refused: " + fault);
-      SendError(message, view, method, fault, "");
+      answers_.SendError(message, view, method, fault);
       return WEIR_ERR;
     }
-    host_.log(WEIR_SEVERITY_NOTICE, method + " of node " +
-                                        std::string(view.from_node()) +
-                                        " runs " + Listed(view));
+    host_.log(WEIR_SEVERITY_NOTICE,
+              method + " of node " + std::string(view.from_node()) + " runs " +
+                  StewardAnswers::Listed(view));
     run_.Add();
     return method.ends_with("Cont") ? RunOn(message, view, method, call)
                                     : RunOnce(message, view, method, call);
@@ -203,7 +196,7 @@ class StewardCommand {
                                   std::string(view.data()));
     }
     call->directory = options_.directory;
-    call->end = steady_clock::now() + TimeFor(view);
+    call->end = answers_.EndOf(view, options_.max_seconds);
     return "";
   }
 
@@ -224,25 +217,12 @@ class StewardCommand {
     return found;
   }
 
-  steady_clock::duration TimeFor(const View& view) const {
-    steady_clock::duration most = seconds(options_.max_seconds);
-    if (view.timeout() > 0 && view.timeout() < options_.max_seconds) {
-      most = seconds(view.timeout());
-    }
-    const auto left = deadline_.time_left();
-    if (left - kReserve < most) {
-      most = std::max<steady_clock::duration>(left - kReserve,
-                                              steady_clock::duration::zero());
-    }
-    return most;
-  }
-
   weir_status RunOnce(weir::Message message, const View& view,
                       const std::string& method,
                       const weir::ProgramCall& call) {
     std::string output;
     bool cut = false;
-    const size_t most = MaxBytes();
+    const size_t most = answers_.max_bytes();
     const weir::ProgramResult result =
         weir::RunProgram(call, [&](std::string_view text) {
           const size_t room = most - std::min(most, output.size());
@@ -252,10 +232,10 @@ class StewardCommand {
         });
     if (const std::string fault = FaultOf(result, cut, most); !fault.empty()) {
       failed_.Add();
-      SendError(message, view, method, fault, result.errors);
+      answers_.SendError(message, view, method, fault, result.errors);
     }
     if (!result.not_started.empty() || result.timed_out) return WEIR_OK;
-    return Send(message, output);
+    return answers_.Send(message, output);
   }
 
   // Each line as soon as it is there; a longer one than an answer holds in
@@ -264,9 +244,9 @@ class StewardCommand {
                     const std::string& method, const weir::ProgramCall& call) {
     std::string line;
     weir_status sent = WEIR_OK;
-    const size_t most = MaxBytes();
+    const size_t most = answers_.max_bytes();
     const auto flush = [&] {
-      if (!line.empty()) sent = Send(message, line);
+      if (!line.empty()) sent = answers_.Send(message, line);
       line.clear();
       return sent == WEIR_OK;
     };
@@ -291,7 +271,7 @@ class StewardCommand {
       if (const std::string fault = FaultOf(result, false, most);
           !fault.empty()) {
         failed_.Add();
-        SendError(message, view, method, fault, result.errors);
+        answers_.SendError(message, view, method, fault, result.errors);
       }
     }
     return sent;
@@ -316,60 +296,9 @@ class StewardCommand {
     return "";
   }
 
-  size_t MaxBytes() const {
-    return static_cast<size_t>(std::clamp<uint64_t>(replies_.max_bytes(), 1,
-                                                    options_.max_output_bytes));
-  }
-
-  // The second answer of the originals, which S0 does not know.
-  void SendError(weir::Message message, const View& view,
-                 const std::string& method, const std::string& fault,
-                 const std::string& errors) const {
-    if (view.profile() == "S0") return;
-    std::string text = "error: " + method + ": " + fault +
-                       ", methodArgs: " + Listed(view) +
-                       ", error_output: " + errors;
-    text.resize(std::min<size_t>(text.size(), MaxErrorBytes()));
-    SendPatiently(message, text, kErrorSuffix);
-  }
-  size_t MaxErrorBytes() const {
-    return static_cast<size_t>(std::max<uint64_t>(replies_.max_bytes(), 1));
-  }
-
-  weir_status Send(weir::Message message, std::string_view data) const {
-    const weir_status sent = SendPatiently(message, data, "");
-    // Who wants no answer has what it wanted.
-    if (sent == WEIR_OK || sent == WEIR_NOT_FOUND) return WEIR_OK;
-    host_.log(WEIR_SEVERITY_WARNING,
-              "an answer cannot be sent (" + std::to_string(sent) + ")");
-    return sent;
-  }
-
-  // Waits while too much waits to be sent, as long as the host lets it.
-  weir_status SendPatiently(weir::Message message, std::string_view data,
-                            std::string_view suffix) const {
-    while (true) {
-      const weir_status sent = replies_.Send(message, data, suffix);
-      if (sent != WEIR_AGAIN || deadline_.time_left() < kReserve) {
-        return sent;
-      }
-      std::this_thread::sleep_for(milliseconds(20));
-    }
-  }
-
-  static std::string Listed(const View& view) {
-    std::string text = "[";
-    for (size_t i = 0; i < view.args().size() && text.size() < 1024; ++i) {
-      if (i > 0) text += ' ';
-      text += view.args()[i].substr(0, 256);
-    }
-    return text + ']';
-  }
-
   const weir::Host host_;
   const Options options_;
-  const weir::Deadline deadline_;
-  const weir::Replies replies_;
+  const StewardAnswers answers_;
   const weir::Counter run_;
   const weir::Counter refused_;
   const weir::Counter failed_;
