@@ -3,10 +3,12 @@ bundled: through a real nats-server and the real host, to peers that were writte
 from the description of their wire."""
 
 import base64
+import http.server
 import json
 import os
 import pathlib
 import signal
+import threading
 
 import harness
 import steward_peer
@@ -33,12 +35,12 @@ STEWARD = {"cli": "REQCliCommand", "cont": "REQCliCommandCont",
            "console": "REQToConsole", "hello": "REQHello", "ping": "REQPing",
            "error": "REQErrorLog", "list": "REQOpProcessList",
            "start": "REQOpProcessStart", "stop": "REQOpProcessStop",
-           "key": "REQPublicKey"}
+           "key": "REQPublicKey", "get": "REQHttpGet", "tail": "REQTailFile"}
 CTRL = {"cli": "cliCommand", "cont": "cliCommandCont", "append": "fileAppend",
         "file": "file", "console": "console", "hello": "hello", "ping": "ping",
         "error": "errorLog", "list": "opProcessList",
         "start": "opProcessStart", "stop": "opProcessStop",
-        "key": "publicKey"}
+        "key": "publicKey", "get": "httpGet", "tail": "tailFile"}
 
 # Of the seed 00, 01 .. 1f.
 PUBLIC_KEY = "03a107bff3ce10be1d70dd18e74bc09967e4d6309ba50d5f1ddc8664125531b8"
@@ -47,6 +49,29 @@ COMMAND = """
 settings: {sandbox: none, isolation: %s, soft_deadline: 50s, hard_deadline: 60s}
 config: {enabled: true, programs: [/bin/echo, /bin/sh]}
 """
+
+FETCH = """
+settings: {{sandbox: none, soft_deadline: 50s, hard_deadline: 60s}}
+config: {{enabled: true, urls: ["http://127.0.0.1:{port}/open/"],
+  files: ["{logs}/"]}}
+"""
+
+
+class Pages(http.server.BaseHTTPRequestHandler):
+    """What is below /open/ is there, but for /open/away, which leads away."""
+
+    def do_GET(self):
+        self.server.asked.append(self.path)
+        away = self.path == "/open/away"
+        self.send_response(302 if away else
+                           200 if self.path == "/open/page" else 404)
+        if away:
+            self.send_header("Location", "/secret")
+        self.end_headers()
+        self.wfile.write(b"" if away else b"the page")
+
+    def log_message(self, *args):
+        pass
 
 
 def text(message):
@@ -151,6 +176,84 @@ class StewardMethodsTest(harness.EndToEnd, WithNatsServer):
                 harness.until(lambda h=host: self.counters(h).get(
                     "outbox_waiting", 0) == 0, "all are acknowledged")
                 self.assertEqual(host.stop(), 0)
+                receiver.close()
+
+    def pages(self):
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Pages)
+        server.asked = []
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        self.addCleanup(server.server_close)
+        self.addCleanup(server.shutdown)
+        return server
+
+    def test_pages_and_lines_that_are_allowed_are_fetched(self):
+        self.start_nats()
+        pages = self.pages()
+        site = f"http://127.0.0.1:{pages.server_port}"
+        logs = self.dir / "logs"
+        logs.mkdir()
+        for profile, names in (("S0", STEWARD), ("S1", STEWARD), ("C1", CTRL)):
+            with self.subTest(profile):
+                self.install_plugin("steward_fetch", FETCH.format(
+                    port=pages.server_port, logs=logs))
+                host = self.start_node(profile, names, ["get", "tail"])
+                receiver = self.receiver(profile)
+                peer = self.peer(profile)
+                pages.asked.clear()
+
+                def ask(method, what, name, timeout=30, peer=peer,
+                        names=names):
+                    peer.send("central", names[method], MethodArgs=[what],
+                              ReplyMethod=names["append"], ReplyACKTimeout=5,
+                              MethodTimeout=timeout, FileName=name)
+
+                def got(name, receiver=receiver):
+                    return [text(m) for m in list(receiver.got)
+                            if m["FileName"] == name]
+
+                ask("get", site + "/open/page", "page")
+                harness.until(lambda g=got: g("page"), "the page came")
+                self.assertEqual(got("page"), ["the page"])
+                ask("get", site + "/open/none", "none")
+                ask("get", site + "/secret", "secret")
+                ask("get", site + "/open/away", "away")
+                ask("get", site + "/open/page", "again")
+                harness.until(lambda g=got: g("again"), "the page came again")
+                self.assertEqual(pages.asked, ["/open/page", "/open/none",
+                                               "/open/away", "/open/page"])
+                for name, why in (("none", "not 200, were 404"),
+                                  ("secret", "none of those allowed"),
+                                  ("away", "it is redirected to")):
+                    self.assertEqual(got(name), [])
+                    if profile != "S0":
+                        harness.until(lambda n=name, g=got: g(n + ".error"),
+                                      "why came")
+                        self.assertIn(why, got(name + ".error")[0])
+
+                log = logs / (profile + ".log")
+                log.write_text("before\n")
+                ask("tail", str(log), "tail", timeout=40)
+                lines = []
+
+                def add_line(log=log, lines=lines):
+                    lines.append(f"line {len(lines)}\n")
+                    with log.open("a") as file:
+                        file.write(lines[-1])
+
+                # Nobody tells when it has begun.
+                harness.until(lambda a=add_line, g=got: a() or g("tail"),
+                              "the first line came")
+                log.rename(logs / (profile + ".log.1"))
+                log.write_text("rotated\n")
+                harness.until(lambda g=got: "rotated\n" in g("tail"),
+                              "the next file is followed")
+                begin = lines.index(got("tail")[0])
+                self.assertEqual(got("tail"), lines[begin:] + ["rotated\n"])
+                # It does not wait for the end of the tail, but as long as for
+                # any message.
+                last = profile == "C1"
+                stopped = host.stop(signal.SIGTERM if last else signal.SIGKILL)
+                self.assertEqual(stopped, 0 if last else -signal.SIGKILL)
                 receiver.close()
 
     def test_nobody_is_answered_who_wants_no_answer(self):
