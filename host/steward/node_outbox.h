@@ -24,6 +24,7 @@
 #include "host/pipeline/event_sink.h"
 #include "host/steward/nats_transport.h"
 #include "host/steward/outbox_intake.h"
+#include "host/steward/outbox_keeper.h"
 #include "host/steward/outbox_store.h"
 #include "host/steward/steward_sender.h"
 #include "host/sync/backoff.h"
@@ -119,7 +120,6 @@ class NodeOutbox final : public StewardOutbox {
   std::map<std::string, uint64_t> counters() const ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
-  class Keeper;
   struct Posted {
     std::vector<OutboxStore::Entry> entries;
     std::vector<std::pair<std::string, bool>>
@@ -184,7 +184,7 @@ class NodeOutbox final : public StewardOutbox {
   // Of the sender's thread.
   std::mt19937_64 random_;
   NatsTransport transport_;
-  std::unique_ptr<Keeper> keeper_;
+  OutboxKeeper keeper_;
   StewardSender sender_;
   Backoff backoff_;
   bool linked_ = false;
