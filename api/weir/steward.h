@@ -94,7 +94,8 @@ class View {
 
   // Seconds that the method may take; -1: as long as it likes.
   int64_t timeout() const { return Int(WEIR_FIELD_STEWARD_TIMEOUT); }
-  // Seconds; an interval of 0: once. The host does not repeat anything.
+  // Seconds; an interval of 0: once. A host that is the node hands the message
+  // out again at each, and one that only watches its network does not.
   int64_t interval() const { return Int(WEIR_FIELD_STEWARD_INTERVAL); }
   int64_t total_time() const { return Int(WEIR_FIELD_STEWARD_TOTAL_TIME); }
 

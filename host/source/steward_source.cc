@@ -2,6 +2,7 @@
 
 #include <fstream>
 #include <iterator>
+#include <optional>
 #include <utility>
 
 #include "absl/status/statusor.h"
@@ -62,6 +63,7 @@ StewardSource::StewardSource(StewardOptions options,
       answers_(std::make_shared<StewardAnswers>(&connection_, processes_)),
       duplicates_(
           std::make_shared<DuplicateWindow>(options_.duplicate_window, clock)),
+      schedules_(processes_, clock),
       relay_(options_.outbox != nullptr &&
                      processes_->profile() == steward::Profile::kS0
                  ? std::make_unique<StewardRelay>(*options_.outbox)
@@ -116,6 +118,7 @@ absl::Status StewardSource::FollowProcesses() {
   if (version == followed_version_) return absl::OkStatus();
   followed_version_ = version;
   ReportEnded();
+  schedules_.Prune();
   const std::vector<StewardProcesses::Wanted> wanted = processes_->ToRun();
   std::set<std::string> subjects;
   for (const StewardProcesses::Wanted& one : wanted) {
@@ -196,14 +199,36 @@ absl::Status StewardSource::ReadNext(FrameBatch* batch) {
   while (true) {
     TakeRefusals();
     if (absl::Status status = FollowProcesses(); !status.ok()) return status;
+    // By turns, so that neither holds up the other.
+    const bool repeats = !std::exchange(was_repetition_, false);
+    if (repeats && Repeat(batch)) return absl::OkStatus();
     messages_.clear();
-    absl::Status status = connection_.Take(1, kBatchBytes, &messages_);
+    absl::Status status = connection_.Take(
+        1, kBatchBytes, &messages_,
+        repeats ? schedules_.UntilNext() : absl::ZeroDuration());
     if (!status.ok()) return status;
     if (!messages_.empty() && Accept(messages_[0], batch)) {
       batch->received_at = clock_.Now();
       return absl::OkStatus();
     }
   }
+}
+
+bool StewardSource::Repeat(FrameBatch* batch) {
+  std::optional<StewardSchedules::Due> due = schedules_.TakeDue();
+  if (!due.has_value()) return false;
+  was_repetition_ = true;
+  repeated_ = *std::move(due);
+  batch->frames.push_back(*repeated_.message);
+  batch->subjects.push_back(repeated_.subject);
+  batch->received_at = clock_.Now();
+  Question question;  // Which nobody asks.
+  question.run = repeated_.run;
+  question.stop_on_error = repeated_.stop_on_error;
+  batch->receipt =
+      Receipt([answers = answers_, question = std::move(question)](
+                  Outcome outcome) { answers->Finish(question, outcome); });
+  return true;
 }
 
 bool StewardSource::Accept(natsMsg* message, FrameBatch* batch) {
@@ -244,6 +269,16 @@ bool StewardSource::Accept(natsMsg* message, FrameBatch* batch) {
                                                       admitted->unpacked)
                              : "";
   if (IsDuplicate(key, question)) return false;
+  // The schedule of what is passed on is its receiver's.
+  if (const absl::Status status =
+          passed_on
+              ? absl::OkStatus()
+              : schedules_.Begin(parts, admitted->unpacked, admitted->process);
+      !status.ok()) {
+    duplicates_->Forget(key);
+    Refuse(question, steward::RefusalOf(status), status.message());
+    return false;
+  }
   processes_->Count(question.run);
   const Finish finish = [answers = answers_, duplicates = duplicates_, key,
                          question](Outcome outcome) {
@@ -334,6 +369,13 @@ Source::Progress StewardSource::GetProgress() const {
     }
   }
   if (relay_ != nullptr) progress.counters.merge(relay_->counters());
+  const StewardSchedules::Counts schedules = schedules_.counts();
+  for (const auto& [name, count] :
+       {std::pair("schedules_current", schedules.current),
+        std::pair("schedules_repeated", schedules.repeated),
+        std::pair("schedules_missed", schedules.missed)}) {
+    if (count > 0) progress.counters[name] = count;
+  }
   for (const StewardProcessStatus& process : processes_->Processes()) {
     progress.details[absl::StrCat("process ", process.subject)] =
         StateOf(process);

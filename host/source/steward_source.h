@@ -23,6 +23,7 @@
 #include "host/source/steward_gate.h"
 #include "host/source/steward_processes.h"
 #include "host/source/steward_relay.h"
+#include "host/source/steward_schedules.h"
 #include "host/sync/clock.h"
 #include "host/sync/mutex.h"
 
@@ -70,6 +71,11 @@ struct StewardOptions : NatsServerOptions {
 // that is, until an operator says "reconnect" or "resume"; what somebody
 // stopped stays so until somebody starts it.
 //
+// A message with a schedule is handed out now, and again as StewardSchedules
+// says, also after an outage or a pause, which it does not lengthen; the
+// receipt of the first time alone is its sender's. A repetition that fails ends
+// a process that stops on errors, as any message does.
+//
 // A subject that the server does not permit ends the connection, for good, if
 // it is of a process of the configuration; one that was started while the
 // source was connected has ended then, and the others go on.
@@ -107,6 +113,8 @@ class StewardSource final : public Source {
   void TakeRefusals();
   void ReportEnded();
   absl::Status ReadNext(FrameBatch* batch) ABSL_LOCKS_EXCLUDED(mu_);
+  // Makes a repetition that is due the frame of `batch`, or returns false.
+  bool Repeat(FrameBatch* batch);
   // Makes `message` the frame of `batch`, or refuses it and returns false.
   bool Accept(natsMsg* message, FrameBatch* batch) ABSL_LOCKS_EXCLUDED(mu_);
   void Refuse(const StewardAnswers::Question& question,
@@ -131,8 +139,11 @@ class StewardSource final : public Source {
   StewardGate gate_;
   const std::shared_ptr<StewardAnswers> answers_;
   const std::shared_ptr<DuplicateWindow> duplicates_;
+  StewardSchedules schedules_;
   const std::unique_ptr<StewardRelay> relay_;  // Null: it does not.
   std::vector<natsMsg*> messages_;             // The one of the last batch.
+  StewardSchedules::Due repeated_;             // The same, of a repetition.
+  bool was_repetition_ = false;                // The last batch.
   std::set<std::string> subscribed_;
   uint64_t followed_version_ = 0;  // Of the processes.
   std::atomic<bool> interrupted_{false};

@@ -27,6 +27,7 @@ struct Refusal {
   static constexpr absl::string_view kSender = "sender_not_allowed";
   static constexpr absl::string_view kSignature = "bad_signature";
   static constexpr absl::string_view kEnded = "process_ended";
+  static constexpr absl::string_view kManySchedules = "too_many_schedules";
   // Its node is to relay it, and cannot.
   static constexpr absl::string_view kRelay = "bad_relay";
   static constexpr absl::string_view kRelayFailed = "relay_failed";

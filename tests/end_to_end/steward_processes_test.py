@@ -57,6 +57,10 @@ class StewardProcessesTest(harness.EndToEnd, WithNatsServer):
         found = self.source_stats(host, "central").get("messages_by_type", {})
         return {name: int(count) for name, count in found.items()}
 
+    def counters(self, host):
+        found = self.source_stats(host, "central").get("counters", {})
+        return {name: int(count) for name, count in found.items()}
+
     def test_a_process_gets_messages_from_its_start_to_its_stop(self):
         host = self.start_node()
         self.assertEqual(self.states(host),
@@ -114,6 +118,25 @@ class StewardProcessesTest(harness.EndToEnd, WithNatsServer):
             host, "start", "REQHello", "--allow", "node2", code=1))
         self.nats(host, "start", "REQHello")
         self.await_process(host, "REQHello", "running")
+        with self.assertRaises(queue.Empty):
+            acks.get_nowait()
+        self.assertEqual(host.stop(), 0)
+
+    def test_a_schedule_is_followed_until_its_process_ends(self):
+        host = self.start_node()
+        self.nats(host, "start", "REQPing")
+        self.await_process(host, "REQPing", "running")
+        acks = self.peer.acks("central", "REQPing")
+        self.peer.send("central", "REQPing", ACKTimeout=60,
+                       Schedule=[1, 1000000])
+        self.assertEqual(acks.get(timeout=60), ("", b""))
+        harness.until(lambda: self.by_type(host)["REQPing"] >= 3,
+                      "it came twice more")
+        self.assertEqual(self.counters(host)["schedules_current"], 1)
+        self.nats(host, "stop", "REQPing")
+        harness.until(lambda: "schedules_current" not in self.counters(host),
+                      "its schedule has ended")
+        self.assertGreaterEqual(self.counters(host)["schedules_repeated"], 2)
         with self.assertRaises(queue.Empty):
             acks.get_nowait()
         self.assertEqual(host.stop(), 0)

@@ -22,6 +22,7 @@
 #include "host/pipeline/receipt.h"
 #include "host/source/source_error.h"
 #include "host/source/steward_processes.h"
+#include "host/source/steward_schedules.h"
 #include "host/sync/system_clock.h"
 #include "lib/steward/compression.h"
 #include "lib/steward/layout.h"
@@ -30,6 +31,7 @@
 #include "lib/steward/payload.h"
 #include "lib/steward/profile.h"
 #include "lib/steward/subject.h"
+#include "tests/fakes/fake_clock.h"
 #include "tests/fakes/nats/nats_server.h"
 #include "tests/lib/steward/vectors.h"
 #include "tests/support/status_matchers.h"
@@ -674,6 +676,117 @@ TEST_F(StewardSourceTest, ASubjectThatIsNotPermittedEndsThatProcessAlone) {
   FrameBatch none;
   if (status.ok()) status = wrong.source.Read(&none);
   EXPECT_EQ(status.code(), absl::StatusCode::kPermissionDenied) << status;
+}
+
+TEST_F(StewardSourceTest, RepeatsAMessageAsItsScheduleSays) {
+  FakeClock clock;
+  Node node(Options(),
+            Central(Profile::kS1, {{.method = "REQPing",
+                                    .stop_on_error = true,
+                                    .acknowledge_done = true}}),
+            clock);
+  StewardSource& source = node.source;
+  // Reads one that its handlers are done with; returns its ID.
+  const auto handle = [&] {
+    FrameBatch batch = ReadOne(source);
+    const int64_t id = IdOf(batch);
+    batch.receipt.Complete(Outcome::kAllProcessed);
+    return id;
+  };
+  ASSERT_THAT(source.Connect(), IsOk());
+  Sender sender(server_.url());
+  const std::string subject = "central.REQPing.EventACK";
+  Message scheduled = Request("REQPing");
+  scheduled.schedule = {2, 5};
+  sender.Send(subject, Encode(scheduled, Profile::kS1));
+  FrameBatch first = ReadOne(source);
+  const std::string bytes(first.frames[0]);
+  EXPECT_FALSE(sender.Hear().has_value());
+  first.receipt.Complete(Outcome::kAllProcessed);
+  EXPECT_EQ(sender.Await().data, "");
+  EXPECT_EQ(source.GetProgress().counters["schedules_current"], 1u);
+
+  // Others come between, and it is not held up by them.
+  const Message other = Request("REQPing");
+  sender.Send(subject, Encode(other, Profile::kS1));
+  clock.Advance(absl::Seconds(2));
+  FrameBatch again = ReadOne(source);
+  EXPECT_EQ(again.frames[0], bytes);
+  EXPECT_EQ(again.subjects[0], subject);
+  EXPECT_EQ(again.received_at, clock.Now());
+  again.receipt.Complete(Outcome::kAllProcessed);
+  EXPECT_FALSE(sender.Hear().has_value()) << "the first alone is acknowledged";
+  EXPECT_EQ(handle(), other.id);
+  sender.Await();
+  clock.Advance(absl::Seconds(2));
+  EXPECT_EQ(handle(), scheduled.id);
+  EXPECT_EQ(source.GetProgress().counters["schedules_repeated"], 2u);
+  EXPECT_EQ(source.GetProgress().counters.count("schedules_current"), 0u);
+
+  // A repetition that fails ends the process, and the schedule with it.
+  scheduled.id = ++last_id_;
+  scheduled.schedule = {1, 1000};
+  sender.Send(subject, Encode(scheduled, Profile::kS1));
+  EXPECT_EQ(handle(), scheduled.id);
+  clock.Advance(absl::Seconds(1));
+  ReadOne(source).receipt.Complete(Outcome::kSomeFailed);
+  EXPECT_EQ(node.processes->Processes()[0].state, State::kEnded);
+  ASSERT_THAT(node.processes->StartConfigured("REQPing").status(), IsOk());
+  clock.Advance(absl::Seconds(1));
+  const Message last = Request("REQPing");
+  sender.Send(subject, Encode(last, Profile::kS1));
+  EXPECT_EQ(handle(), last.id);
+  EXPECT_EQ(source.GetProgress().counters.count("schedules_current"), 0u);
+}
+
+TEST_F(StewardSourceTest, WaitsNoLongerThanUntilARepetitionIsDue) {
+  Node node(Options(), Central(Profile::kS1, {{.method = "REQPing"}}), clock_);
+  ASSERT_THAT(node.source.Connect(), IsOk());
+  Sender sender(server_.url());
+  Message scheduled = Request("REQPing");
+  scheduled.schedule = {1, 60};
+  sender.Send("central.REQPing.EventACK", Encode(scheduled, Profile::kS1));
+  EXPECT_EQ(IdOf(ReadOne(node.source)), scheduled.id);
+  // Nothing else comes that would wake it.
+  EXPECT_EQ(IdOf(ReadOne(node.source)), scheduled.id);
+}
+
+TEST_F(StewardSourceTest, FollowsAScheduleAfterAnOutageAndRefusesTooMany) {
+  FakeClock clock;
+  Node node(Options(), Central(Profile::kS1, {{.method = "REQPing"}}), clock);
+  StewardSource& source = node.source;
+  ASSERT_THAT(source.Connect(), IsOk());
+  std::optional<Sender> sender(server_.url());
+  const std::string subject = "central.REQPing.EventACK";
+  Message scheduled = Request("REQPing");
+  scheduled.schedule = {1, 1000};
+  sender->Send(subject, Encode(scheduled, Profile::kS1));
+  EXPECT_EQ(IdOf(ReadOne(source)), scheduled.id);
+  sender.reset();
+  server_.Kill();
+  FrameBatch none;
+  EXPECT_EQ(source.Read(&none).code(), absl::StatusCode::kUnavailable);
+  clock.Advance(absl::Seconds(10));
+  server_.Start();
+  ASSERT_THAT(source.Connect(), IsOk());
+  EXPECT_EQ(IdOf(ReadOne(source)), scheduled.id);
+  EXPECT_EQ(source.GetProgress().counters["schedules_missed"], 9u);
+
+  sender.emplace(server_.url());
+  for (size_t i = 1; i <= StewardSchedules::kMaxSchedules; ++i) {
+    scheduled.id = ++last_id_;
+    sender->Send(subject, Encode(scheduled, Profile::kS1), "received");
+    if (i == StewardSchedules::kMaxSchedules) break;
+    EXPECT_EQ(IdOf(ReadOne(source)), scheduled.id);
+    EXPECT_EQ(sender->Await().word, "received");
+  }
+  const Message last = Request("REQPing");
+  sender->Send(subject, Encode(last, Profile::kS1));
+  EXPECT_EQ(IdOf(ReadOne(source)), last.id);
+  const Sender::Answer refused = sender->Await();
+  EXPECT_EQ(refused.word, "failed");
+  EXPECT_THAT(refused.data, HasSubstr("too_many_schedules"));
+  EXPECT_EQ(source.GetProgress().skipped_by_reason["too_many_schedules"], 1u);
 }
 
 TEST_F(StewardSourceTest, AProcessThatContinuesDoes) {
