@@ -68,6 +68,9 @@ def cbor(value):
     if isinstance(value, str):
         text = value.encode()
         return _head(3, len(text)) + text
+    if isinstance(value, dict):
+        return _head(5, len(value)) + b"".join(
+            cbor(k) + cbor(v) for k, v in value.items())
     return _head(4, len(value)) + b"".join(cbor(v) for v in value)
 
 

@@ -29,6 +29,12 @@ def parse(data):
         text = data[:number]
         assert len(text) == number, "cut off"
         return (text if major == 2 else text.decode()), data[number:]
+    if major == 5:
+        pairs = {}
+        for _ in range(number):
+            key, data = parse(data)
+            pairs[key], data = parse(data)
+        return pairs, data
     assert major == 4, major
     items = []
     for _ in range(number):

@@ -7,6 +7,7 @@
 
 #include "tests/support/loaded_plugin.h"
 #include "weir/plugin_abi.h"
+#include "weir/plugin_services.h"
 
 namespace weir {
 
@@ -42,6 +43,12 @@ class PluginInstance {
   }
   weir_status Handle(const weir_msg* message) {
     return table_->handle_message(self_, message);
+  }
+  // Of weir.timer/1.
+  weir_status Tick() {
+    const auto* const timer = static_cast<const weir_ext_timer*>(
+        table_->get_ext(self_, WEIR_EXT_TIMER));
+    return timer == nullptr ? WEIR_UNSUPPORTED : timer->tick(self_);
   }
 
  private:

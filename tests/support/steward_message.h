@@ -33,6 +33,10 @@ class StewardMessage {
   StewardMessage& From(std::string_view node) {
     return Add(WEIR_FIELD_STEWARD_FROM_NODE, WEIR_KIND_STRING, node, 1);
   }
+  StewardMessage& Method(std::string_view method) {
+    return Add(WEIR_FIELD_STEWARD_METHOD, WEIR_KIND_STRING, method, 1);
+  }
+  StewardMessage& Id(int64_t id) { return Number(WEIR_FIELD_STEWARD_ID, id); }
   StewardMessage& Data(std::string_view data) {
     return Add(WEIR_FIELD_STEWARD_DATA, WEIR_KIND_BYTES, data, 1);
   }
