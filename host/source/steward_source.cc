@@ -279,7 +279,7 @@ bool StewardSource::Accept(natsMsg* message, FrameBatch* batch) {
     Refuse(question, steward::RefusalOf(status), status.message());
     return false;
   }
-  processes_->Count(question.run);
+  CountTaken(question.run, parts);
   const Finish finish = [answers = answers_, duplicates = duplicates_, key,
                          question](Outcome outcome) {
     // First: what is answered as failed may come again at once.
@@ -317,6 +317,13 @@ bool StewardSource::Relay(const steward::Message& message,
          absl::StrCat("subject \"", subject, "\": node \"", message.from_node,
                       "\" sends what is to be relayed: ", status.message()));
   return false;
+}
+
+void StewardSource::CountTaken(uint64_t run, const steward::Message& message) {
+  processes_->Count(run);
+  if (message.method != "REQErrorLog" && message.method != "errorLog") return;
+  MutexLock lock(&mu_);
+  ++error_log_count_;
 }
 
 bool StewardSource::IsDuplicate(const std::string& key,
@@ -367,6 +374,9 @@ Source::Progress StewardSource::GetProgress() const {
     if (duplicate_count_ > 0) {
       progress.counters["duplicates"] = duplicate_count_;
     }
+    if (error_log_count_ > 0) {
+      progress.counters["error_messages_received_total"] = error_log_count_;
+    }
   }
   if (relay_ != nullptr) progress.counters.merge(relay_->counters());
   const StewardSchedules::Counts schedules = schedules_.counts();
@@ -376,7 +386,13 @@ Source::Progress StewardSource::GetProgress() const {
         std::pair("schedules_missed", schedules.missed)}) {
     if (count > 0) progress.counters[name] = count;
   }
+  // As the originals name them, and right.
+  uint64_t& all = progress.counters["processes_total"];
+  uint64_t& running = progress.counters["processes_all_running"];
   for (const StewardProcessStatus& process : processes_->Processes()) {
+    const bool runs = process.state == StewardProcessStatus::State::kRunning;
+    if (runs) ++running;
+    if (runs || process.state == StewardProcessStatus::State::kStarting) ++all;
     progress.details[absl::StrCat("process ", process.subject)] =
         StateOf(process);
   }

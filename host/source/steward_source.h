@@ -126,6 +126,9 @@ class StewardSource final : public Source {
   bool Relay(const steward::Message& message, absl::string_view subject,
              const StewardAnswers::Question& question, const std::string& key,
              const Finish& finish) ABSL_LOCKS_EXCLUDED(mu_);
+  // A process takes it.
+  void CountTaken(uint64_t run, const steward::Message& message)
+      ABSL_LOCKS_EXCLUDED(mu_);
   // Whether it came before; answers it then, if it can be.
   bool IsDuplicate(const std::string& key,
                    const StewardAnswers::Question& question)
@@ -151,6 +154,7 @@ class StewardSource final : public Source {
   mutable Mutex mu_;
   std::map<std::string, uint64_t> refused_ ABSL_GUARDED_BY(mu_);
   uint64_t duplicate_count_ ABSL_GUARDED_BY(mu_) = 0;
+  uint64_t error_log_count_ ABSL_GUARDED_BY(mu_) = 0;
 };
 
 }  // namespace weir

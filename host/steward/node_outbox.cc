@@ -157,6 +157,10 @@ absl::Status NodeOutbox::TooLarge(const Message& message, size_t bytes) const {
 }
 
 void NodeOutbox::Post(std::vector<Message> messages, Done done) {
+  PostFrom(From::kOthers, std::move(messages), std::move(done));
+}
+
+void NodeOutbox::PostFrom(From from, std::vector<Message> messages, Done done) {
   const auto refuse = [&](const absl::Status& why) {
     {
       MutexLock lock(&mu_);
@@ -193,6 +197,7 @@ void NodeOutbox::Post(std::vector<Message> messages, Done done) {
                         {"limit", absl::StrCat(options_.max_bytes)}}});
     } else {
       Posted post;
+      post.from = from;
       post.done = done;
       for (Message& message : *prepared) {
         const uint64_t number = ++last_number_;
@@ -253,9 +258,10 @@ void NodeOutbox::ReportError(absl::string_view text) {
       return;
     }
   }
-  Post({MakeErrorLog(options_.identity, options_.error_node, ToUtf8(text),
-                     clock_.Now())},
-       nullptr);
+  PostFrom(From::kNodeItself,
+           {MakeErrorLog(options_.identity, options_.error_node, ToUtf8(text),
+                         clock_.Now())},
+           nullptr);
 }
 
 absl::StatusOr<std::vector<UndeliveredMessage>> NodeOutbox::ListUndelivered(
@@ -322,6 +328,13 @@ std::map<std::string, uint64_t> NodeOutbox::counters() const {
   all["outbox_unanswered"] = sent_.timeouts;
   all["outbox_no_responders"] = sent_.no_responders;
   all["outbox_dropped"] += sent_.dropped_now;
+  // As the originals name them.
+  all["nats_delivered_total"] = sent_.delivered;
+  all["nats_messages_failed_acks_total"] = sent_.given_up;
+  all["nats_messages_missed_acks_total"] = sent_.timeouts;
+  all["messages_processed_id_last"] = last_settled_;
+  all["in_memory_buffer_messages_current"] = in_flight_;
+  all["db_messages_current"] = sizes_.size();
   for (auto it = all.begin(); it != all.end();) {
     it = it->second == 0 ? all.erase(it) : std::next(it);
   }
@@ -378,6 +391,9 @@ void NodeOutbox::Written(Posted& post, const absl::Status& status) {
                           .subject = std::move(post.subjects[i].first),
                           .acknowledged = post.subjects[i].second});
       }
+      counters_[post.from == From::kOthers ? "user_messages_total"
+                                           : "error_messages_sent_total"] +=
+          post.entries.size();
       // What the division left over.
       if (!post.entries.empty()) {
         sizes_[post.entries[0].number] += post.bytes % post.entries.size();

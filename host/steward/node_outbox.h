@@ -117,10 +117,21 @@ class NodeOutbox final : public StewardOutbox {
   // "outbox_no_responders", "outbox_dropped" (of SendNow and ReportError),
   // "outbox_refused" (of Post), "outbox_forgotten" (dropped from those given
   // up), "outbox_connected" (0, 1).
+  //
+  // And, by the names that the original programs give their metrics, what those
+  // mean: "user_messages_total" (taken from others than the node itself),
+  // "nats_delivered_total", "nats_messages_failed_acks_total" (given up),
+  // "nats_messages_missed_acks_total" (waits in vain),
+  // "error_messages_sent_total" (errorLogs taken of ReportError),
+  // "messages_processed_id_last" (settled), "in_memory_buffer_messages_current"
+  // (begun and not settled) and "db_messages_current" (all that waits).
   std::map<std::string, uint64_t> counters() const ABSL_LOCKS_EXCLUDED(mu_);
 
  private:
+  // Who hands messages in.
+  enum class From : bool { kOthers, kNodeItself };
   struct Posted {
+    From from = From::kOthers;
     std::vector<OutboxStore::Entry> entries;
     std::vector<std::pair<std::string, bool>>
         subjects;  // And whether it waits.
@@ -137,6 +148,8 @@ class NodeOutbox final : public StewardOutbox {
   NodeOutbox(NodeOutboxOptions options, const Clock& clock, EventSink& events,
              std::unique_ptr<OutboxStore> store);
   absl::Status ReadStore() ABSL_LOCKS_EXCLUDED(mu_);
+  void PostFrom(From from, std::vector<steward::Message> messages, Done done)
+      ABSL_LOCKS_EXCLUDED(mu_);
   // Where a message goes, as the sender is told it.
   Added Address(uint64_t number, const steward::Message& message) const;
   absl::Status TooLarge(const steward::Message& message, size_t bytes) const;
@@ -179,6 +192,8 @@ class NodeOutbox final : public StewardOutbox {
   bool idle_ ABSL_GUARDED_BY(mu_) = false;  // Nothing can be sent just now.
   std::map<std::string, uint64_t> counters_ ABSL_GUARDED_BY(mu_);
   StewardSender::Counters sent_ ABSL_GUARDED_BY(mu_);
+  uint64_t in_flight_ ABSL_GUARDED_BY(mu_) = 0;
+  uint64_t last_settled_ ABSL_GUARDED_BY(mu_) = 0;
   TokenBucket error_tokens_ ABSL_GUARDED_BY(mu_);
 
   // Of the sender's thread.

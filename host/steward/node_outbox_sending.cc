@@ -36,6 +36,7 @@ void NodeOutbox::SenderRun() {
     if (save_failed_) next_ns = std::min(next_ns, save_ns_);
     MutexLock lock(&mu_);
     sent_ = sender_.counters();
+    in_flight_ = sender_.in_flight();
     counters_["outbox_connected"] = linked_ ? 1 : 0;
     idle_ = !linked_ || sender_.waiting() == 0;
     if (idle_) posted_.NotifyAll();
@@ -165,6 +166,7 @@ void NodeOutbox::SaveSettled(int64_t now_ns) {
   }
   {
     MutexLock lock(&mu_);
+    if (!numbers.empty()) last_settled_ = numbers.back();
     for (const uint64_t number : numbers) {
       const auto size = sizes_.find(number);
       if (size == sizes_.end()) continue;

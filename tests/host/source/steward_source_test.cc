@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <fstream>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -15,6 +16,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
@@ -176,6 +178,15 @@ class StewardSourceTest : public ::testing::Test {
     return decoded.ok() ? decoded->message.id : -1;
   }
 
+  // The counters of acknowledgements.
+  static std::map<std::string, uint64_t> Acks(const StewardSource& source) {
+    std::map<std::string, uint64_t> acks;
+    for (const auto& [name, count] : source.GetProgress().counters) {
+      if (absl::StartsWith(name, "acks_")) acks[name] = count;
+    }
+    return acks;
+  }
+
   static inline int64_t last_id_ = 0;
   NatsServer server_;
   SystemClock clock_;
@@ -207,8 +218,7 @@ TEST_F(StewardSourceTest, AcknowledgesWhatCameAsEachReleaseDoes) {
     EXPECT_EQ(batch.subjects[0], SubjectOf(profile, "central", method));
     batch.receipt.Complete(Outcome::kAllProcessed);
     EXPECT_FALSE(sender.Hear().has_value()) << "one message, one answer";
-    EXPECT_THAT(source.GetProgress().counters,
-                ElementsAre(Pair("acks_received", 1)));
+    EXPECT_THAT(Acks(source), ElementsAre(Pair("acks_received", 1)));
   }
 }
 
@@ -255,7 +265,7 @@ TEST_F(StewardSourceTest, AcknowledgesWhatIsDoneOnlyThen) {
     send().receipt.Complete(outcome);
     EXPECT_FALSE(sender.Hear().has_value());
   }
-  EXPECT_THAT(source.GetProgress().counters,
+  EXPECT_THAT(Acks(source),
               ElementsAre(Pair("acks_done", 1), Pair("acks_withheld", 3)));
   EXPECT_THAT(reports_, IsEmpty());
 }
@@ -789,6 +799,41 @@ TEST_F(StewardSourceTest, FollowsAScheduleAfterAnOutageAndRefusesTooMany) {
   EXPECT_EQ(source.GetProgress().skipped_by_reason["too_many_schedules"], 1u);
 }
 
+TEST_F(StewardSourceTest, CountsByTheNamesOfTheOriginals) {
+  Node node(Options(),
+            Central(Profile::kS1, {{.method = "REQErrorLog"},
+                                   {.method = "REQPing", .stop_on_error = true},
+                                   {.method = "REQTest"}}),
+            clock_);
+  StewardSource& source = node.source;
+  const auto count = [&](const char* name) {
+    return source.GetProgress().counters[name];
+  };
+  EXPECT_EQ(count("processes_total"), 3u);
+  EXPECT_EQ(count("processes_all_running"), 0u) << "it is not connected";
+  ASSERT_THAT(source.Connect(), IsOk());
+  EXPECT_EQ(count("processes_all_running"), 3u);
+  ASSERT_THAT(node.processes->Stop("REQTest").status(), IsOk());
+  ASSERT_THAT(node.processes->Start({.method = "REQHello"}).status(), IsOk());
+  EXPECT_EQ(count("processes_total"), 3u);
+  EXPECT_EQ(count("processes_all_running"), 2u);
+  node.processes->Fail(node.processes->FindMethod("REQPing")->run, "why");
+  EXPECT_EQ(count("processes_total"), 2u);
+
+  Sender sender(server_.url());
+  const auto send = [&](const std::string& method) {
+    const Message message = Request(method);
+    sender.Send(SubjectOf(Profile::kS1, "central", method),
+                Encode(message, Profile::kS1));
+    EXPECT_EQ(IdOf(ReadOne(source)), message.id);
+  };
+  send("REQErrorLog");  // Has the source follow.
+  send("REQHello");
+  send("REQErrorLog");
+  EXPECT_EQ(count("processes_all_running"), 2u) << "REQErrorLog and REQHello";
+  EXPECT_EQ(count("error_messages_received_total"), 2u);
+}
+
 TEST_F(StewardSourceTest, AProcessThatContinuesDoes) {
   Node node(Options(), Central(Profile::kS1, {{.method = "REQPing"}}), clock_);
   StewardSource& source = node.source;
@@ -825,7 +870,7 @@ TEST_F(StewardSourceTest, DoesNotAnswerByAnotherConnectionThanItWasAskedBy) {
   Sender sender(server_.url());
   before->receipt.Complete(Outcome::kAllProcessed);
   EXPECT_FALSE(sender.Hear().has_value());
-  EXPECT_THAT(source.GetProgress().counters, ElementsAre(Pair("acks_late", 1)));
+  EXPECT_THAT(Acks(source), ElementsAre(Pair("acks_late", 1)));
   // Sent again, it is answered.
   sender.Send("central.REQPing.EventACK",
               Encode(Request("REQPing"), Profile::kS1));

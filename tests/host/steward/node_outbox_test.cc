@@ -361,6 +361,36 @@ TEST_F(NodeOutboxTest, WhatIsGivenUpIsToldAndKeptAndCanBeSentAgain) {
   EXPECT_EQ(Counter("outbox_undelivered"), 0u);
 }
 
+TEST_F(NodeOutboxTest, CountsByTheNamesOfTheOriginals) {
+  options_.error_node = "errorCentral";
+  Start();
+  ASSERT_THAT(outbox_->Send({Text("a", 1, 1)}), IsOk());
+  // That it is given up is told, to a node that is not there.
+  ASSERT_TRUE(Until([&] { return Counter("error_messages_sent_total") == 1; }));
+  EXPECT_EQ(Counter("user_messages_total"), 1u);
+  EXPECT_EQ(Counter("nats_messages_missed_acks_total"), 2u);
+  EXPECT_EQ(Counter("nats_messages_failed_acks_total"), 1u);
+  EXPECT_EQ(Counter("nats_delivered_total"), 0u) << "which was not";
+  EXPECT_EQ(Counter("messages_processed_id_last"), 1u);
+  ASSERT_TRUE(Until([&] {
+    return Counter("in_memory_buffer_messages_current") == 1 &&
+           Counter("db_messages_current") == 1;
+  }));
+
+  Receiver receiver(server_.url(), "ack");
+  Message several = Text("b");
+  several.to_nodes = {"central", "central"};
+  ASSERT_THAT(outbox_->Send({several, Text("c")}), IsOk());
+  ASSERT_TRUE(Until([&] { return Counter("nats_delivered_total") == 3; }));
+  EXPECT_EQ(Counter("user_messages_total"), 4u);
+  EXPECT_EQ(Counter("nats_messages_failed_acks_total"), 1u);
+  ASSERT_TRUE(Until([&] { return Counter("db_messages_current") == 1; }));
+  EXPECT_EQ(Counter("messages_processed_id_last"), 5u);
+  // A bad one is none that was taken.
+  EXPECT_FALSE(outbox_->Send({Message()}).ok());
+  EXPECT_EQ(Counter("user_messages_total"), 4u);
+}
+
 TEST_F(NodeOutboxTest, AnErrorLogThatIsGivenUpIsNoReasonForAnother) {
   options_.error_node = "errorCentral";
   Open();
