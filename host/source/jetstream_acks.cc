@@ -12,6 +12,12 @@ namespace {
 constexpr absl::Duration kFirstDelay = absl::Milliseconds(100);
 constexpr absl::Duration kLongestDelay = absl::Seconds(30);
 
+// While so many messages are in hand, those that are done wait so long for
+// others, until there are so many: a thread that is woken for each costs more
+// than all the rest. cnats waits as long before it writes.
+constexpr size_t kMany = 64;
+constexpr absl::Duration kLinger = absl::Milliseconds(1);
+
 absl::Duration DelayAfter(uint64_t deliveries) {
   const uint64_t doublings = std::min<uint64_t>(deliveries - 1, 16);
   return std::min(kFirstDelay * (int64_t{1} << doublings), kLongestDelay);
@@ -108,12 +114,13 @@ void JetStreamAcks::Complete(uint64_t batch,
     const bool done = text == kJetStreamAck;
     words_.push_back(
         {sequence, batch, done, std::move(one.reply), std::move(text)});
+    // In between the thread knows, or waits for more.
+    if (words_.size() == 1 || words_.size() == kMany) told_.NotifyAll();
   }
   if (stopped_) {
     words_.clear();
     for (const uint64_t sequence : sequences) in_hand_.erase(sequence);
   }
-  told_.NotifyAll();
 }
 
 void JetStreamAcks::Run() {
@@ -131,6 +138,7 @@ void JetStreamAcks::Run() {
         now_ns = clock_.MonotonicNs();
       }
       if (stopping_ && (words_.empty() || !connected_)) return;
+      Linger();
       of_all = std::exchange(tell_all_, false);
       due = now_ns >= next_ns;
       if (due) next_ns = now_ns + period_ns_;
@@ -148,6 +156,17 @@ void JetStreamAcks::Run() {
       told_.NotifyAll();
     }
     if (of_all || due) TellInProgress(of_all);
+  }
+}
+
+void JetStreamAcks::Linger() {
+  const int64_t until_ns =
+      clock_.MonotonicNs() + absl::ToInt64Nanoseconds(kLinger);
+  while (!stopping_ && !words_.empty() && words_.size() < kMany &&
+         in_hand_.size() >= words_.size() + kMany) {
+    const int64_t now_ns = clock_.MonotonicNs();
+    if (now_ns >= until_ns) return;
+    told_.WaitFor(&mu_, absl::Nanoseconds(until_ns - now_ns));
   }
 }
 

@@ -110,11 +110,12 @@ class JetStreamAcks : public std::enable_shared_from_this<JetStreamAcks> {
   void Complete(uint64_t batch, const std::vector<uint64_t>& sequences,
                 Outcome outcome) ABSL_LOCKS_EXCLUDED(mu_);
   void Run() ABSL_LOCKS_EXCLUDED(mu_);
+  // Lets more come, if many are in hand and few are done.
+  void Linger() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Writes them; returns those that could not be, in their order.
   std::vector<Word> Write(std::vector<Word> words) ABSL_LOCKS_EXCLUDED(mu_);
   // Says "in progress" of what has not been heard of for a third of ack_wait.
   void TellInProgress(bool of_all) ABSL_LOCKS_EXCLUDED(mu_);
-  // A reply of an older delivery counts as well as the newest one's.
   std::string TextFor(Outcome outcome, uint64_t deliveries) const;
 
   const Options options_;
