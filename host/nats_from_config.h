@@ -16,6 +16,7 @@ NatsServerOptions MakeNatsServerOptions(const Config& config) {
   options.ca_file = config.tls().ca_file();
   options.cert_file = config.tls().cert_file();
   options.key_file = config.tls().key_file();
+  options.server_name = config.tls().server_name();
   options.insecure_skip_verify = config.tls().insecure_skip_verify();
   return options;
 }

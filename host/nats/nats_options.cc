@@ -3,6 +3,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -64,6 +65,18 @@ NatsOptionFault SetNkey(const NatsServerOptions& wanted, natsOptions* options) {
   return code == NATS_OK ? NatsOptionFault() : FaultOf(code, "nkey_seed_file");
 }
 
+// cnats reads the file when it connects, and then says "Error" of it.
+NatsOptionFault CheckCredentials(const std::string& path) {
+  const absl::Status status = Nkey::FromFile(path).status();
+  if (status.ok()) return {};
+  return {NATS_ERR, "credentials_file",
+          absl::IsInvalidArgument(status)
+              ? absl::StrCat("\"", path,
+                             "\" holds no seed of a user; make it anew (nsc "
+                             "generate creds)")
+              : absl::StrCat("\"", path, "\" ", status.message())};
+}
+
 }  // namespace
 
 NatsOptionFault ConfigureNats(const NatsServerOptions& wanted,
@@ -89,6 +102,10 @@ NatsOptionFault ConfigureNats(const NatsServerOptions& wanted,
   natsOptions_SetMaxPendingMsgs(options,
                                 static_cast<int>(wanted.pending_limit));
   if (!wanted.credentials_file.empty()) {
+    if (NatsOptionFault fault = CheckCredentials(wanted.credentials_file);
+        fault.code != NATS_OK) {
+      return fault;
+    }
     if (const natsStatus code = natsOptions_SetUserCredentialsFromFiles(
             options, wanted.credentials_file.c_str(), nullptr);
         code != NATS_OK) {
@@ -119,6 +136,9 @@ NatsOptionFault ConfigureNats(const NatsServerOptions& wanted,
   }
   if (absl::StartsWith(wanted.servers[0], "tls://")) {
     natsOptions_SetSecure(options, true);
+  }
+  if (!wanted.server_name.empty()) {
+    natsOptions_SetExpectedHostname(options, wanted.server_name.c_str());
   }
   if (wanted.insecure_skip_verify) {
     natsOptions_SkipServerVerification(options, true);

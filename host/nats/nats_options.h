@@ -27,6 +27,8 @@ struct NatsServerOptions {
   std::string ca_file;    // PEM; empty is the system's.
   std::string cert_file;  // PEM; the client's own, if the server wants one.
   std::string key_file;
+  // What the server's certificate must be for; empty is the address's host.
+  std::string server_name;
   bool insecure_skip_verify = false;  // Tests only.
 };
 

@@ -23,7 +23,7 @@ class WithNatsServer:
 
         def listening():
             for path in ports.iterdir():
-                found = re.search(r"nats://127\.0\.0\.1:(\d+)",
+                found = re.search(r"://127\.0\.0\.1:(\d+)",
                                   path.read_text())
                 if found:
                     self.port = int(found[1])

@@ -4,6 +4,7 @@ import json
 import signal
 import socket
 
+import certificates
 import harness
 from nats_server import WithNatsServer
 
@@ -13,6 +14,26 @@ nats:
   servers: ["nats://127.0.0.1:{port}"]
   subjects: [{subjects}]
 backoff: {{initial: 20ms, max: 50ms}}
+"""
+
+
+TLS = """
+id: {id}
+nats:
+  servers: ["tls://127.0.0.1:{port}"]
+  subjects: ["order.>"]
+  tls: {{{tls}}}
+backoff: {{initial: 20ms, max: 50ms}}
+"""
+
+SINK = """
+sinks:
+  - id: out
+    filters: [{{types: ["weir.host.started"]}}]
+    from_earliest: true
+    retry: {{initial: 20ms, max: 50ms}}
+    nats: {{servers: ["tls://127.0.0.1:{port}"], subject: "order.{{type}}",
+           tls: {{{tls}}}}}
 """
 
 
@@ -76,6 +97,62 @@ class NatsTest(harness.EndToEnd, WithNatsServer):
         self.publish(("audit", b"again"))
         want["audit"] = 2
         harness.until(lambda: self.by_type(host) == want, f"{want} came")
+        self.assertEqual(host.stop(), 0)
+
+    def serve_tls(self, certificate, authority, port=-1):
+        """A server that shows a certificate, and wants one of `authority`."""
+        config = self.dir / "tls.conf"
+        config.write_text(
+            f"tls {{ cert_file: {certificate[0]}, key_file: {certificate[1]}, "
+            f"ca_file: {authority.ca}, verify: true, timeout: 10 }}\n")
+        return self.start_nats(port, "-c", config)
+
+    def tls_error(self, host, source):
+        return self.source(host, source).get("last_error", {})
+
+    def test_by_tls_both_sides_know_each_other(self):
+        ours = certificates.Authority(self.dir, "ours")
+        others = certificates.Authority(self.dir, "others")
+        server = self.serve_tls(ours.sign("server"), ours)
+        cert, key = ours.sign("client")
+        good = f"ca_file: {ours.ca}, cert_file: {cert}, key_file: {key}"
+        other_cert, other_key = others.sign("client")
+        bad = {
+            # Knows another authority; shows nothing; shows another's.
+            "distrusts": f"ca_file: {others.ca}, cert_file: {cert}, "
+                         f"key_file: {key}",
+            "nobody": f"ca_file: {ours.ca}",
+            "stranger": f"ca_file: {ours.ca}, cert_file: {other_cert}, "
+                        f"key_file: {other_key}",
+            # Wants a certificate for another name.
+            "elsewhere": good + ", server_name: nats.example"}
+        host = self.start_host(self.write_config(
+            [TLS.format(id="known", port=self.port, tls=good)] +
+            [TLS.format(id=id, port=self.port, tls=tls)
+             for id, tls in bad.items()],
+            SINK.format(port=self.port, tls=good)))
+        self.await_state(host, "known", "STATE_CONNECTED")
+        for source in bad:
+            harness.until(lambda: self.tls_error(host, source),
+                          f"{source} is told why not")
+            self.assertNotEqual(self.source(host, source).get("state"),
+                                "STATE_CONNECTED", source)
+            self.assertEqual(int(self.source_stats(host, source).get(
+                "messages", 0)), 0)
+        for source in ("distrusts", "elsewhere"):
+            self.assertEqual(self.tls_error(host, source)["kind"], "tls",
+                             self.tls_error(host, source))
+        # What the sink publishes over TLS, the source reads over TLS.
+        harness.until(lambda: int(self.source_stats(host, "known").get(
+            "messages", 0)) == 1, "the host's own event comes back")
+
+        # The certificate is looked at again by each connection, its name too.
+        server.stop(signal.SIGKILL)
+        server = self.serve_tls(ours.sign("renamed", "DNS:nats.example"), ours,
+                                self.port)
+        self.await_state(host, "elsewhere", "STATE_CONNECTED")
+        harness.until(lambda: self.tls_error(host, "known").get("kind") ==
+                      "tls", "the name is not the address's")
         self.assertEqual(host.stop(), 0)
 
     def test_one_type_for_all_if_the_configuration_says_so(self):

@@ -37,15 +37,23 @@ inline std::string NkeyText(std::string bytes) {
   return text;
 }
 
-// A new seed of whoever's keys begin with `kind`: 20 for users.
-inline std::string NewNkeySeed(int kind = 20) {
-  std::string seed(32, '\0');
-  RAND_bytes(reinterpret_cast<unsigned char*>(seed.data()), 32);
+// The 32 bytes that an ed25519 key is made of.
+inline std::string NewNkeyBytes() {
+  std::string bytes(32, '\0');
+  RAND_bytes(reinterpret_cast<unsigned char*>(bytes.data()), 32);
+  return bytes;
+}
+
+// The seed, "S...", of whoever's keys begin with `kind`: 20 for users.
+inline std::string NkeySeedText(const std::string& bytes, int kind) {
   const int prefix = kind << 3;
-  std::string bytes;
-  bytes.push_back(static_cast<char>((18 << 3) | (prefix >> 5)));
-  bytes.push_back(static_cast<char>((prefix & 31) << 3));
-  return NkeyText(bytes + seed);
+  std::string text;
+  text.push_back(static_cast<char>((18 << 3) | (prefix >> 5)));
+  text.push_back(static_cast<char>((prefix & 31) << 3));
+  return NkeyText(text + bytes);
+}
+inline std::string NewNkeySeed(int kind = 20) {
+  return NkeySeedText(NewNkeyBytes(), kind);
 }
 
 }  // namespace weir

@@ -20,6 +20,7 @@
 #include "host/source/source_error.h"
 #include "host/sync/system_clock.h"
 #include "tests/fakes/nats/nats_server.h"
+#include "tests/support/nats_credentials.h"
 #include "tests/support/nkey_seed.h"
 #include "tests/support/status_matchers.h"
 
@@ -286,6 +287,42 @@ TEST(NatsSourceNkey, ItsHolderIsLetInAndAnotherIsNot) {
   status = source.Connect();
   EXPECT_EQ(GetSourceError(status).kind, SourceError::kAuth) << status;
   std::ofstream(options.nkey_seed_file) << seed;
+  EXPECT_THAT(source.Connect(), IsOk());
+}
+
+// A server of an operator knows no users: an account vouches for them.
+TEST(NatsSourceCredentials, WhomTheAccountVouchesForIsLetInAndNobodyElse) {
+  const NatsCredentials credentials;
+  const NatsServer server(credentials.ServerConfig());
+  const SystemClock clock;
+  NatsOptions options;
+  options.servers = {server.url()};
+  options.subjects = {"a"};
+  EXPECT_EQ(GetSourceError(NatsSource(options, clock).Connect()).kind,
+            SourceError::kAuth);
+  options.credentials_file = absl::StrCat(getenv("TEST_TMPDIR"), "/user.creds");
+  NatsSource source(options, clock);
+  std::ofstream(options.credentials_file)
+      << NatsCredentials::Creds(credentials.account());
+  EXPECT_THAT(source.Connect(), IsOk());
+  // Read at each connect, so another's can be put in its place.
+  std::ofstream(options.credentials_file)
+      << NatsCredentials::Creds(NatsIdentity(NatsIdentity::kAccount));
+  absl::Status status = source.Connect();
+  EXPECT_EQ(status.code(), absl::StatusCode::kPermissionDenied) << status;
+  EXPECT_EQ(GetSourceError(status).kind, SourceError::kAuth) << status;
+  std::ofstream(options.credentials_file) << "nothing";
+  for (const char* why : {"holds no seed of a user", "cannot be read"}) {
+    status = source.Connect();
+    EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition) << status;
+    EXPECT_EQ(GetSourceError(status).kind, SourceError::kAuth);
+    EXPECT_THAT(std::string(status.message()),
+                HasSubstr(absl::StrCat("credentials_file: \"",
+                                       options.credentials_file, "\" ", why)));
+    std::filesystem::remove(options.credentials_file);
+  }
+  std::ofstream(options.credentials_file)
+      << NatsCredentials::Creds(credentials.account());
   EXPECT_THAT(source.Connect(), IsOk());
 }
 
