@@ -3,6 +3,7 @@
 #include "absl/base/thread_annotations.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
+#include "host/nats/nats_callers.h"
 #include "host/sync/mutex.h"
 
 namespace weir {
@@ -55,10 +56,7 @@ class NatsLink::Calls {
     // What is dropped of answers is as if it had not come.
     if (code == NATS_SLOW_CONSUMER) return;
     auto* calls = static_cast<Calls*>(self);
-    const char* text = nullptr;
-    natsConnection_GetLastError(connection, &text);
-    const std::string reason =
-        text != nullptr && *text != '\0' ? text : natsStatus_GetText(code);
+    const std::string reason = NatsErrorText(connection, code);
     if (code == NATS_NOT_PERMITTED) {
       if (std::string subject = ForbiddenSubject(reason); !subject.empty()) {
         calls->listener_->OnForbidden(subject);
@@ -70,29 +68,19 @@ class NatsLink::Calls {
   static void OnClosed(natsConnection*, void* self) {
     auto* calls = static_cast<Calls*>(self);
     calls->End(absl::UnavailableError("NATS: the connection was closed"));
-    calls->Leave();
+    calls->callers_.Leave();
   }
-  static void OnComplete(void* self) { static_cast<Calls*>(self)->Leave(); }
+  static void OnComplete(void* self) {
+    static_cast<Calls*>(self)->callers_.Leave();
+  }
 
-  // A connection is made, or a subscription, which calls Leave as its last.
+  // A connection is made.
   void Begin() ABSL_LOCKS_EXCLUDED(mu_) {
     MutexLock lock(&mu_);
     ended_ = false;
     why_ = absl::OkStatus();
   }
-  void Enter() ABSL_LOCKS_EXCLUDED(mu_) {
-    MutexLock lock(&mu_);
-    ++callers_;
-  }
-  void Leave() ABSL_LOCKS_EXCLUDED(mu_) {
-    MutexLock lock(&mu_);
-    --callers_;
-    changed_.NotifyAll();
-  }
-  void WaitForCallers() ABSL_LOCKS_EXCLUDED(mu_) {
-    MutexLock lock(&mu_);
-    while (callers_ > 0) changed_.Wait(&mu_);
-  }
+  NatsCallers& callers() { return callers_; }
   // Of this connection; the first reason is the cause of the others.
   void End(const absl::Status& why) ABSL_LOCKS_EXCLUDED(mu_) {
     {
@@ -114,11 +102,10 @@ class NatsLink::Calls {
 
  private:
   Listener* const listener_;
+  NatsCallers callers_;
   Mutex mu_;
-  CondVar changed_;
   bool ended_ ABSL_GUARDED_BY(mu_) = false;
   absl::Status why_ ABSL_GUARDED_BY(mu_);
-  int callers_ ABSL_GUARDED_BY(mu_) = 0;
 };
 
 NatsLink::NatsLink(NatsServerOptions options, Listener* listener)
@@ -150,7 +137,7 @@ absl::Status NatsLink::Connect(const std::vector<std::string>& subjects) {
     return ToError(code,
                    absl::StrCat(endpoint_, ": ", natsStatus_GetText(code)));
   }
-  calls_->Enter();
+  calls_->callers().Enter();
   if (const int64_t max = natsConnection_GetMaxPayload(connection_); max > 0) {
     max_payload_ = static_cast<size_t>(max);
   }
@@ -176,11 +163,11 @@ absl::Status NatsLink::Subscribe(const std::string& subject) {
     return ToError(code, absl::StrCat("subject \"", subject,
                                       "\": ", natsStatus_GetText(code)));
   }
-  calls_->Enter();
+  calls_->callers().Enter();
   // Refused if the connection is closed already, and then never called.
   if (natsSubscription_SetOnCompleteCB(subscription, &Calls::OnComplete,
                                        calls_.get()) != NATS_OK) {
-    calls_->Leave();
+    calls_->callers().Leave();
   }
   subscriptions_.push_back(subscription);
   return absl::OkStatus();
@@ -190,7 +177,7 @@ void NatsLink::Disconnect() {
   if (connection_ == nullptr) return;
   calls_->Forget();
   natsConnection_Close(connection_);
-  calls_->WaitForCallers();
+  calls_->callers().AwaitNone();
   for (natsSubscription* subscription : subscriptions_) {
     natsSubscription_Destroy(subscription);
   }

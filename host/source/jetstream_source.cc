@@ -7,6 +7,7 @@
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "host/source/jetstream_error.h"
 #include "host/source/source_error.h"
 #include "host/status/json_text.h"
 
@@ -107,7 +108,9 @@ absl::Status JetStreamSource::Bind() {
     answer = Call(CreateConsumerSubject(wanted), CreateConsumerRequest(wanted));
   }
   if (!answer.ok()) return answer.status();
-  if (answer->code != 0) return ErrorOf(*answer);
+  if (answer->code != 0) {
+    return JetStreamErrorOf(connection_.endpoint(), wanted, *answer);
+  }
   if (absl::Status status = CheckConsumer(wanted, *answer); !status.ok()) {
     return MakeSourceError(status.code(), SourceError::kUpstream,
                            status.message());
@@ -131,14 +134,18 @@ absl::StatusOr<JetStreamAnswer> JetStreamSource::Call(
   absl::Status status = connection_.Take(1, 1, &messages_, kAnswerTimeout);
   if (!status.ok()) return status;
   if (messages_.empty()) {
-    if (connection_.forbidden() > forbidden_before_) return Forbidden();
+    if (connection_.forbidden() > forbidden_before_) {
+      return JetStreamForbidden(connection_.endpoint(), options_.consumer);
+    }
     return MakeSourceError(
         Code::kUnavailable, SourceError::kReadTimeout,
         absl::StrCat(connection_.endpoint(), ": no answer to ", subject,
                      " within ", absl::FormatDuration(kAnswerTimeout)));
   }
   natsMsg* const message = messages_[0];
-  if (natsMsg_IsNoResponders(message)) return JetStreamIsOff();
+  if (natsMsg_IsNoResponders(message)) {
+    return JetStreamIsOff(connection_.endpoint());
+  }
   absl::StatusOr<JetStreamAnswer> answer = ParseJetStreamAnswer(
       {natsMsg_GetData(message),
        static_cast<size_t>(natsMsg_GetDataLength(message))});
@@ -148,56 +155,6 @@ absl::StatusOr<JetStreamAnswer> JetStreamSource::Call(
                                         answer.status().message()));
   }
   return answer;
-}
-
-absl::Status JetStreamSource::JetStreamIsOff() const {
-  return MakeSourceError(
-      Code::kUnavailable, SourceError::kUpstream,
-      absl::StrCat(connection_.endpoint(),
-                   ": JetStream is off there; start nats-server with "
-                   "`jetstream {}` in its configuration, or -js"));
-}
-
-absl::Status JetStreamSource::Forbidden() const {
-  const JetStreamConsumer& consumer = options_.consumer;
-  return MakeSourceError(
-      Code::kPermissionDenied, SourceError::kAuth,
-      absl::StrCat(connection_.endpoint(),
-                   ": the user may not publish to what the consumer needs; "
-                   "permit it ",
-                   ConsumerInfoSubject(consumer), ", ",
-                   CreateConsumerSubject(consumer), ", ", PullSubject(consumer),
-                   " and $JS.ACK.", consumer.stream, ".", consumer.durable,
-                   ".>, and to subscribe to _INBOX.>"));
-}
-
-absl::Status JetStreamSource::ErrorOf(const JetStreamAnswer& answer) const {
-  const std::string text =
-      absl::StrCat(connection_.endpoint(), ": ", ToUtf8(answer.description));
-  const JetStreamConsumer& consumer = options_.consumer;
-  switch (answer.err_code) {
-    case kJetStreamStreamNotFound:
-      return MakeSourceError(
-          Code::kUnavailable, SourceError::kUpstream,
-          absl::StrCat(text, ": \"", consumer.stream,
-                       "\"; make it (nats stream add), or name another"));
-    case kJetStreamNotEnabled:
-      return JetStreamIsOff();
-    case kJetStreamNotEnabledForAccount:
-      return MakeSourceError(
-          Code::kUnavailable, SourceError::kUpstream,
-          absl::StrCat(text, "; enable it for the account of this user"));
-    default:
-      break;
-  }
-  // Of the second kind are those that pass: no leader, too little memory.
-  return MakeSourceError(
-      answer.code >= 500 ? Code::kUnavailable : Code::kFailedPrecondition,
-      SourceError::kUpstream,
-      absl::StrCat(text,
-                   "; check stream, durable and filter_subject, and the "
-                   "consumer \"",
-                   consumer.durable, "\""));
 }
 
 absl::Status JetStreamSource::Pull() {
@@ -232,7 +189,7 @@ absl::Status JetStreamSource::Read(FrameBatch* batch) {
                                 &messages_, 3 * options_.heartbeat);
     }
     if (status.ok() && connection_.forbidden() > forbidden_before_) {
-      status = Forbidden();
+      status = JetStreamForbidden(connection_.endpoint(), options_.consumer);
     }
     if (status.ok() && messages_.empty()) {
       status = MakeSourceError(

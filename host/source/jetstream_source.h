@@ -86,10 +86,6 @@ class JetStreamSource final : public Source {
   absl::Status Bind();
   absl::StatusOr<JetStreamAnswer> Call(const std::string& subject,
                                        const std::string& request);
-  // Of an answer that says what is wrong.
-  absl::Status ErrorOf(const JetStreamAnswer& answer) const;
-  absl::Status Forbidden() const;
-  absl::Status JetStreamIsOff() const;
   // Asks for more messages, if few of those that were asked for are to come.
   absl::Status Pull();
   // Takes what came instead of messages.

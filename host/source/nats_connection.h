@@ -14,6 +14,7 @@
 #include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "host/nats/nats_options.h"
+#include "host/source/nats_inbox.h"
 
 namespace weir {
 
@@ -107,7 +108,6 @@ class NatsConnection {
   uint64_t forbidden() const;
 
  private:
-  class Inbox;     // Where cnats' threads leave messages.
   struct Handles;  // cnats' own.
 
   absl::Status SubscribeTo(const Subscription& wanted);
@@ -119,7 +119,7 @@ class NatsConnection {
   const NatsServerOptions options_;
   const std::string endpoint_;
   // Outlives each connection: Disconnect waits for cnats' last call.
-  const std::unique_ptr<Inbox> inbox_;
+  const std::unique_ptr<NatsInbox> inbox_;
   const std::unique_ptr<Handles> handles_;
 };
 
