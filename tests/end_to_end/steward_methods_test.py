@@ -256,6 +256,25 @@ class StewardMethodsTest(harness.EndToEnd, WithNatsServer):
                 self.assertEqual(stopped, 0 if last else -signal.SIGKILL)
                 receiver.close()
 
+    def test_pages_are_fetched_in_the_sandbox_of_the_net(self):
+        self.start_nats()
+        pages = self.pages()
+        # By a name, which has to be looked up in there.
+        site = f"http://localhost:{pages.server_port}/open/"
+        self.install_plugin("steward_fetch", (
+            "settings: {sandbox: net, soft_deadline: 50s, hard_deadline: 60s}\n"
+            f'config: {{enabled: true, urls: ["{site}"], '
+            "private_addresses: true}\n"))
+        host = self.start_node("C1", CTRL, ["get"])
+        receiver = self.receiver("C1")
+        self.peer("C1").send(
+            "central", "httpGet", MethodArgs=[site + "page"], MethodTimeout=30,
+            ReplyMethod="fileAppend", ReplyACKTimeout=5, FileName="page")
+        harness.until(lambda: receiver.got, "the page came")
+        self.assertEqual([(m["FileName"], text(m)) for m in receiver.got],
+                         [("page", "the page")])
+        self.assertEqual(host.stop(), 0)
+
     def test_nobody_is_answered_who_wants_no_answer(self):
         self.start_nats()
         self.install_plugin("steward_command", COMMAND % "child")
