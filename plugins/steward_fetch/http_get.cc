@@ -132,9 +132,9 @@ std::string HttpGet::Fetch(std::string_view url, const Limits& limits,
   std::string at(url);
   for (int redirects = 0;; ++redirects) {
     if (std::string fault = Check(at); !fault.empty()) {
-      return redirects == 0
-                 ? fault
-                 : "it is redirected to \"" + at + "\", and " + fault;
+      if (redirects == 0) return fault;
+      at.insert(0, "it is redirected to \"");
+      return at.append("\", and ").append(fault);
     }
     std::string next;
     if (std::string fault = FetchOne(at, limits, body, &next); !fault.empty()) {

@@ -30,6 +30,12 @@ struct Options {
   size_t max_bytes = 0;
 };
 
+std::string Named(std::string_view entry, std::string_view fault) {
+  std::string text = "\"";
+  text.append(entry).append("\"; ").append(fault);
+  return text;
+}
+
 Options ReadOptions(std::string_view config) {
   weir::Faults faults;
   weir::SettingsFile file(config, faults);
@@ -38,12 +44,12 @@ Options ReadOptions(std::string_view config) {
   options.enabled = settings.Bool("enabled", false);
   for (const std::string& url : settings.Texts("urls", 1000, 8000)) {
     if (const std::string fault = options.urls.Add(url); !fault.empty()) {
-      settings.Refuse("urls", '"' + url + "\"; " + fault);
+      settings.Refuse("urls", Named(url, fault));
     }
   }
   for (const std::string& path : settings.Texts("files", 1000, 4000)) {
     if (const std::string fault = options.files.Add(path); !fault.empty()) {
-      settings.Refuse("files", '"' + path + "\"; " + fault);
+      settings.Refuse("files", Named(path, fault));
     }
   }
   if (options.enabled && options.urls.empty() && options.files.empty()) {
