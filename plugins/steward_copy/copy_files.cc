@@ -6,49 +6,15 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <system_error>
 #include <utility>
+
+#include "plugins/support/file_paths.h"
 
 namespace weir {
 namespace {
 
-constexpr size_t kMaxName = 255;    // As file systems have it.
 constexpr size_t kMaxFolders = 16;  // One in the other, below a root.
 constexpr mode_t kPermission = 0777;
-
-std::string Quoted(std::string_view text) {
-  return '"' + std::string(text) + '"';
-}
-
-std::string Reason(int error) { return std::generic_category().message(error); }
-
-bool IsName(std::string_view name) {
-  return !name.empty() && name.size() <= kMaxName && name != "." &&
-         name != ".." && std::none_of(name.begin(), name.end(), [](char c) {
-           return c == '/' || c == '\x7f' ||
-                  static_cast<unsigned char>(c) < ' ';
-         });
-}
-
-// Splits at slashes; several are one.
-std::vector<std::string> Parts(std::string_view path) {
-  std::vector<std::string> parts;
-  while (!path.empty()) {
-    const size_t end = std::min(path.find('/'), path.size());
-    if (end > 0) parts.emplace_back(path.substr(0, end));
-    path.remove_prefix(std::min(end + 1, path.size()));
-  }
-  return parts;
-}
-
-// Whether `path` is `base` or lies in it, by name; then what is behind it.
-bool LiesIn(std::string_view path, std::string_view base,
-            std::string_view* rest) {
-  while (base.size() > 1 && base.back() == '/') base.remove_suffix(1);
-  if (!path.starts_with(base)) return false;
-  *rest = path.substr(base.size());
-  return rest->empty() || rest->front() == '/' || base == "/";
-}
 
 // Goes from `root`, which the operator named, down the `parts`. Makes what is
 // not there with `make` bits; 0: makes nothing. Returns no folder, and why.
@@ -57,7 +23,7 @@ CopyFd Enter(const std::string& root, const std::vector<std::string>& parts,
   CopyFd folder(open(root.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   std::string at = root;
   for (size_t i = 0; folder && i < parts.size(); ++i) {
-    if (!IsName(parts[i]) || parts.size() > kMaxFolders) {
+    if (!IsFileName(parts[i]) || parts.size() > kMaxFolders) {
       *why = Quoted(at) + ": " + Quoted(parts[i]) + " may not be behind it";
       return CopyFd();
     }
@@ -69,7 +35,7 @@ CopyFd Enter(const std::string& root, const std::vector<std::string>& parts,
     folder = CopyFd(openat(folder.get(), parts[i].c_str(),
                            O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
   }
-  if (!folder) *why = at + ": " + Reason(errno);
+  if (!folder) *why = at + ": " + ErrorText(errno);
   return folder;
 }
 
@@ -96,8 +62,8 @@ std::unique_ptr<SourceFile> SourceFile::Open(
     *why = Quoted(path) + ": lies in none of source_directories";
     return nullptr;
   }
-  std::vector<std::string> parts = Parts(rest);
-  if (parts.empty() || !IsName(parts.back())) {
+  std::vector<std::string> parts = PathParts(rest);
+  if (parts.empty() || !IsFileName(parts.back())) {
     *why = Quoted(path) + ": is no path of a file";
     return nullptr;
   }
@@ -110,7 +76,7 @@ std::unique_ptr<SourceFile> SourceFile::Open(
                      O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
   struct stat info = {};
   if (!file || fstat(file.get(), &info) != 0) {
-    *why = Quoted(path) + ": " + Reason(errno);
+    *why = Quoted(path) + ": " + ErrorText(errno);
     return nullptr;
   }
   if (!S_ISREG(info.st_mode)) {
@@ -156,13 +122,13 @@ std::unique_ptr<TargetFile> TargetFile::Create(const std::string& root,
     *why = Quoted(place.directory) + ": lies not in destination_directory";
     return nullptr;
   }
-  if (!IsName(place.name)) {
+  if (!IsFileName(place.name)) {
     *why = Quoted(place.name) + ": is no name of a file";
     return nullptr;
   }
   // Ours to enter, whatever the sender wants.
   const mode_t folder_mode = (place.folder_mode & kPermission) | 0700;
-  CopyFd folder = Enter(root, Parts(rest), folder_mode, why);
+  CopyFd folder = Enter(root, PathParts(rest), folder_mode, why);
   if (!folder) return nullptr;
   const std::string name(place.name);
   struct stat info = {};
@@ -176,7 +142,7 @@ std::unique_ptr<TargetFile> TargetFile::Create(const std::string& root,
                      O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC,
                      0600));
   if (!file) {
-    *why = Quoted(temporary) + ": " + Reason(errno);
+    *why = Quoted(temporary) + ": " + ErrorText(errno);
     return nullptr;
   }
   return std::unique_ptr<TargetFile>(
@@ -204,7 +170,8 @@ std::string TargetFile::Append(std::string_view data) {
   while (!data.empty()) {
     const ssize_t written = write(file_.get(), data.data(), data.size());
     if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return "writing " + Quoted(name_) + ": " + Reason(errno);
+    if (written < 0)
+      return "writing " + Quoted(name_) + ": " + ErrorText(errno);
     data.remove_prefix(static_cast<size_t>(written));
   }
   return "";
@@ -214,11 +181,11 @@ std::string TargetFile::Finish(mode_t mode) {
   if (fchmod(file_.get(), mode & kPermission) != 0 || fsync(file_.get()) != 0 ||
       renameat(folder_.get(), temporary_.c_str(), folder_.get(),
                name_.c_str()) != 0) {
-    return "writing " + Quoted(name_) + ": " + Reason(errno);
+    return "writing " + Quoted(name_) + ": " + ErrorText(errno);
   }
   finished_ = true;
   if (fsync(folder_.get()) != 0) {
-    return "writing " + Quoted(name_) + ": " + Reason(errno);
+    return "writing " + Quoted(name_) + ": " + ErrorText(errno);
   }
   return "";
 }

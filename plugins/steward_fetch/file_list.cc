@@ -6,7 +6,8 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <system_error>
+
+#include "plugins/support/file_paths.h"
 
 namespace weir {
 namespace {
@@ -31,8 +32,6 @@ std::string FaultOf(std::string_view path) {
   }
   return "";
 }
-
-std::string Reason(int error) { return std::generic_category().message(error); }
 
 }  // namespace
 
@@ -87,14 +86,14 @@ std::string FileList::Open(std::string_view path, OpenFile* file) const {
                         O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC));
     rest.remove_prefix(end + 1);
   }
-  if (!folder.ok()) return "the file cannot be opened: " + Reason(errno);
+  if (!folder.ok()) return "the file cannot be opened: " + ErrorText(errno);
   // Without O_NONBLOCK a pipe would wait for its writer.
   OpenFile opened(
       openat(folder.fd(), std::string(rest).c_str(),
              O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC));
   if (!opened.ok()) {
     return errno == ELOOP ? "the file is a link"
-                          : "the file cannot be opened: " + Reason(errno);
+                          : "the file cannot be opened: " + ErrorText(errno);
   }
   struct stat info = {};
   if (fstat(opened.fd(), &info) != 0 || !S_ISREG(info.st_mode)) {

@@ -7,53 +7,19 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstddef>
-#include <system_error>
 #include <utility>
+
+#include "plugins/support/file_paths.h"
 
 namespace weir {
 namespace {
 
-constexpr size_t kMaxName = 255;    // As file systems have it.
 constexpr size_t kMaxFolders = 16;  // In a directory that a sender names.
 constexpr mode_t kFolderMode = 0750;
 constexpr mode_t kFileMode = 0640;
 // What Replace writes first. One worker writes, and so one name is enough; what
 // a killed process left is written over.
 constexpr char kNew[] = ".weir-new";
-
-std::string Quoted(std::string_view text) {
-  return '"' + std::string(text) + '"';
-}
-
-std::string Reason(int error) { return std::generic_category().message(error); }
-
-bool IsName(std::string_view name) {
-  return !name.empty() && name.size() <= kMaxName && name != "." &&
-         name != ".." && std::none_of(name.begin(), name.end(), [](char c) {
-           return c == '/' || c == '\x7f' ||
-                  static_cast<unsigned char>(c) < ' ';
-         });
-}
-
-// Splits at slashes; several are one.
-std::vector<std::string> Parts(std::string_view path) {
-  std::vector<std::string> parts;
-  while (!path.empty()) {
-    const size_t end = std::min(path.find('/'), path.size());
-    if (end > 0) parts.emplace_back(path.substr(0, end));
-    path.remove_prefix(std::min(end + 1, path.size()));
-  }
-  return parts;
-}
-
-// Whether `directory` is `base` or lies in it, by name; then what is behind it.
-bool LiesIn(std::string_view directory, std::string_view base,
-            std::string_view* rest) {
-  while (base.size() > 1 && base.back() == '/') base.remove_suffix(1);
-  if (!directory.starts_with(base)) return false;
-  *rest = directory.substr(base.size());
-  return rest->empty() || rest->front() == '/' || base == "/";
-}
 
 class File {
  public:
@@ -126,7 +92,7 @@ NodeFiles::NodeFiles(std::string root, std::vector<std::string> others,
       max_file_bytes_(max_file_bytes) {}
 
 std::string NodeFiles::Open(const Place& place, Folder* folder) const {
-  if (!IsName(place.name) || place.name == kNew) {
+  if (!IsFileName(place.name) || place.name == kNew) {
     return "file name " + Quoted(place.name) +
            ": must be 1 to 255 bytes without \"/\" and controls";
   }
@@ -148,19 +114,19 @@ std::string NodeFiles::Open(const Place& place, Folder* folder) const {
            ": there is no data directory; set the sandbox profile to `files`, "
            "or `directory`";
   }
-  std::vector<std::string> parts = Parts(rest);
+  std::vector<std::string> parts = PathParts(rest);
   if (parts.size() > kMaxFolders) {
     return "directory " + Quoted(place.directory) + ": more than " +
            std::to_string(kMaxFolders) + " folders, one in the other";
   }
   if (!absolute) {
-    if (!IsName(place.node)) {
+    if (!IsFileName(place.node)) {
       return "node " + Quoted(place.node) + ": makes no name of a folder";
     }
     parts.emplace_back(place.node);
   }
   for (const std::string& part : parts) {
-    if (!IsName(part)) {
+    if (!IsFileName(part)) {
       return "directory " + Quoted(place.directory) + ": " + Quoted(part) +
              " may not be a part of it";
     }
@@ -171,7 +137,7 @@ std::string NodeFiles::Open(const Place& place, Folder* folder) const {
     at += '/' + parts[i];
     error = folder->Enter(parts[i]);
   }
-  return error == 0 ? "" : at + ": " + Reason(error);
+  return error == 0 ? "" : at + ": " + ErrorText(error);
 }
 
 std::string NodeFiles::Replace(const Place& place,
@@ -202,7 +168,7 @@ std::string NodeFiles::Replace(const Place& place,
   }
   if (error == 0) return "";
   unlinkat(folder.fd(), kNew, 0);
-  return "writing " + Quoted(name) + ": " + Reason(error);
+  return "writing " + Quoted(name) + ": " + ErrorText(error);
 }
 
 std::string NodeFiles::Append(const Place& place, std::string_view data) const {
@@ -214,7 +180,7 @@ std::string NodeFiles::Append(const Place& place, std::string_view data) const {
       folder.fd(), name.c_str(),
       O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC,
       kFileMode));
-  if (file.fd() < 0) return "writing " + Quoted(name) + ": " + Reason(errno);
+  if (file.fd() < 0) return "writing " + Quoted(name) + ": " + ErrorText(errno);
   struct stat info = {};
   if (fstat(file.fd(), &info) != 0 || !S_ISREG(info.st_mode)) {
     return "file " + Quoted(name) + ": what is there is no file";
@@ -227,10 +193,10 @@ std::string NodeFiles::Append(const Place& place, std::string_view data) const {
   const int error = file.Write(data);
   if (error == 0) return "";
   if (ftruncate(file.fd(), info.st_size) != 0) {
-    return "writing " + Quoted(name) + ": " + Reason(error) +
+    return "writing " + Quoted(name) + ": " + ErrorText(error) +
            "; a part of it stands there";
   }
-  return "writing " + Quoted(name) + ": " + Reason(error);
+  return "writing " + Quoted(name) + ": " + ErrorText(error);
 }
 
 }  // namespace weir
