@@ -170,8 +170,9 @@ std::string TargetFile::Append(std::string_view data) {
   while (!data.empty()) {
     const ssize_t written = write(file_.get(), data.data(), data.size());
     if (written < 0 && errno == EINTR) continue;
-    if (written < 0)
+    if (written < 0) {
       return "writing " + Quoted(name_) + ": " + ErrorText(errno);
+    }
     data.remove_prefix(static_cast<size_t>(written));
   }
   return "";
