@@ -146,7 +146,9 @@ absl::Status StewardSource::FollowProcesses() {
 
 void StewardSource::TakeRefusals() {
   for (const std::string& subject : connection_.TakeRefused()) {
-    if (subscribed_.count(subject) > 0) processes_->Refuse(subject);
+    if (subscribed_.erase(subject) == 0) continue;
+    connection_.Unsubscribe(subject);
+    processes_->Refuse(subject);
   }
 }
 

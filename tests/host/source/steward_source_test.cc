@@ -675,6 +675,8 @@ TEST_F(StewardSourceTest, ASubjectThatIsNotPermittedEndsThatProcessAlone) {
   // Nor does it keep the source from its next connection.
   node.source.Rearm();
   ASSERT_THAT(node.source.Connect(), IsOk());
+  // Nor is it taken for permitted when it is started before that is noticed.
+  ASSERT_THAT(node.processes->Start({.method = "REQNo1"}).status(), IsOk());
   {
     const Reader reader(node.source);
     AwaitState(*node.processes, "REQNo1", State::kEnded);
