@@ -126,8 +126,9 @@ void ReadByCnats(const std::string& url, const std::string& durable) {
   for (uint64_t count = 0; count < kMessages;) {
     natsMsgList list;
     Must(natsSubscription_Fetch(&list, subscription, kFetch, 5000, nullptr));
-    for (int i = 0; i < list.Count; ++i)
+    for (int i = 0; i < list.Count; ++i) {
       Must(natsMsg_Ack(list.Msgs[i], nullptr));
+    }
     count += static_cast<uint64_t>(list.Count);
     natsMsgList_Destroy(&list);
   }

@@ -25,8 +25,9 @@ inline std::string NkeyText(std::string bytes) {
   bytes.push_back(static_cast<char>(crc >> 8));
   std::string bits;
   for (const char byte : bytes) {
-    for (int i = 7; i >= 0; --i)
+    for (int i = 7; i >= 0; --i) {
       bits.push_back((byte >> i & 1) != 0 ? '1' : '0');
+    }
   }
   while (bits.size() % 5 != 0) bits.push_back('0');
   std::string text;
