@@ -118,14 +118,13 @@ bool ChildVoice::AnswerQuestion(uint32_t number) {
 // The call was in the ring before the question. What is sent is answered when
 // the disk has it; this may be the thread that watches over all children.
 bool ChildVoice::AnswerNode(uint32_t number) {
-  std::optional<NodeCall> call = std::exchange(node_call_, std::nullopt);
+  const std::optional<NodeCall> call = std::exchange(node_call_, std::nullopt);
   if (!call.has_value()) return false;
   last_question_ = number;
-  nodes_.Make(*std::move(call),
-              [answerer = answerer_, number](weir_status status,
-                                             absl::string_view text) {
-                answerer->Answer(number, status, text);
-              });
+  nodes_.Make(*call, [answerer = answerer_, number](weir_status status,
+                                                    absl::string_view text) {
+    answerer->Answer(number, status, text);
+  });
   return true;
 }
 

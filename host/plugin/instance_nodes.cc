@@ -92,7 +92,7 @@ void Tell(const absl::Status& status, const InstanceNodes::Done& done) {
 
 }  // namespace
 
-void InstanceNodes::Make(NodeCall call, Done done) {
+void InstanceNodes::Make(const NodeCall& call, Done done) {
   if (!IsUtf8(call.source) || !IsUtf8(call.text) || !IsUtf8(call.sender)) {
     return done(WEIR_INVALID, "a text is no UTF-8");
   }

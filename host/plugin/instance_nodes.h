@@ -54,7 +54,7 @@ class InstanceNodes {
   // Does what `call` says, which nobody has looked at; `done` before it
   // returns, but for kSend, whose answer comes when the disk has it. Never
   // blocks for disk or network.
-  void Make(NodeCall call, Done done) ABSL_LOCKS_EXCLUDED(mu_);
+  void Make(const NodeCall& call, Done done) ABSL_LOCKS_EXCLUDED(mu_);
 
   // Stops what the instance has started, and starts nothing more for it.
   void End() ABSL_LOCKS_EXCLUDED(mu_);

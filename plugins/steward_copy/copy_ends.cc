@@ -34,8 +34,9 @@ CopyStep SourceCopy::Take(const CopyPart& said) {
       return Say(chunk_.empty() ? CopyPart::kSrcDone : CopyPart::kData);
     }
     case CopyPart::kResendLast:
-      if (status_ == 0)
+      if (status_ == 0) {
         return {.fault = "nothing was sent that could be again"};
+      }
       if (++resends_ > kMaxCopyResends) {
         return {.fault = "a chunk did not arrive whole " +
                          std::to_string(kMaxCopyResends) + " times"};

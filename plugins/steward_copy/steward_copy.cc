@@ -255,7 +255,7 @@ class StewardCopy {
     bool ok = false;
     std::string why;  // If not.
   };
-  static Begun Refuse(std::string why) {
+  static Begun Refuse(const std::string& why) {
     return {"error: " + why + "\n", false, why};
   }
 

@@ -57,11 +57,12 @@ NodeMethods::Outcome NodeMethods::List(std::string_view source) const {
 NodeMethods::Outcome NodeMethods::Start(std::string_view source,
                                         const steward::View& view) const {
   constexpr std::string_view kWhat = "OpProcessStart";
-  if (view.args().size() != 1 || view.args()[0].empty()) {
-    return Failed(kWhat, "got " + std::to_string(view.args().size()) +
+  const steward::Strings args = view.args();
+  if (args.size() != 1 || args[0].empty()) {
+    return Failed(kWhat, "got " + std::to_string(args.size()) +
                              " methodArgs, want: method");
   }
-  const std::string_view method = view.args()[0];
+  const std::string_view method = args[0];
   const auto started = nodes_.StartProcess(source, method);
   if (started.status == WEIR_NOT_FOUND) {
     return Failed(kWhat, "no process of the method " + std::string(method) +
@@ -86,13 +87,14 @@ NodeMethods::Outcome NodeMethods::Start(std::string_view source,
 NodeMethods::Outcome NodeMethods::Stop(std::string_view source,
                                        const steward::View& view) const {
   constexpr std::string_view kWhat = "OpProcessStop";
-  if (view.args().size() != 3) {
-    return Failed(kWhat, "got " + std::to_string(view.args().size()) +
+  const steward::Strings args = view.args();
+  if (args.size() != 3) {
+    return Failed(kWhat, "got " + std::to_string(args.size()) +
                              " methodArgs, want: method,node,kind");
   }
-  const std::string_view method = view.args()[0];
-  const std::string_view node_name = view.args()[1];
-  const std::string_view kind = view.args()[2];
+  const std::string_view method = args[0];
+  const std::string_view node_name = args[1];
+  const std::string_view kind = args[2];
   const auto node = nodes_.Describe(source);
   const auto processes = nodes_.Processes(source);
   if (!node || !processes) return Failed(kWhat, NoNode(source));

@@ -290,7 +290,8 @@ TEST_F(StewardCopyTest, TakesAFileThatIsOffered) {
 }
 
 TEST_F(StewardCopyTest, TakesNothingThatIsNotRight) {
-  const auto refused = [this](CopyOrder order, std::string_view from = "peer") {
+  const auto refused = [this](const CopyOrder& order,
+                              std::string_view from = "peer") {
     EXPECT_EQ(Offer(order, from), WEIR_ERR);
     EXPECT_THAT(host_.replies().back().data, HasSubstr("error: "));
   };
