@@ -27,7 +27,6 @@ using Stub = v1::StewardService::Stub;
 using Status = v1::StewardProcessStatus;
 using testing::ElementsAre;
 using testing::HasSubstr;
-using testing::IsEmpty;
 
 // A host none of whose nodes sends.
 class NoOutboxes final : public StewardOutboxes, public StewardUndelivered {
