@@ -202,6 +202,42 @@ TEST_F(JetStreamDeliveryTest, AServerThatHangsIsGivenUpAndInterruptEndsIt) {
   interrupter.join();
 }
 
+// Somebody else may answer as well, and late: that says nothing of what was
+// published since.
+TEST_F(JetStreamDeliveryTest, ALateAnswerIsNotTakenForAnothers) {
+  answer_timeout_ = absl::Milliseconds(300);
+  Start();
+  js_->AddStream("OUT", "weir.n1.a.>");
+  natsConnection* connection = nullptr;
+  natsSubscription* subscription = nullptr;
+  std::string first_reply;
+  ASSERT_EQ(natsConnection_ConnectTo(&connection, server_->url().c_str()),
+            NATS_OK);
+  ASSERT_EQ(natsConnection_Subscribe(
+                &subscription, connection, "weir.>",
+                [](natsConnection* nc, natsSubscription*, natsMsg* message,
+                   void* reply) {
+                  auto* first = static_cast<std::string*>(reply);
+                  if (first->empty()) {
+                    *first = natsMsg_GetReply(message);
+                  } else {
+                    natsConnection_PublishString(nc, first->c_str(),
+                                                 R"({"stream":"OUT","seq":1})");
+                  }
+                  natsMsg_Destroy(message);
+                },
+                &first_reply),
+            NATS_OK);
+  ASSERT_EQ(natsConnection_Flush(connection), NATS_OK);
+  EXPECT_THAT(Deliver({EventOf(1)}).outcomes, ElementsAre(Outcome::kDelivered));
+  // No stream keeps it.
+  EXPECT_THAT(Deliver({EventOf(2, "c")}).outcomes,
+              ElementsAre(Outcome::kFailed));
+  natsConnection_Close(connection);
+  natsSubscription_Destroy(subscription);
+  natsConnection_Destroy(connection);
+}
+
 TEST_F(JetStreamDeliveryTest, WhoAnswersAndIsNoStreamIsNotBelieved) {
   Start();
   natsConnection* connection = nullptr;
