@@ -200,6 +200,11 @@ Instance::Next Instance::Loop() {
 }
 
 absl::Duration Instance::NextTickIn() const {
+  // Most handlers have neither, and each run asks: so no look at the clock.
+  if (tick_interval_ <= absl::ZeroDuration() &&
+      look_interval_ <= absl::ZeroDuration()) {
+    return absl::InfiniteDuration();
+  }
   const int64_t now_ns = place_->clock.MonotonicNs();
   absl::Duration left = absl::InfiniteDuration();
   if (tick_interval_ > absl::ZeroDuration()) {
