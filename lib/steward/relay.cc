@@ -19,6 +19,14 @@ std::string AddresseeOf(absl::string_view receiver, absl::string_view via) {
   return absl::StrCat(receiver, ".", via);
 }
 
+// No node makes these in a relay, and anybody can: by the one a few bytes would
+// be a message to each of a million nodes, by the other a relay once more.
+void SendTo(absl::string_view node, Message* message) {
+  message->to_node = std::string(node);
+  message->to_nodes.reset();
+  message->relay_via_node.clear();
+}
+
 }  // namespace
 
 std::string RelaySubject(absl::string_view via) {
@@ -59,7 +67,7 @@ absl::StatusOr<Message> PassOn(const Message& relay, absl::string_view via) {
     return absl::InvalidArgumentError("a relay is not relayed");
   }
   Message message = relay;
-  message.to_node = relay.relay_to_node;
+  SendTo(relay.relay_to_node, &message);
   message.from_node = std::string(via);
   message.method = relay.relay_original_method;
   return message;
@@ -78,7 +86,7 @@ absl::StatusOr<Message> PassBack(const Message& answer, absl::string_view via) {
                      request.relay_from_node, "\", which is none to relay to"));
   }
   Message copy = answer;
-  copy.to_node = request.relay_from_node;
+  SendTo(request.relay_from_node, &copy);
   copy.from_node = std::string(via);
   if (!request.relay_reply_method.empty()) {
     copy.method = request.relay_reply_method;

@@ -31,7 +31,8 @@ bool IsRelaySubject(absl::string_view subject, absl::string_view via);
 // data stay in it; the originals lose them on the way.
 void MakeRelay(absl::string_view sender, Message* message);
 
-// What `via` sends to the receiver of `relay`: the original method, from `via`.
+// What `via` sends to the receiver of `relay`, and to nobody else that it may
+// name: the original method, from `via`.
 //
 // Returns InvalidArgument, with what is wrong, for what no node makes: another
 // addressee than "RECEIVER.VIA", no receiver or method, or a relay of a relay,

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "absl/status/status.h"
@@ -92,6 +93,26 @@ TEST(RelayTest, AnAnswerGoesBackAsTheReplyMethodIfTheRelayNamesNone) {
                 .value()
                 .method,
             "REQToFileAppend");
+}
+
+// A relay is a message of anybody. The outbox makes one message for each of
+// `to_nodes`, and another relay of one that has `relay_via_node`.
+TEST(RelayTest, GoesToItsReceiverAloneWhateverElseItNames) {
+  Message relay = Relay();
+  relay.to_nodes = {"node4", "node5"};
+  relay.relay_via_node = "via2";
+  const Message asked = PassOn(relay, "via1").value();
+  EXPECT_EQ(asked.to_node, "node3");
+  EXPECT_EQ(asked.to_nodes, std::nullopt);
+  EXPECT_EQ(asked.relay_via_node, "");
+
+  Message answer = MakeReply(asked, "x");
+  answer.to_nodes = {"node4", "node5"};
+  answer.relay_via_node = "via2";
+  const Message back = PassBack(answer, "via1").value();
+  EXPECT_EQ(back.to_node, "node1");
+  EXPECT_EQ(back.to_nodes, std::nullopt);
+  EXPECT_EQ(back.relay_via_node, "");
 }
 
 TEST(RelayTest, RefusesWhatNoNodeMakes) {
