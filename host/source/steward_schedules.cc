@@ -40,8 +40,9 @@ absl::Status StewardSchedules::Begin(const steward::Message& message,
   if (const auto same = schedules_.find(key); same != schedules_.end()) {
     End(same);
   }
-  if (schedules_.size() >= kMaxSchedules ||
-      bytes_ + unpacked.size() > kMaxBytes) {
+  // A process may have ended where nobody was told, as in an outage.
+  if (!IsRoomFor(unpacked.size())) PruneLocked();
+  if (!IsRoomFor(unpacked.size())) {
     return steward::Refuse(
         absl::ResourceExhaustedError(absl::StrCat(
             "node \"", message.from_node, "\" sends a schedule, and ",
@@ -96,6 +97,14 @@ absl::Duration StewardSchedules::UntilNext() const {
 
 void StewardSchedules::Prune() {
   MutexLock lock(&mu_);
+  PruneLocked();
+}
+
+bool StewardSchedules::IsRoomFor(size_t bytes) const {
+  return schedules_.size() < kMaxSchedules && bytes_ + bytes <= kMaxBytes;
+}
+
+void StewardSchedules::PruneLocked() {
   for (auto at = schedules_.begin(); at != schedules_.end();) {
     at = processes_->Runs(at->second.due.run) ? std::next(at) : End(at);
   }

@@ -61,7 +61,7 @@ class StewardSchedules {
   // bytes, and `process` takes it.
   //
   // Returns ResourceExhausted, with Refusal::kManySchedules, if there are too
-  // many.
+  // many of processes that run.
   absl::Status Begin(const steward::Message& message,
                      absl::string_view unpacked,
                      const StewardProcesses::Found& process)
@@ -89,6 +89,8 @@ class StewardSchedules {
   // Sets when it is due after now. False if that is never.
   static bool Advance(int64_t now_ns, Schedule& schedule);
   Table::iterator End(Table::iterator at) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  bool IsRoomFor(size_t bytes) const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
+  void PruneLocked() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   const std::shared_ptr<const StewardProcesses> processes_;
   const Clock& clock_;

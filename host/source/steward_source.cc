@@ -85,6 +85,7 @@ absl::Status StewardSource::Connect() {
   subscribed_.clear();
   processes_->SetDisconnected();
   followed_version_ = processes_->version();
+  schedules_.Prune();
   const std::vector<StewardProcesses::Wanted> wanted = processes_->ToRun();
   if (absl::Status status =
           connection_.Connect(SubscriptionsFor(wanted, /*connecting=*/true));

@@ -185,5 +185,18 @@ TEST_F(StewardSchedulesTest, RefusesMoreThanItMayFollow) {
   ASSERT_THAT(Begin(Scheduled({1, 2}, 2), half), IsOk());
 }
 
+TEST_F(StewardSchedulesTest, ThoseOfAnEndedProcessTakeNoRoom) {
+  constexpr int64_t kDay = 24 * 60 * 60;
+  for (size_t i = 0; i < StewardSchedules::kMaxSchedules; ++i) {
+    ASSERT_THAT(Begin(Scheduled({kDay, kEver}, static_cast<int64_t>(i))),
+                IsOk());
+  }
+  // While nobody reads, as in an outage.
+  ASSERT_THAT(processes_->Stop("REQPing").status(), IsOk());
+  ASSERT_THAT(processes_->StartConfigured("REQPing").status(), IsOk());
+  ASSERT_THAT(Begin(Scheduled({kDay, kEver}, -1)), IsOk());
+  EXPECT_EQ(schedules_.counts().current, 1u);
+}
+
 }  // namespace
 }  // namespace weir
