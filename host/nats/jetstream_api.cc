@@ -109,6 +109,12 @@ absl::StatusOr<JetStreamAnswer> ParseJetStreamAnswer(absl::string_view json) {
     answer.filter_subject = Text(config, "filter_subject");
     answer.max_ack_pending = Number(config, "max_ack_pending");
     answer.ack_wait = absl::Nanoseconds(Number(config, "ack_wait"));
+    answer.headers_only =
+        config["headers_only"].get(answer.headers_only) == simdjson::SUCCESS &&
+        answer.headers_only;
+    answer.created = Text(*root, "created");
+    answer.max_batch = Number(config, "max_batch");
+    answer.max_expires = absl::Nanoseconds(Number(config, "max_expires"));
   }
   return answer;
 }
@@ -136,6 +142,7 @@ absl::Status CheckConsumer(const JetStreamConsumer& wanted,
   check(found.ack_wait == wanted.ack_wait, "ack_wait",
         absl::FormatDuration(found.ack_wait),
         absl::StrCat("says ", absl::FormatDuration(wanted.ack_wait)));
+  check(!found.headers_only, "headers_only", "true", "needs the data, too");
   if (faults.empty()) return absl::OkStatus();
   return absl::FailedPreconditionError(absl::StrCat(
       "consumer \"", wanted.durable, "\" of stream \"", wanted.stream,

@@ -64,6 +64,11 @@ struct JetStreamAnswer {
   std::string deliver_subject, ack_policy, filter_subject;
   int64_t max_ack_pending = 0;
   absl::Duration ack_wait;
+  bool headers_only = false;
+  std::string created;  // When it was made; another one has another time.
+  // What a request for messages may ask for, and for how long; 0: anything.
+  int64_t max_batch = 0;
+  absl::Duration max_expires;
 };
 
 // Returns InvalidArgument for what is no JSON object.

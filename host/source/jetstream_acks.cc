@@ -1,6 +1,7 @@
 #include "host/source/jetstream_acks.h"
 
 #include <algorithm>
+#include <iterator>
 
 #include "absl/status/status.h"
 
@@ -42,6 +43,16 @@ void JetStreamAcks::Connected() {
   told_.NotifyAll();
 }
 
+void JetStreamAcks::ConsumerIsNew() {
+  MutexLock lock(&mu_);
+  ++consumers_;
+  words_.clear();
+  for (auto at = in_hand_.begin(); at != in_hand_.end();) {
+    at->second.of_another = true;
+    at = at->second.settled ? in_hand_.erase(at) : std::next(at);
+  }
+}
+
 void JetStreamAcks::SetReading(bool reading) {
   MutexLock lock(&mu_);
   reading_ = reading;
@@ -64,6 +75,7 @@ bool JetStreamAcks::InHand(const Message& message) {
                  words_.end());
     return false;
   }
+  one.of_another = false;
   one.deliveries = message.of_stream.deliveries;
   one.told_ns = clock_.MonotonicNs();
   return true;
@@ -85,6 +97,7 @@ Receipt JetStreamAcks::HandOut(std::vector<Message> messages) {
           .deliveries = message.of_stream.deliveries,
           .told_ns = now_ns,
           .settled = false,
+          .of_another = false,
           .reply = std::move(message.reply)};
     }
   }
@@ -109,6 +122,10 @@ void JetStreamAcks::Complete(uint64_t batch,
     const auto at = in_hand_.find(sequence);
     if (at == in_hand_.end() || at->second.batch != batch) continue;
     InHandOne& one = at->second;
+    if (one.of_another) {
+      in_hand_.erase(at);
+      continue;
+    }
     one.settled = true;
     std::string text = TextFor(outcome, one.deliveries);
     const bool done = text == kJetStreamAck;
@@ -127,6 +144,7 @@ void JetStreamAcks::Run() {
   int64_t next_ns = clock_.MonotonicNs() + period_ns_;
   while (true) {
     std::vector<Word> words;
+    uint64_t consumers = 0;
     bool of_all = false;
     bool due = false;
     {
@@ -143,11 +161,13 @@ void JetStreamAcks::Run() {
       due = now_ns >= next_ns;
       if (due) next_ns = now_ns + period_ns_;
       if (connected_) words.swap(words_);
+      consumers = consumers_;
       writing_ = !words.empty();
     }
     words = Write(std::move(words));
     {
       MutexLock lock(&mu_);
+      if (consumers != consumers_) words.clear();
       // Before those that came meanwhile.
       words.insert(words.end(), std::make_move_iterator(words_.begin()),
                    std::make_move_iterator(words_.end()));
@@ -207,7 +227,8 @@ void JetStreamAcks::TellInProgress(bool of_all) {
     reading = reading_;
     const int64_t now_ns = clock_.MonotonicNs();
     for (auto& [sequence, one] : in_hand_) {
-      if (one.settled || (!of_all && now_ns - one.told_ns < period_ns_ / 2)) {
+      if (one.settled || one.of_another ||
+          (!of_all && now_ns - one.told_ns < period_ns_ / 2)) {
         continue;
       }
       one.told_ns = now_ns;

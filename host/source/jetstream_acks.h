@@ -34,10 +34,10 @@ namespace weir {
 //   some were lost         else                            given back, for
 //                                                          later and later
 //
-// What cannot be said, for want of a connection, is said to the next one. A
-// message that comes again while it is in hand is not handed out again: the
-// acknowledgement of the first counts for both, since the server goes by the
-// stream's sequence.
+// What cannot be said, for want of a connection, is said to the next one,
+// unless the consumer is another one there. A message that comes again while it
+// is in hand is not handed out again: the acknowledgement of the first counts
+// for both, since the server goes by the stream's sequence.
 //
 // A thread of its own writes to the connection, so a handler's thread never
 // waits for a server. Thread-safe.
@@ -66,6 +66,10 @@ class JetStreamAcks : public std::enable_shared_from_this<JetStreamAcks> {
   // A connection can be written to: says what waited for one, and of all that
   // is in hand that it is.
   void Connected() ABSL_LOCKS_EXCLUDED(mu_);
+  // The consumer was made anew, and so the stream may have been, whose numbers
+  // begin again: of what is in hand nothing is said any more, except of what
+  // comes again and is the same message. To be called before Connected.
+  void ConsumerIsNew() ABSL_LOCKS_EXCLUDED(mu_);
   // Whether what waits at the connection is going to be read, and so in hand as
   // well.
   void SetReading(bool reading) ABSL_LOCKS_EXCLUDED(mu_);
@@ -98,6 +102,7 @@ class JetStreamAcks : public std::enable_shared_from_this<JetStreamAcks> {
     uint64_t deliveries;
     int64_t told_ns;  // When the server last heard of it.
     bool settled;
+    bool of_another;  // Consumer; it did not come by this one.
     std::string reply;
   };
   struct Word {
@@ -131,6 +136,7 @@ class JetStreamAcks : public std::enable_shared_from_this<JetStreamAcks> {
   bool reading_ ABSL_GUARDED_BY(mu_) = false;
   bool tell_all_ ABSL_GUARDED_BY(mu_) = false;
   bool writing_ ABSL_GUARDED_BY(mu_) = false;
+  uint64_t consumers_ ABSL_GUARDED_BY(mu_) = 0;
   uint64_t batches_ ABSL_GUARDED_BY(mu_) = 0;
   std::map<uint64_t, InHandOne> in_hand_ ABSL_GUARDED_BY(mu_);  // By sequence.
   std::vector<Word> words_ ABSL_GUARDED_BY(mu_);  // To be written.

@@ -115,6 +115,11 @@ absl::Status JetStreamSource::Bind() {
     return MakeSourceError(status.code(), SourceError::kUpstream,
                            status.message());
   }
+  if (std::exchange(created_, answer->created) != answer->created) {
+    acks_->ConsumerIsNew();
+  }
+  max_batch_ = answer->max_batch;
+  max_expires_ = answer->max_expires;
   return absl::OkStatus();
 }
 
@@ -160,14 +165,21 @@ absl::StatusOr<JetStreamAnswer> JetStreamSource::Call(
 absl::Status JetStreamSource::Pull() {
   const uint64_t by_bytes =
       std::max<uint64_t>(kBytesToCome / std::max<size_t>(largest_, 1), 1);
-  const uint64_t most =
+  uint64_t most =
       std::min({by_bytes, kMostToCome,
                 uint64_t{std::max(options_.consumer.max_ack_pending, 1U)}});
+  if (max_batch_ > 0) most = std::min(most, static_cast<uint64_t>(max_batch_));
   if (to_come_ > most / 2) return absl::OkStatus();
   const uint64_t batch = most - to_come_;
+  absl::Duration expiry = options_.pull_expiry;
+  if (max_expires_ > absl::ZeroDuration()) {
+    expiry = std::min(expiry, max_expires_);
+  }
+  // More than half of it the server does not take.
+  const absl::Duration heartbeat = std::min(options_.heartbeat, expiry / 2);
   absl::Status status = connection_.PublishTo(
       PullSubject(options_.consumer), absl::StrCat(inbox_, "pull"),
-      PullRequest(batch, options_.pull_expiry, options_.heartbeat));
+      PullRequest(batch, expiry, heartbeat));
   if (!status.ok()) {
     return MakeSourceError(Code::kUnavailable, SourceError::kConnectionLost,
                            status.message());
@@ -244,7 +256,13 @@ void JetStreamSource::TakeMessage(natsMsg* message, FrameBatch* batch,
   const auto size = static_cast<size_t>(natsMsg_GetDataLength(message));
   largest_ = std::max(largest_, size);
   JetStreamAcks::Message one{*of_stream, reply};
-  if (acks_->InHand(one)) {
+  // It may also have come twice since the last Read.
+  const auto is_it = [&](const JetStreamAcks::Message& other) {
+    return other.of_stream.sequence == of_stream->sequence;
+  };
+  if (acks_->InHand(one) ||
+      (of_stream->deliveries > 1 &&
+       std::any_of(taken->begin(), taken->end(), is_it))) {
     again_.fetch_add(1, std::memory_order_relaxed);
     return;
   }

@@ -104,6 +104,9 @@ class JetStreamSource final : public Source {
   // Of the thread that connects and reads.
   std::string inbox_;  // With the dot; new with each connection.
   uint64_t forbidden_before_ = 0;
+  std::string created_;    // When the consumer was made.
+  int64_t max_batch_ = 0;  // As JetStreamAnswer has them.
+  absl::Duration max_expires_;
   uint64_t to_come_ = 0;  // Messages that were asked for and did not come.
   size_t largest_ = 0;    // Of late, for how many to ask for.
   absl::Status end_;      // What the server said, for the next Read.

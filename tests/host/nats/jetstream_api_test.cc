@@ -75,6 +75,19 @@ TEST(JetStreamApiTest, ComparesAConsumerWithWhatIsWanted) {
   }
 }
 
+// Its messages would come empty, and be acknowledged.
+TEST(JetStreamApiTest, AConsumerWithoutDataIsNotWhatIsWanted) {
+  const absl::StatusOr<JetStreamAnswer> bare = ParseJetStreamAnswer(
+      R"({"config":{"durable_name":"weir","ack_policy":"explicit",)"
+      R"("ack_wait":1500000000,"filter_subject":"order.\"x\"",)"
+      R"("max_ack_pending":7,"headers_only":true}})");
+  const absl::Status status = CheckConsumer(kConsumer, *bare);
+  EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
+  EXPECT_THAT(std::string(status.message()),
+              HasSubstr("headers_only is true, and the configuration needs "
+                        "the data, too"));
+}
+
 TEST(JetStreamApiTest, ReadsWhatAReplySubjectSaysOfAMessage) {
   for (const char* reply :
        {"$JS.ACK.ORDERS.weir.2.15.99.1795724182723642311.3",

@@ -288,6 +288,35 @@ TEST_F(JetStreamSourceTest, WhatComesAgainWhileItIsInHandIsHandedOutOnce) {
   Until([&] { return js_.Look("ORDERS", "weir").acked == 2; });
 }
 
+TEST_F(JetStreamSourceTest, WhatComesTwiceAtOnceIsHandedOutOnce) {
+  js_.AddStream("ORDERS", "order.>");
+  js_.Publish("order.new", "one");
+  JetStreamOptions options = Options();
+  options.batch_messages = 10;
+  JetStreamSource source(options, clock_);
+  ASSERT_THAT(source.Connect(), IsOk());
+  Batch one = Read(source);
+  ASSERT_THAT(one.messages, SizeIs(1));
+  // The second comes, and again before it is read.
+  js_.Publish("order.new", "two");
+  Until([&] { return js_.Look("ORDERS", "weir").delivered == 2; });
+  js_.Say("$JS.ACK.ORDERS.weir.1.2.2.1.0", "-NAK");
+  Until([&] { return js_.Look("ORDERS", "weir").redelivered == 1; });
+  js_.Publish("order.new", "three");
+  Until([&] { return js_.Look("ORDERS", "weir").delivered == 4; });
+  std::vector<std::string> rest;
+  while (rest.empty() || rest.back() != "three") {
+    Batch batch = Read(source);
+    for (const Got& got : batch.messages) rest.push_back(got.data);
+    batch.receipt.Complete(Outcome::kAllProcessed);
+  }
+  EXPECT_THAT(rest, ElementsAre("two", "three"));
+  EXPECT_EQ(Count(source, "still_in_hand"), 1u);
+  one.receipt.Complete(Outcome::kAllProcessed);
+  Until([&] { return js_.Look("ORDERS", "weir").acked == 3; });
+  EXPECT_EQ(Count(source, "acks"), 3u);
+}
+
 TEST_F(JetStreamSourceTest, NoMoreThanMaxAckPendingAreWithHandlers) {
   js_.AddStream("ORDERS", "order.>");
   for (int i = 0; i < 20; ++i) js_.Publish("order.new", absl::StrCat(i));
@@ -454,6 +483,77 @@ TEST_F(JetStreamSourceTest, AConsumerThatGoesAwayIsMissed) {
   ASSERT_THAT(source.Connect(), IsOk());
   js_.Publish("order.new", "one");
   EXPECT_THAT(ReadAll(source, 1), ElementsAre("one"));
+}
+
+// What is acknowledged to the server before it was read would be lost with this
+// host.
+TEST_F(JetStreamSourceTest, WhatIsDoneOfAStreamIsNotOfTheOneThatIsMadeAnew) {
+  js_.AddStream("ORDERS", "order.>");
+  JetStreamOptions options = Options();
+  options.heartbeat = absl::Milliseconds(100);
+  JetStreamSource source(options, clock_);
+  ASSERT_THAT(source.Connect(), IsOk());
+  for (const char* data : {"old 1", "old 2"}) js_.Publish("order.new", data);
+  std::vector<Batch> old;
+  for (int i = 0; i < 2; ++i) old.push_back(Read(source));
+  js_.DeleteStream("ORDERS");
+  js_.AddStream("ORDERS", "order.>");
+  for (const char* data : {"new 1", "new 2"}) js_.Publish("order.new", data);
+  FrameBatch none;
+  EXPECT_FALSE(source.Read(&none).ok());
+  ASSERT_THAT(source.Connect(), IsOk());
+  Batch one = Read(source);
+  ASSERT_THAT(one.messages, SizeIs(1));
+  EXPECT_EQ(one.messages[0].data, "new 1");
+  Until([&] { return js_.Look("ORDERS", "weir").delivered == 2; });
+  // The second has come and waits to be read.
+  for (Batch& batch : old) batch.receipt.Complete(Outcome::kAllProcessed);
+  one.receipt.Complete(Outcome::kAllProcessed);
+  Until([&] { return js_.Look("ORDERS", "weir").acked >= 1; });
+  EXPECT_EQ(js_.Look("ORDERS", "weir").acked, 1u);
+  EXPECT_EQ(js_.Look("ORDERS", "weir").unacked, 1);
+  EXPECT_THAT(ReadAll(source, 1), ElementsAre("new 2"));
+  Until([&] { return js_.Look("ORDERS", "weir").acked == 2; });
+  Until([&] { return Count(source, "in_flight") == 0; });
+}
+
+TEST_F(JetStreamSourceTest, WhatIsInHandStaysSoIfTheConsumerAloneIsMadeAnew) {
+  js_.AddStream("ORDERS", "order.>");
+  JetStreamOptions options = Options();
+  options.heartbeat = absl::Milliseconds(100);
+  JetStreamSource source(options, clock_);
+  ASSERT_THAT(source.Connect(), IsOk());
+  for (const char* data : {"one", "two"}) js_.Publish("order.new", data);
+  std::vector<Batch> held;
+  for (int i = 0; i < 2; ++i) held.push_back(Read(source));
+  js_.DeleteConsumer("ORDERS", "weir");
+  FrameBatch none;
+  EXPECT_FALSE(source.Read(&none).ok());
+  ASSERT_THAT(source.Connect(), IsOk());
+  js_.Publish("order.new", "three");
+  EXPECT_THAT(ReadAll(source, 1), ElementsAre("three"));
+  EXPECT_EQ(Count(source, "still_in_hand"), 2u);
+  for (Batch& batch : held) batch.receipt.Complete(Outcome::kAllProcessed);
+  Until([&] { return js_.Look("ORDERS", "weir").acked == 3; });
+  Until([&] { return Count(source, "in_flight") == 0; });
+}
+
+// An operator may have made the consumer, with limits of its own.
+TEST_F(JetStreamSourceTest, AsksForNoMoreThanTheConsumerAllows) {
+  js_.AddStream("ORDERS", "order.>");
+  jsConsumerConfig config;
+  jsConsumerConfig_Init(&config);
+  config.Durable = "weir";
+  config.AckPolicy = js_AckExplicit;
+  config.AckWait = absl::ToInt64Nanoseconds(Options().consumer.ack_wait);
+  config.MaxAckPending = Options().consumer.max_ack_pending;
+  config.MaxRequestBatch = 3;
+  config.MaxRequestExpires = absl::ToInt64Nanoseconds(absl::Seconds(1));
+  js_.AddConsumer("ORDERS", &config);
+  for (int i = 0; i < 10; ++i) js_.Publish("order.new", absl::StrCat(i));
+  JetStreamSource source(Options(), clock_);
+  ASSERT_THAT(source.Connect(), IsOk());
+  EXPECT_THAT(ReadAll(source, 10), SizeIs(10));
 }
 
 // A request is over after `pull_expiry`, and another follows it.
