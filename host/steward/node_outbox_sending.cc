@@ -31,12 +31,16 @@ void NodeOutbox::SenderRun() {
       Lost(absl::UnavailableError("a message could not be written to it"),
            clock_.MonotonicNs());
     }
+    {
+      // Before it is taken from those that wait: it is never in neither.
+      MutexLock lock(&mu_);
+      sent_ = sender_.counters();
+      in_flight_ = sender_.in_flight();
+    }
     SaveSettled(clock_.MonotonicNs());
     if (!linked_) next_ns = std::min(next_ns, connect_ns_);
     if (save_failed_) next_ns = std::min(next_ns, save_ns_);
     MutexLock lock(&mu_);
-    sent_ = sender_.counters();
-    in_flight_ = sender_.in_flight();
     counters_["outbox_connected"] = linked_ ? 1 : 0;
     idle_ = !linked_ || sender_.waiting() == 0;
     if (idle_) posted_.NotifyAll();
