@@ -81,6 +81,7 @@ TEST_F(ChildRingTest, RefusesARecordThatWouldBeRefusedWhenItIsRead) {
 }
 
 TEST_F(ChildRingTest, BelievesNothing) {
+  constexpr auto kLastKind = static_cast<uint32_t>(ChildRecord::kNode);
   struct Case {
     const char* why;
     uint64_t tail;
@@ -93,7 +94,7 @@ TEST_F(ChildRingTest, BelievesNothing) {
            {"a record longer than any", 2 << 20, {(1 << 20) + 4097, 1}},
            {"a length that would wrap", 64, {UINT32_MAX, 1}},
            {"no kind", 64, {16, 0}},
-           {"an unknown kind", 64, {16, 7}},
+           {"an unknown kind", 64, {16, kLastKind + 1}},
            {"more than the ring holds", ChildRing::kBytes + 8, {16, 1}},
            {"less than was read", UINT64_MAX, {16, 1}},
        }) {
