@@ -323,9 +323,10 @@ typedef struct weir_ext_node {
    *                          alone: "subNAME.WORD", or "REQSUBNAME.WORD", with
    *                          a WORD of 1 to 64 of [A-Za-z0-9_-]. It ends with
    *                          the instance at the latest, of which up to 100 may
-   *                          run. WEIR_INVALID for another method; WEIR_AGAIN
-   *                          if there are too many; WEIR_ERR if somebody else
-   *                          has it.
+   *                          run, with up to 32 different NAMEs in its life.
+   *                          WEIR_INVALID for another method; WEIR_AGAIN if
+   *                          there are too many; WEIR_ERR if somebody else has
+   *                          it.
    *
    * So nothing that a plugin is told by a message opens a method that the
    * operator did not open. WEIR_OK: it runs, or is subscribed as soon as the

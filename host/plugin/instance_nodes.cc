@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -86,6 +87,36 @@ std::string ListAfter(uint64_t id, const StewardNodeControl& node) {
   return EncodeProcesses(processes, ChildQuestion::kMaxValue);
 }
 
+size_t SizeOf(const std::optional<steward::Message::Texts>& texts) {
+  size_t size = 0;
+  if (texts.has_value()) {
+    for (const std::string& text : *texts) size += text.size();
+  }
+  return size;
+}
+
+// Of all that each copy of `message` has in it.
+size_t SizeOf(const steward::Message& message) {
+  size_t size =
+      SizeOf(message.data) + SizeOf(message.method_args) +
+      SizeOf(message.reply_method_args) + SizeOf(message.method_instructions) +
+      SizeOf(message.reply_method_instructions) +
+      (message.schedule.has_value() ? 8 * message.schedule->size() : 0);
+  for (const std::string* const text :
+       {&message.jetstream_to_node, &message.method, &message.reply_method,
+        &message.directory, &message.file_name, &message.relay_via_node,
+        &message.relay_original_via_node, &message.relay_from_node,
+        &message.relay_to_node, &message.relay_original_method,
+        &message.relay_reply_method}) {
+    size += text->size();
+  }
+  if (message.previous_message == nullptr) return size;
+  const steward::Message& previous = *message.previous_message;
+  return size + SizeOf(previous) + SizeOf(previous.to_nodes) +
+         previous.to_node.size() + previous.from_node.size() +
+         previous.arg_signature.value_or("").size();
+}
+
 void Tell(const absl::Status& status, const InstanceNodes::Done& done) {
   done(ToWeirStatus(status), status.message());
 }
@@ -144,13 +175,8 @@ void InstanceNodes::Send(StewardOutbox* outbox, const std::string& json,
         message.to_nodes.has_value() && !message.to_nodes->empty()
             ? message.to_nodes->size()
             : 1;
-    size_t size = 0;
-    for (const std::string& text :
-         message.data.value_or(steward::Message::Texts())) {
-      size += text.size();
-    }
     expanded += nodes;
-    bytes += nodes * size;
+    bytes += nodes * SizeOf(message);
   }
   if (expanded > kMaxExpanded || bytes > kMaxExpandedBytes) {
     return done(
@@ -187,11 +213,20 @@ absl::Status InstanceNodes::Start(const NodeCall& call,
           "the plugin has ", kMaxStarted, " processes; stop one of them"));
     }
   }
+  const std::string kind = call.text.substr(0, call.text.find('.'));
+  if (kinds_.count(kind) == 0 && kinds_.size() >= kMaxKinds) {
+    return absl::ResourceExhaustedError(absl::StrCat(
+        "the plugin has named ", kMaxKinds, " kinds of sub-processes; ", kind,
+        " would be one more: put what differs behind the dot"));
+  }
   StewardProcessSettings settings;
   settings.method = call.text;
   settings.allowed_senders = {call.sender};
   const absl::Status started = node.Start(settings).status();
-  if (started.ok()) started_.insert(key);
+  if (started.ok()) {
+    started_.insert(key);
+    kinds_.insert(kind);
+  }
   return started;
 }
 

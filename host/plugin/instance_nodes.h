@@ -38,6 +38,9 @@ class InstanceNodes {
 
   // Of one instance, at a time.
   static constexpr size_t kMaxStarted = 100;
+  // Of one instance, ever: how what is before the dot may be named. It is the
+  // type of what comes, of which a host knows some thousand, for ever.
+  static constexpr size_t kMaxKinds = 32;
   // Of one kSend: as listed, and with one for each of `toNodes`.
   static constexpr size_t kMaxMessages = 1000;
   static constexpr size_t kMaxExpanded = 10'000;
@@ -71,6 +74,7 @@ class InstanceNodes {
   const std::shared_ptr<PluginHostServices> slot_;
   Mutex mu_;
   std::set<Key> started_ ABSL_GUARDED_BY(mu_);
+  std::set<std::string> kinds_ ABSL_GUARDED_BY(mu_);  // "subCopySrc"
   bool ended_ ABSL_GUARDED_BY(mu_) = false;
 };
 

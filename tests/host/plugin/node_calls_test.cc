@@ -186,6 +186,22 @@ TEST_P(NodeCallsTest, SendNoMoreThanIsReasonable) {
                       std::string(70'000, 'x'), "\"]}")),
       ElementsAre(HasSubstr("send -3 \"for all toNodes these are 1000 "
                             "messages of 70000000 bytes")));
+  // All that each of them has in it counts.
+  const std::string word = absl::StrCat("\"", std::string(70'000, 'x'), "\"");
+  for (const std::string& member :
+       {absl::StrCat("\"methodArgs\":[", word, "]"),
+        absl::StrCat("\"replyMethodArgs\":[", word, "]"),
+        absl::StrCat("\"replyMethod\":", word),
+        absl::StrCat("\"directory\":", word),
+        absl::StrCat("\"fileName\":", word),
+        absl::StrCat("\"PreviousMessage\":{\"methodArgs\":[", word, "]}")}) {
+    EXPECT_THAT(
+        Do(absl::StrCat("send central {\"toNodes\":[", nodes, "],", member,
+                        "}")),
+        ElementsAre(HasSubstr("send -3 \"for all toNodes these are 1000 "
+                              "messages of 70000000 bytes")))
+        << member.substr(0, 30);
+  }
   std::string many = "{}";
   for (int i = 1; i < 1001; ++i) many += ",{}";
   EXPECT_THAT(Do(absl::StrCat("send central [", many, "]")),
@@ -273,6 +289,21 @@ TEST_P(NodeCallsTest, StartNotMoreThanAHundred) {
       << "its own, once more";
   Do("stop central subX.7");
   EXPECT_THAT(Do("start central subX.more ship1"), ElementsAre("start 0 \"\""));
+}
+
+// The type of what comes by one is its name, and a host knows few types.
+TEST_P(NodeCallsTest, NameNotMoreThanThirtyTwoKindsOfSubProcesses) {
+  Create();
+  for (int i = 0; i < 32; ++i) {
+    EXPECT_THAT(Do(absl::StrCat("start central subX", i, ".1 ship1")),
+                ElementsAre("start 0 \"\""));
+    Do(absl::StrCat("stop central subX", i, ".1"));
+  }
+  EXPECT_THAT(Do("start central subMore.1 ship1"),
+              ElementsAre(HasSubstr("start -2 \"the plugin has named 32")));
+  EXPECT_THAT(Do("start central REQSUBX7.2 ship1"),
+              ElementsAre(HasSubstr("start -2 \"the plugin has named 32")));
+  EXPECT_THAT(Do("start central subX7.2 ship1"), ElementsAre("start 0 \"\""));
 }
 
 TEST_P(NodeCallsTest, HaveBounds) {
