@@ -64,6 +64,7 @@ std::string UrlParts::Parse(std::string_view text) {
     return "is no URL";
   }
   if (!Get(url.get(), CURLUPART_QUERY, 0, &query)) query.clear();
+  is_folder = query.empty() && path.ends_with('/') && text.ends_with('/');
   scheme = Lower(scheme);
   host = Lower(host);
   if (scheme != "http" && scheme != "https") {
@@ -78,6 +79,12 @@ std::string UrlParts::Parse(std::string_view text) {
   for (const char* const escape : {"%2e", "%2f", "%5c", "/../", "/./"}) {
     if (lower.find(escape) != std::string::npos) {
       return "has an escaped \".\", \"/\" or \"\\\" in its path";
+    }
+  }
+  // What is no ".." here is one for servers that first take the parameters off.
+  for (const char* const parameter : {"/.;", "/..;", "/.%3b", "/..%3b"}) {
+    if (lower.find(parameter) != std::string::npos) {
+      return "has parameters behind a \".\" or \"..\" in its path";
     }
   }
   return "";
@@ -99,7 +106,7 @@ const UrlParts* UrlList::Find(const UrlParts& url) const {
           return false;
         }
         return entry.path == url.path ||
-               (entry.path.ends_with('/') && url.path.starts_with(entry.path));
+               (entry.is_folder && url.path.starts_with(entry.path));
       });
   return found == entries_.end() ? nullptr : &*found;
 }

@@ -12,21 +12,24 @@ namespace weir {
 // always there, no "." and ".." in the path.
 struct UrlParts {
   std::string scheme, host, port, path, query;
+  bool is_folder = false;  // The text ends with the "/" of its path.
 
   // Whether the host is written as an address: 192.0.2.1, [2001:db8::1].
   bool has_address() const;
 
   // Reads `text`. Returns why not, for a person, or nothing. Refuses what
   // servers and clients are known to read differently: names and passwords,
-  // fragments, controls, blanks, "\", and %-escapes of ".", "/" and "\".
+  // fragments, controls, blanks, "\", %-escapes of ".", "/" and "\", and "."
+  // and ".." with parameters behind them ("/..;x/").
   std::string Parse(std::string_view text);
 };
 
-// What may be fetched: URLs that the operator wrote. One whose path ends with
-// "/" stands for all below it, any other for itself; with any query, if it has
-// none of its own.
+// What may be fetched: URLs that the operator wrote. One that ends with the "/"
+// of its path stands for all below it, any other for itself; with any query, if
+// it has none of its own.
 //
 //   https://example.org/status     that, also ?verbose=1
+//   https://example.org            https://example.org/ alone
 //   http://127.0.0.1:9100/         all of that port
 class UrlList {
  public:

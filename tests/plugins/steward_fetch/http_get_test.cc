@@ -99,5 +99,39 @@ TEST(UrlPartsTest, ReadsAUrlAsItWillBeAskedFor) {
   }
 }
 
+TEST(UrlPartsTest, RefusesWhatServersReadDifferently) {
+  for (const char* const text :
+       {"http://a/s/..;/admin", "http://a/s/..;x=1/admin", "http://a/s/.;/..;",
+        "http://a/s/..%3B/admin", "http://a/s/%2e%2e/admin"}) {
+    EXPECT_NE(UrlParts().Parse(text), "") << text;
+  }
+  EXPECT_EQ(UrlParts().Parse("http://a/s/v1..2;x=1/.well-known"), "");
+}
+
+TEST(UrlListTest, AllowsWhatIsBelowAnEntryThatEndsWithASlashAlone) {
+  struct Case {
+    const char* entry;
+    const char* url;
+    bool allowed;
+  };
+  for (const Case& c :
+       {Case{"https://a", "https://a/", true},
+        Case{"https://a", "https://a", true},
+        Case{"https://a", "https://a?x=1", true},
+        Case{"https://a", "https://a/admin", false},
+        Case{"https://a/", "https://a/admin", true},
+        Case{"https://a/s/", "https://a/s/x?y", true},
+        Case{"https://a/s/", "https://a/s", false},
+        Case{"https://a/s/?x=1", "https://a/s/?x=1", true},
+        Case{"https://a/s/?x=1", "https://a/s/admin?x=1", false},
+        Case{"https://a/s/?x=/", "https://a/s/admin?x=/", false}}) {
+    UrlList list;
+    ASSERT_EQ(list.Add(c.entry), "") << c.entry;
+    UrlParts url;
+    ASSERT_EQ(url.Parse(c.url), "") << c.url;
+    EXPECT_EQ(list.Find(url) != nullptr, c.allowed) << c.entry << " " << c.url;
+  }
+}
+
 }  // namespace
 }  // namespace weir
