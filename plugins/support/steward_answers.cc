@@ -63,7 +63,10 @@ weir_status StewardAnswers::SendPatiently(Message message,
                                           std::string_view suffix) const {
   while (true) {
     const weir_status sent = replies_.Send(message, data, suffix);
-    if (sent != WEIR_AGAIN || deadline_.time_left() < kReserve) return sent;
+    if (sent != WEIR_AGAIN || should_stop() ||
+        deadline_.time_left() < kReserve) {
+      return sent;
+    }
     std::this_thread::sleep_for(milliseconds(20));
   }
 }

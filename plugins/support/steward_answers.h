@@ -34,9 +34,9 @@ class StewardAnswers {
   // soft_deadline is over, or it ends or replaces the instance.
   bool should_stop() const { return deadline_.should_stop(); }
 
-  // Answers with `data`. While too much waits to be sent it waits, as long as
-  // the host lets it. Who wants no answer has what it wanted: that is WEIR_OK.
-  // All else is logged.
+  // Answers with `data`. While too much waits to be sent it waits, until
+  // should_stop, or as long as the host lets it. Who wants no answer has what
+  // it wanted: that is WEIR_OK. All else is logged.
   weir_status Send(Message message, std::string_view data) const;
 
   // The second answer of the originals: "error: METHOD: FAULT, methodArgs:

@@ -303,6 +303,15 @@ TEST_F(StewardFetchTest, AnswersWithEachLineThatIsAdded) {
   EXPECT_EQ(host_.metric("lines_total"), std::vector<uint64_t>{lines.size()});
 }
 
+// It would wait for ever: the host's time does not go on.
+TEST_F(StewardFetchTest, ComesBackWhenItIsToldToWhileNoAnswerHasRoom) {
+  Start("\"urls\": [\"http://127.0.0.1/\"]");
+  host_.AnswerRepliesWith(WEIR_AGAIN);
+  host_.AskToStop(true);
+  EXPECT_EQ(Get("http://127.0.0.2/"), WEIR_ERR);
+  EXPECT_THAT(host_.replies(), IsEmpty());
+}
+
 TEST_F(StewardFetchTest, FollowsNothingThatIsNotAllowed) {
   const std::string dir = temp_.path();
   File("log/app.log");
