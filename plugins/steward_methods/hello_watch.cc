@@ -19,7 +19,8 @@ void HelloWatch::Begin(std::string_view source, std::string_view method) {
     const std::lock_guard<std::mutex> lock(mu_);
     const Clock::time_point now = Clock::now();
     for (auto& [key, node] : nodes_) {
-      if (key.first == source) node.last = now;
+      // One that is silent was heard last when it was.
+      if (key.first == source && !node.silent) node.last = now;
     }
   }
   // Often enough that what is told is late by a tenth at most.

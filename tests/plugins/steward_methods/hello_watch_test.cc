@@ -74,6 +74,18 @@ TEST_F(HelloWatchTest, GivesAllTheirTimeAnewWhenItBeginsToListen) {
   EXPECT_THAT(Told(), IsEmpty());
 }
 
+TEST_F(HelloWatchTest, TellsOfANodeThatIsBackWhenItWasHeardLast) {
+  HelloWatch watch(Host(host_.table()), seconds(60));
+  watch.Hear("central", "node1", then_);
+  watch.Look("central", then_ + seconds(61));
+  watch.Begin("central", "hello");
+  watch.End("central", "hello");
+  Told();
+  watch.Hear("central", "node1", then_ + seconds(100));
+  EXPECT_THAT(Told(),
+              ElementsAre(R"(steward.node.back node1 {"seconds":100})"));
+}
+
 TEST_F(HelloWatchTest, KnowsNothingUnlessItIsAsked) {
   HelloWatch watch(Host(host_.table()), seconds(0));
   watch.Begin("central", "hello");
