@@ -89,7 +89,7 @@ std::unique_ptr<SourceFile> SourceFile::Open(
     return nullptr;
   }
   return std::unique_ptr<SourceFile>(
-      new SourceFile(std::move(file), info.st_mode & kPermission));
+      new SourceFile(std::move(file), info.st_mode & kPermission, max_bytes));
 }
 
 int SourceFile::Read(size_t bytes, std::string* to) {
@@ -103,6 +103,8 @@ int SourceFile::Read(size_t bytes, std::string* to) {
     size += static_cast<size_t>(got);
   }
   to->resize(size);
+  if (size > left_) return EFBIG;
+  left_ -= size;
   return 0;
 }
 

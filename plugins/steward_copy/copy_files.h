@@ -47,14 +47,17 @@ class SourceFile {
 
   mode_t mode() const { return mode_; }  // Of permission.
 
-  // Reads on, up to `bytes`; nothing is the end. Returns errno, or 0.
+  // Reads on, up to `bytes`; nothing is the end. Returns errno, or 0: EFBIG if
+  // it has grown to more than `max_bytes` meanwhile.
   int Read(size_t bytes, std::string* to);
 
  private:
-  SourceFile(CopyFd file, mode_t mode) : file_(std::move(file)), mode_(mode) {}
+  SourceFile(CopyFd file, mode_t mode, uint64_t max_bytes)
+      : file_(std::move(file)), mode_(mode), left_(max_bytes) {}
 
   const CopyFd file_;
   const mode_t mode_;
+  uint64_t left_;  // So much may still be read.
 };
 
 // A file that a copy is written to, under another name, ".weir-copy-WORD",

@@ -279,6 +279,16 @@ TEST_F(CopyEndsTest, ReadNothingBesideTheFolders) {
   EXPECT_THAT(why_, HasSubstr("5 bytes are more than max_file_bytes"));
 }
 
+TEST_F(CopyEndsTest, ReadNoMoreOfAFileThatGrowsThanMayBeSent) {
+  const std::string path = Write("log", "1234");
+  SourceCopy from(Open(path, 6), 4);
+  EXPECT_EQ(from.Take(TargetCopy::Ready()).part->data, "1234");
+  std::ofstream(path, std::ios::app) << "56";
+  EXPECT_EQ(from.Take(TargetCopy::Ready()).part->data, "56");
+  std::ofstream(path, std::ios::app) << "7";
+  EXPECT_THAT(from.Take(TargetCopy::Ready()).fault, HasSubstr("reading: "));
+}
+
 TEST_F(CopyEndsTest, WriteNothingBesideTheFolder) {
   std::filesystem::create_directories(dir_.path() + "/outside");
   std::filesystem::create_directories(dst_ + "/folder");
