@@ -2,8 +2,10 @@
 
 #include <cbor.h>
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
+#include <iterator>
 #include <limits>
 #include <map>
 #include <utility>
@@ -113,8 +115,10 @@ void OnNumber(void* reader, T number) {
 }
 
 void OnText(void* reader, cbor_data data, size_t size) {
-  Reader::Of(reader).Take(
-      std::string(reinterpret_cast<const char*>(data), size));
+  std::string text(reinterpret_cast<const char*>(data), size);
+  Reader& self = Reader::Of(reader);
+  self.ok = self.ok && IsUtf8(text);
+  self.Take(std::move(text));
 }
 void OnBytes(void* reader, cbor_data data, size_t size) {
   Reader::Of(reader).Take(
@@ -212,6 +216,37 @@ class Fields {
 };
 
 }  // namespace
+
+bool IsUtf8(std::string_view text) {
+  // How many bytes follow the first one, and what the number must be at least.
+  struct Head {
+    unsigned mask, bits, least;
+    size_t more;
+  };
+  constexpr Head kHeads[] = {{0x80, 0x00, 0, 0},
+                             {0xe0, 0xc0, 0x80, 1},
+                             {0xf0, 0xe0, 0x800, 2},
+                             {0xf8, 0xf0, 0x10000, 3}};
+  while (!text.empty()) {
+    const auto first = static_cast<unsigned char>(text.front());
+    const auto* const head =
+        std::find_if(std::begin(kHeads), std::end(kHeads),
+                     [&](const Head& h) { return (first & h.mask) == h.bits; });
+    if (head == std::end(kHeads) || text.size() <= head->more) return false;
+    unsigned number = first & ~head->mask;
+    for (size_t i = 1; i <= head->more; ++i) {
+      const auto next = static_cast<unsigned char>(text[i]);
+      if ((next & 0xc0) != 0x80) return false;
+      number = number << 6 | (next & 0x3f);
+    }
+    if (number < head->least || number > 0x10ffff ||
+        (number >= 0xd800 && number <= 0xdfff)) {
+      return false;
+    }
+    text.remove_prefix(1 + head->more);
+  }
+  return true;
+}
 
 std::string EncodeOrder(const CopyOrder& order) {
   return Writer(12)

@@ -39,13 +39,16 @@ struct CopyPart {
   std::string hash = std::string(32, '\0');  // SHA-256 of `data`.
 };
 
+// Whether `text` is UTF-8, as RFC 3629 has it.
+bool IsUtf8(std::string_view text);
+
 std::string EncodeOrder(const CopyOrder& order);
 std::string EncodePart(const CopyPart& part);
 
-// Nullopt for what is no such map: another type of a value, a field twice, an
-// item that nests or has no length, bytes behind it, more than 64 fields. A
-// field that is not there is as if it was empty, and what has another name is
-// passed over, as by the originals' decoder.
+// Nullopt for what is no such map: another type of a value, a text that is no
+// UTF-8, a field twice, an item that nests or has no length, bytes behind it,
+// more than 64 fields. A field that is not there is as if it was empty, and
+// what has another name is passed over, as by the originals' decoder.
 std::optional<CopyOrder> DecodeOrder(std::string_view cbor);
 std::optional<CopyPart> DecodePart(std::string_view cbor);
 

@@ -67,6 +67,11 @@ bool IsWord(std::string_view text) {
          });
 }
 
+// No longer one is a path for Linux; and who reads the events can read it.
+bool IsPath(std::string_view text) {
+  return text.size() <= 4096 && weir::IsUtf8(text);
+}
+
 // Of 122 random bits, as RFC 4122 writes them; empty if there are none.
 std::string NewUuid() {
   unsigned char bytes[16];
@@ -95,6 +100,8 @@ std::optional<int64_t> Number(std::string_view text, int base, int64_t least,
   }
   return number;
 }
+
+constexpr char kNoPath[] = "a path of more than 4096 bytes, or no UTF-8";
 
 struct Options {
   std::vector<std::string> source_directories;
@@ -323,6 +330,10 @@ class StewardCopy {
     if (order.dst_node.empty() || order.dst_file.empty()) {
       return Refuse("the node or the file that gets it has no name");
     }
+    if (!IsPath(order.dst_node) || !IsPath(order.src_file_path) ||
+        !IsPath(target)) {
+      return Refuse(kNoPath);
+    }
     std::string why;
     auto file =
         weir::SourceFile::Open(order.src_file_path, options_.source_directories,
@@ -370,6 +381,10 @@ class StewardCopy {
         order->src_method != SubMethod(steward, "Src", order->uuid) ||
         order->dst_method != SubMethod(steward, "Dst", order->uuid)) {
       return Refuse("its UUID or the methods of its sub-processes are none");
+    }
+    if (!IsPath(order->src_file_path) || !IsPath(order->dst_dir) ||
+        !IsPath(order->dst_file)) {
+      return Refuse(kNoPath);
     }
     // The one that orders is the one that sends, and nobody else.
     if (order->src_node != view.from_node() || order->dst_node != node->name) {

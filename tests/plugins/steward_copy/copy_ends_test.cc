@@ -96,6 +96,7 @@ TEST(CopyMessageTest, IsReadWholeOrNotAtAll) {
   EXPECT_FALSE(DecodePart(kHi + "x").has_value());
   EXPECT_TRUE(DecodePart(Unhex("a0")).has_value()) << "all is empty";
   EXPECT_TRUE(DecodePart(Unhex("a1616107")).has_value()) << "another field";
+  EXPECT_TRUE(DecodePart(Unhex("a1616169c3a4e282acf09f9880")).has_value());
   for (const char* bad :
        {"80", "f6", "07", "bf6161f6ff", "a26161076161f6", "a1616181f6",
         "a16161a0", "a10707", "a16161c107", "a16161f5",
@@ -103,6 +104,9 @@ TEST(CopyMessageTest, IsReadWholeOrNotAtAll) {
         "bb00000000ffffffff6161f6", "9b00000000ffffffff", "5b00000000ffffffff",
         "a161615b7fffffffffffffff", "a161611bffffffffffffffff", "a1616161",
         "a161615f4101ff",
+        // No UTF-8: a lone byte, one too few, a surrogate, longer than needed.
+        "a1616161ff", "a1616161c3", "a1616163eda080", "a1616162c0af",
+        "a1616164f4908080",
         // CopyStatus of another type; a hash of another length.
         "a16a436f707953746174757361", "a16a436f70795374617475736161",
         "a164486173684101"}) {

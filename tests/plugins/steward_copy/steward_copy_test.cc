@@ -324,6 +324,13 @@ TEST_F(StewardCopyTest, TakesNothingThatIsNotRight) {
   order = Order();
   order.max_seconds = 0;
   refused(order);
+  // What no event could tell of.
+  order = Order();
+  order.src_file_path = "/" + std::string(65'536, 'x');
+  refused(order);
+  order = Order();
+  order.src_file_path = "/\xff";
+  refused(order);
   EXPECT_EQ(
       Handle(
           StewardMessage(kCopyDst).Method("copyDst").From("peer").To("me").Data(
