@@ -67,8 +67,16 @@ std::optional<StewardSchedules::Due> StewardSchedules::TakeDue() {
       End(at);
       continue;
     }
-    Due due = schedule.due;
     const int64_t was_ns = schedule.next_ns;
+    if (now_ns - schedule.start_ns >= schedule.total_ns) {
+      // Its time has passed, and with it all that was due in it.
+      missed_ += static_cast<uint64_t>(
+          1 + (schedule.start_ns + schedule.total_ns - 1 - was_ns) /
+                  schedule.interval_ns);
+      End(at);
+      continue;
+    }
+    Due due = schedule.due;
     order_.erase(order_.begin());
     const bool goes_on = Advance(now_ns, schedule);
     // All that were due by now but this one.

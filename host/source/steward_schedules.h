@@ -26,7 +26,8 @@ namespace weir {
 // seconds have passed. Of [2, 6] that is after 2 and 4 seconds; the first time
 // is the message itself.
 //
-// A repetition that nobody took until the next was due is left out and counted.
+// A repetition that nobody took until the next was due, or until `total` had
+// passed, is left out and counted.
 // A schedule ends with the run of its process; one of a message that comes
 // again, from the same sender with the same ID and content, begins anew, so
 // that what is sent twice is not repeated twice as often. They are in memory

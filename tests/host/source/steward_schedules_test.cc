@@ -118,12 +118,23 @@ TEST_F(StewardSchedulesTest, LeavesOutWhatNobodyTookInTime) {
   EXPECT_FALSE(schedules_.TakeDue().has_value());
   EXPECT_EQ(schedules_.counts().missed, 3u);
   EXPECT_EQ(schedules_.UntilNext(), absl::Seconds(1));
-  clock_.Advance(absl::Hours(1));  // 10, 12, 14, 16, 18.
+  clock_.Advance(absl::Milliseconds(10'999));  // 10, 12, 14, 16, 18.
   EXPECT_TRUE(schedules_.TakeDue().has_value());
   EXPECT_FALSE(schedules_.TakeDue().has_value());
   EXPECT_EQ(schedules_.counts().missed, 7u);
   EXPECT_EQ(schedules_.counts().repeated, 2u);
   EXPECT_EQ(schedules_.counts().current, 0u);
+}
+
+// What was to be done within some seconds is not done after a night.
+TEST_F(StewardSchedulesTest, AnOutageDoesNotLengthenIt) {
+  ASSERT_THAT(Begin(Scheduled({2, 7})), IsOk());
+  clock_.Advance(absl::Seconds(7));  // 2, 4, 6.
+  EXPECT_FALSE(schedules_.TakeDue().has_value());
+  EXPECT_EQ(schedules_.counts().missed, 3u);
+  EXPECT_EQ(schedules_.counts().repeated, 0u);
+  EXPECT_EQ(schedules_.counts().current, 0u);
+  EXPECT_EQ(schedules_.UntilNext(), absl::InfiniteDuration());
 }
 
 TEST_F(StewardSchedulesTest, EndWithTheRunOfTheirProcess) {
