@@ -166,16 +166,24 @@ absl::Status NatsConnection::Subscribe(
     const std::vector<Subscription>& subscriptions) {
   handles_->Reap();
   for (const Subscription& wanted : subscriptions) {
+    const std::string before = LastError();
     if (absl::Status status = SubscribeTo(wanted); !status.ok()) return status;
     if (!wanted.may_be_refused) continue;
-    // cnats keeps the server's last word alone.
+    // cnats keeps the server's last word alone, and until there is another: if
+    // it is the same, it is of an earlier time, or cnats tells it soon.
     if (absl::Status status = Flush(); !status.ok()) return status;
-    const char* text = nullptr;
-    natsConnection_GetLastError(handles_->Connection(), &text);
-    if (text != nullptr) inbox_->NoteLastError(wanted.subject, text);
+    const std::string text = LastError();
+    if (text != before) inbox_->NoteLastError(wanted.subject, text);
   }
   // The server has read them when it answers, and said what it refuses.
   return Flush();
+}
+
+std::string NatsConnection::LastError() {
+  const char* text = nullptr;
+  natsConnection* const connection = handles_->Connection();
+  if (connection != nullptr) natsConnection_GetLastError(connection, &text);
+  return text == nullptr ? "" : text;
 }
 
 absl::Status NatsConnection::SubscribeTo(const Subscription& wanted) {

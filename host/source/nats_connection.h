@@ -112,6 +112,7 @@ class NatsConnection {
 
   absl::Status SubscribeTo(const Subscription& wanted);
   absl::Status Flush();
+  std::string LastError();  // As the server said it; empty if it did not.
   // What publishing came to, which `publish(connection)` does.
   template <typename F>
   absl::Status PublishBy(absl::string_view subject, const F& publish);

@@ -1,6 +1,7 @@
 #include "tests/fakes/nats/nats_server.h"
 
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdlib.h>
@@ -92,6 +93,27 @@ void NatsServer::Start() {
   fprintf(stderr, "nats-server did not listen (%d):\n%s\n", ready,
           text.str().c_str());
   abort();
+}
+
+void NatsServer::Reload(const std::string& config) {
+  if (config_file_.empty()) abort();
+  const auto reloads = [this] {
+    std::stringstream text;
+    text << std::ifstream(absl::StrCat(dir_, "/log")).rdbuf();
+    const std::string log = text.str();
+    constexpr char kWords[] = "Reloaded server configuration";
+    size_t count = 0;
+    for (size_t at = log.find(kWords); at != std::string::npos;
+         at = log.find(kWords, at + 1)) {
+      ++count;
+    }
+    return count;
+  };
+  const size_t before = reloads();
+  std::ofstream(config_file_) << config;
+  kill(pid_, SIGHUP);
+  // The test's own time limit ends it.
+  while (reloads() == before) sched_yield();
 }
 
 void NatsServer::Freeze() { kill(pid_, SIGSTOP); }

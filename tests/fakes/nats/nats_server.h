@@ -23,6 +23,9 @@ class NatsServer {
   // "nats://127.0.0.1:PORT"
   std::string url() const;
 
+  // Has it read another configuration, while its connections stay. It must have
+  // been started with one. Blocks until it has.
+  void Reload(const std::string& config);
   // Makes it do nothing more, its connections included, until Kill.
   void Freeze();
   // Ends it by SIGKILL and waits until it is gone.

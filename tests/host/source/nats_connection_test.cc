@@ -202,5 +202,43 @@ TEST(NatsConnectionTest, SubscribesToNothingWithoutAConnection) {
             absl::StatusCode::kUnavailable);
 }
 
+// cnats keeps the last word of the server until there is another.
+TEST(NatsConnectionTest, WhatIsPermittedMeanwhileIsNotTakenForRefused) {
+  const auto config = [](const std::string& subjects) {
+    return absl::StrCat(
+        "authorization { users = [ {user: u, password: p,"
+        " permissions: {publish: \">\", subscribe: {allow: [",
+        subjects, "]}}} ] }");
+  };
+  NatsServer server(config("\"a\""));
+  NatsConnection connection(
+      {.servers = {absl::StrCat("nats://u:p@127.0.0.1:", server.port())}});
+  ASSERT_THAT(connection.Connect({{.subject = "a", .queue_group = ""}}),
+              IsOk());
+  const NatsConnection::Subscription b = {
+      .subject = "b", .queue_group = "", .may_be_refused = true};
+  std::vector<natsMsg*> messages;
+  // Each time, and not the first time alone.
+  for (int i = 0; i < 2; ++i) {
+    ASSERT_THAT(connection.Subscribe({b}), IsOk());
+    std::vector<std::string> refused;
+    while (refused.empty()) {
+      ASSERT_THAT(connection.Take(1, 1, &messages, absl::Milliseconds(1)),
+                  IsOk());
+      refused = connection.TakeRefused();
+    }
+    EXPECT_EQ(refused, std::vector<std::string>{"b"});
+    connection.Unsubscribe("b");
+  }
+  server.Reload(config("\"a\", \"b\""));
+  ASSERT_THAT(connection.Subscribe({b}), IsOk());
+  EXPECT_EQ(connection.TakeRefused(), std::vector<std::string>());
+  ASSERT_THAT(connection.Publish("b", {}, "x"), IsOk());
+  while (messages.empty()) {
+    ASSERT_THAT(connection.Take(1, 1, &messages), IsOk());
+  }
+  EXPECT_EQ(connection.TakeRefused(), std::vector<std::string>());
+}
+
 }  // namespace
 }  // namespace weir
