@@ -1,5 +1,6 @@
 #include "host/steward/node_outbox.h"
 
+#include <algorithm>
 #include <limits>
 
 #include "absl/strings/str_cat.h"
@@ -41,6 +42,32 @@ absl::Status StoreFailed(const absl::Status& why) {
       absl::StrCat("it cannot be kept, and so is not sent: ", why.message()),
       {.reason = "OUTBOX_UNAVAILABLE",
        .metadata = {{"detail", std::string(why.message())}}});
+}
+
+absl::Status Full(uint64_t waiting, uint64_t more, uint64_t max_bytes) {
+  return MakeError(
+      absl::StatusCode::kResourceExhausted,
+      absl::StrCat(waiting, " bytes wait to be sent, and with ", more,
+                   " more it would be over max_bytes, ", max_bytes,
+                   "; see whether the nodes that they are for answer"),
+      {.reason = "OUTBOX_FULL",
+       .metadata = {{"waiting_bytes", absl::StrCat(waiting)},
+                    {"limit", absl::StrCat(max_bytes)}}});
+}
+
+// What they need at least, once there is one for each of their `to_nodes`.
+uint64_t LeastBytes(const std::vector<Message>& messages) {
+  uint64_t all = 0;
+  for (const Message& message : messages) {
+    uint64_t one = kOverheadBytes;
+    if (message.data.has_value()) {
+      for (const std::string& text : *message.data) one += text.size();
+    }
+    const size_t nodes =
+        message.to_nodes.has_value() ? message.to_nodes->size() : 0;
+    all += one * std::max<size_t>(nodes, 1);
+  }
+  return all;
 }
 
 }  // namespace
@@ -168,6 +195,15 @@ void NodeOutbox::PostFrom(From from, std::vector<Message> messages, Done done) {
     }
     if (done) done(why);
   };
+  // Before they are copied: a file to a thousand nodes may not fit in memory.
+  if (const uint64_t least = LeastBytes(messages); least > options_.max_bytes) {
+    uint64_t waiting = 0;
+    {
+      MutexLock lock(&mu_);
+      waiting = bytes_;
+    }
+    return refuse(Full(waiting, least, options_.max_bytes));
+  }
   absl::StatusOr<std::vector<Message>> prepared =
       PrepareMessages(options_.identity, std::move(messages));
   if (!prepared.ok()) return refuse(prepared.status());
@@ -187,14 +223,7 @@ void NodeOutbox::PostFrom(From from, std::vector<Message> messages, Done done) {
     if (closed_) {
       refused = Draining();
     } else if (bytes_ + bytes > options_.max_bytes) {
-      refused = MakeError(
-          absl::StatusCode::kResourceExhausted,
-          absl::StrCat(bytes_, " bytes wait to be sent, and with ", bytes,
-                       " more it would be over max_bytes, ", options_.max_bytes,
-                       "; see whether the nodes that they are for answer"),
-          {.reason = "OUTBOX_FULL",
-           .metadata = {{"waiting_bytes", absl::StrCat(bytes_)},
-                        {"limit", absl::StrCat(options_.max_bytes)}}});
+      refused = Full(bytes_, bytes, options_.max_bytes);
     } else {
       Posted post;
       post.from = from;

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <nats.h>
+#include <sys/resource.h>
 
 #include <functional>
 #include <memory>
@@ -443,6 +444,24 @@ TEST_F(NodeOutboxTest, BeyondMaxBytesItIsFullAndSaysSo) {
   Receiver receiver(server_.url(), "ack");
   ASSERT_TRUE(AllDelivered(taken));
   EXPECT_THAT(outbox_->Send({Text("there is room again")}), IsOk());
+  EXPECT_EQ(Counter("outbox_refused"), 1u);
+}
+
+TEST_F(NodeOutboxTest, WhatIsForTooManyNodesIsRefusedBeforeItIsCopied) {
+  options_.max_bytes = uint64_t{8} << 20;
+  Start();
+  const auto peak_kib = [] {
+    rusage usage = {};
+    getrusage(RUSAGE_SELF, &usage);
+    return usage.ru_maxrss;
+  };
+  steward::Message message = Text(std::string(64 << 10, 'x'));
+  message.to_nodes.emplace(10'000, "node2");
+  const auto before = peak_kib();
+  const absl::Status status = outbox_->Send({message});
+  EXPECT_EQ(GetErrorInfo(status)->reason, "OUTBOX_FULL") << status;
+  // All copies would have 625 MiB.
+  EXPECT_LT(peak_kib() - before, 100 << 10);
   EXPECT_EQ(Counter("outbox_refused"), 1u);
 }
 
