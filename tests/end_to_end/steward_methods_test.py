@@ -519,9 +519,13 @@ class StewardMethodsTest(harness.EndToEnd, WithNatsServer):
         pids = [str(host.process.pid)]
         while pids:
             for task in (pathlib.Path("/proc") / pids.pop() / "task").iterdir():
-                name = (task / "comm").read_text().strip()
+                try:
+                    name = (task / "comm").read_text().strip()
+                    children = (task / "children").read_text().split()
+                except OSError:
+                    continue  # It has ended meanwhile.
                 found += name == "steward-methods"
-                pids += (task / "children").read_text().split()
+                pids += children
         return found
 
     def test_a_node_is_silent_while_its_hellos_are_listened_for(self):
