@@ -39,6 +39,7 @@ JetStreamAcks::~JetStreamAcks() { Stop(absl::ZeroDuration()); }
 void JetStreamAcks::Connected() {
   MutexLock lock(&mu_);
   connected_ = true;
+  ++connections_;
   tell_all_ = true;
   told_.NotifyAll();
 }
@@ -145,6 +146,7 @@ void JetStreamAcks::Run() {
   while (true) {
     std::vector<Word> words;
     uint64_t consumers = 0;
+    uint64_t connection = 0;
     bool of_all = false;
     bool due = false;
     {
@@ -162,9 +164,10 @@ void JetStreamAcks::Run() {
       if (due) next_ns = now_ns + period_ns_;
       if (connected_) words.swap(words_);
       consumers = consumers_;
+      connection = connections_;
       writing_ = !words.empty();
     }
-    words = Write(std::move(words));
+    words = Write(std::move(words), connection);
     {
       MutexLock lock(&mu_);
       if (consumers != consumers_) words.clear();
@@ -190,7 +193,8 @@ void JetStreamAcks::Linger() {
   }
 }
 
-std::vector<JetStreamAcks::Word> JetStreamAcks::Write(std::vector<Word> words) {
+std::vector<JetStreamAcks::Word> JetStreamAcks::Write(std::vector<Word> words,
+                                                      uint64_t connection) {
   if (words.empty()) return words;
   size_t written = 0;
   uint64_t acks = 0;
@@ -210,10 +214,7 @@ std::vector<JetStreamAcks::Word> JetStreamAcks::Write(std::vector<Word> words) {
   }
   counts_.acks += acks;
   counts_.naks += written - acks;
-  if (written < words.size()) {
-    ++counts_.unsent;
-    connected_ = false;
-  }
+  if (written < words.size()) Unwritten(connection);
   words.erase(words.begin(), words.begin() + static_cast<ptrdiff_t>(written));
   return words;
 }
@@ -221,9 +222,11 @@ std::vector<JetStreamAcks::Word> JetStreamAcks::Write(std::vector<Word> words) {
 void JetStreamAcks::TellInProgress(bool of_all) {
   std::vector<std::string> replies;
   bool reading = false;
+  uint64_t connection = 0;
   {
     MutexLock lock(&mu_);
     if (!connected_) return;
+    connection = connections_;
     reading = reading_;
     const int64_t now_ns = clock_.MonotonicNs();
     for (auto& [sequence, one] : in_hand_) {
@@ -250,10 +253,12 @@ void JetStreamAcks::TellInProgress(bool of_all) {
   }
   MutexLock lock(&mu_);
   counts_.in_progress += written;
-  if (written < replies.size()) {
-    ++counts_.unsent;
-    connected_ = false;
-  }
+  if (written < replies.size()) Unwritten(connection);
+}
+
+void JetStreamAcks::Unwritten(uint64_t connection) {
+  ++counts_.unsent;
+  if (connection == connections_) connected_ = false;
 }
 
 void JetStreamAcks::Stop(absl::Duration budget) {

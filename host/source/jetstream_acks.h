@@ -117,8 +117,12 @@ class JetStreamAcks : public std::enable_shared_from_this<JetStreamAcks> {
   void Run() ABSL_LOCKS_EXCLUDED(mu_);
   // Lets more come, if many are in hand and few are done.
   void Linger() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
-  // Writes them; returns those that could not be, in their order.
-  std::vector<Word> Write(std::vector<Word> words) ABSL_LOCKS_EXCLUDED(mu_);
+  // Writes them; returns those that could not be, in their order. `connection`
+  // is the number of the one that there was when they were taken.
+  std::vector<Word> Write(std::vector<Word> words, uint64_t connection)
+      ABSL_LOCKS_EXCLUDED(mu_);
+  // A write to that one has failed. There may be another meanwhile.
+  void Unwritten(uint64_t connection) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   // Says "in progress" of what has not been heard of for a third of ack_wait.
   void TellInProgress(bool of_all) ABSL_LOCKS_EXCLUDED(mu_);
   std::string TextFor(Outcome outcome, uint64_t deliveries) const;
@@ -133,6 +137,7 @@ class JetStreamAcks : public std::enable_shared_from_this<JetStreamAcks> {
   bool stopping_ ABSL_GUARDED_BY(mu_) = false;
   bool stopped_ ABSL_GUARDED_BY(mu_) = false;
   bool connected_ ABSL_GUARDED_BY(mu_) = false;
+  uint64_t connections_ ABSL_GUARDED_BY(mu_) = 0;
   bool reading_ ABSL_GUARDED_BY(mu_) = false;
   bool tell_all_ ABSL_GUARDED_BY(mu_) = false;
   bool writing_ ABSL_GUARDED_BY(mu_) = false;
