@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 #include <nats.h>
+#include <sched.h>
 
 #include <atomic>
 #include <cstdint>
@@ -207,7 +208,7 @@ TEST(NatsConnectionTest, WhatIsPermittedMeanwhileIsNotTakenForRefused) {
   const auto config = [](const std::string& subjects) {
     return absl::StrCat(
         "authorization { users = [ {user: u, password: p,"
-        " permissions: {publish: \">\", subscribe: {allow: [",
+        " permissions: {publish: {deny: \"never\"}, subscribe: {allow: [",
         subjects, "]}}} ] }");
   };
   NatsServer server(config("\"a\""));
@@ -218,6 +219,12 @@ TEST(NatsConnectionTest, WhatIsPermittedMeanwhileIsNotTakenForRefused) {
   const NatsConnection::Subscription b = {
       .subject = "b", .queue_group = "", .may_be_refused = true};
   std::vector<natsMsg*> messages;
+  // cnats tells of refusals one after the other.
+  const auto await_all_told = [&connection] {
+    const uint64_t before = connection.forbidden();
+    ASSERT_THAT(connection.Publish("never", {}, ""), IsOk());
+    while (connection.forbidden() == before) sched_yield();
+  };
   // Each time, and not the first time alone.
   for (int i = 0; i < 2; ++i) {
     ASSERT_THAT(connection.Subscribe({b}), IsOk());
@@ -229,6 +236,9 @@ TEST(NatsConnectionTest, WhatIsPermittedMeanwhileIsNotTakenForRefused) {
     }
     EXPECT_EQ(refused, std::vector<std::string>{"b"});
     connection.Unsubscribe("b");
+    // It may be told twice, once by the flush.
+    await_all_told();
+    connection.TakeRefused();
   }
   server.Reload(config("\"a\", \"b\""));
   ASSERT_THAT(connection.Subscribe({b}), IsOk());
