@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cstdint>
-#include <optional>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -87,36 +86,6 @@ std::string ListAfter(uint64_t id, const StewardNodeControl& node) {
   return EncodeProcesses(processes, ChildQuestion::kMaxValue);
 }
 
-size_t SizeOf(const std::optional<steward::Message::Texts>& texts) {
-  size_t size = 0;
-  if (texts.has_value()) {
-    for (const std::string& text : *texts) size += text.size();
-  }
-  return size;
-}
-
-// Of all that each copy of `message` has in it.
-size_t SizeOf(const steward::Message& message) {
-  size_t size =
-      SizeOf(message.data) + SizeOf(message.method_args) +
-      SizeOf(message.reply_method_args) + SizeOf(message.method_instructions) +
-      SizeOf(message.reply_method_instructions) +
-      (message.schedule.has_value() ? 8 * message.schedule->size() : 0);
-  for (const std::string* const text :
-       {&message.jetstream_to_node, &message.method, &message.reply_method,
-        &message.directory, &message.file_name, &message.relay_via_node,
-        &message.relay_original_via_node, &message.relay_from_node,
-        &message.relay_to_node, &message.relay_original_method,
-        &message.relay_reply_method}) {
-    size += text->size();
-  }
-  if (message.previous_message == nullptr) return size;
-  const steward::Message& previous = *message.previous_message;
-  return size + SizeOf(previous) + SizeOf(previous.to_nodes) +
-         previous.to_node.size() + previous.from_node.size() +
-         previous.arg_signature.value_or("").size();
-}
-
 void Tell(const absl::Status& status, const InstanceNodes::Done& done) {
   done(ToWeirStatus(status), status.message());
 }
@@ -176,7 +145,7 @@ void InstanceNodes::Send(StewardOutbox* outbox, const std::string& json,
             ? message.to_nodes->size()
             : 1;
     expanded += nodes;
-    bytes += nodes * SizeOf(message);
+    bytes += nodes * steward::ContentSize(message);
   }
   if (expanded > kMaxExpanded || bytes > kMaxExpandedBytes) {
     return done(

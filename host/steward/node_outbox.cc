@@ -59,10 +59,7 @@ absl::Status Full(uint64_t waiting, uint64_t more, uint64_t max_bytes) {
 uint64_t LeastBytes(const std::vector<Message>& messages) {
   uint64_t all = 0;
   for (const Message& message : messages) {
-    uint64_t one = kOverheadBytes;
-    if (message.data.has_value()) {
-      for (const std::string& text : *message.data) one += text.size();
-    }
+    const uint64_t one = kOverheadBytes + ContentSize(message);
     const size_t nodes =
         message.to_nodes.has_value() ? message.to_nodes->size() : 0;
     all += one * std::max<size_t>(nodes, 1);

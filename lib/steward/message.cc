@@ -18,6 +18,27 @@ auto Fields(const Message& m) {
                   m.method_instructions, m.reply_method_instructions);
 }
 
+size_t SizeOf(int64_t) { return 0; }
+size_t SizeOf(const std::string& text) { return text.size(); }
+size_t SizeOf(const std::optional<std::string>& bytes) {
+  return bytes.has_value() ? bytes->size() : 0;
+}
+size_t SizeOf(const std::optional<Message::Texts>& texts) {
+  size_t size = 0;
+  if (texts.has_value()) {
+    for (const std::string& text : *texts) size += text.size();
+  }
+  return size;
+}
+size_t SizeOf(const std::optional<std::vector<int64_t>>& numbers) {
+  return numbers.has_value() ? sizeof(int64_t) * numbers->size() : 0;
+}
+
+size_t SizeOfFields(const Message& message) {
+  return std::apply([](const auto&... field) { return (SizeOf(field) + ...); },
+                    Fields(message));
+}
+
 }  // namespace
 
 bool operator==(const Message& a, const Message& b) {
@@ -30,6 +51,17 @@ bool operator==(const Message& a, const Message& b) {
     right = right->previous_message.get();
   }
   return left == right;
+}
+
+size_t ContentSize(const Message& message) {
+  size_t size = SizeOfFields(message) - SizeOf(message.to_node) -
+                SizeOf(message.to_nodes) - SizeOf(message.from_node) -
+                SizeOf(message.arg_signature);
+  for (const Message* previous = message.previous_message.get();
+       previous != nullptr; previous = previous->previous_message.get()) {
+    size += SizeOfFields(*previous);
+  }
+  return size;
 }
 
 }  // namespace weir::steward

@@ -1,6 +1,7 @@
 #ifndef WEIR_LIB_STEWARD_MESSAGE_H_
 #define WEIR_LIB_STEWARD_MESSAGE_H_
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -70,6 +71,11 @@ struct Message {
 // Equal if they are encoded alike, the messages behind `previous_message` too.
 bool operator==(const Message& a, const Message& b);
 inline bool operator!=(const Message& a, const Message& b) { return !(a == b); }
+
+// How many bytes of texts and lists each copy of `message` has, if there is one
+// for each of several nodes: of all but whom it is for and from, and of the
+// whole of the messages behind `previous_message`.
+size_t ContentSize(const Message& message);
 
 }  // namespace weir::steward
 

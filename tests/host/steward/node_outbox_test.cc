@@ -455,14 +455,20 @@ TEST_F(NodeOutboxTest, WhatIsForTooManyNodesIsRefusedBeforeItIsCopied) {
     getrusage(RUSAGE_SELF, &usage);
     return usage.ru_maxrss;
   };
-  steward::Message message = Text(std::string(64 << 10, 'x'));
-  message.to_nodes.emplace(10'000, "node2");
-  const auto before = peak_kib();
-  const absl::Status status = outbox_->Send({message});
-  EXPECT_EQ(GetErrorInfo(status)->reason, "OUTBOX_FULL") << status;
-  // All copies would have 625 MiB.
-  EXPECT_LT(peak_kib() - before, 100 << 10);
-  EXPECT_EQ(Counter("outbox_refused"), 1u);
+  const std::string much(64 << 10, 'x');
+  steward::Message of_data = Text(much);
+  steward::Message of_args = Text("");
+  of_args.method_args.emplace(1, much);
+  uint64_t refused = 0;
+  for (steward::Message* const message : {&of_data, &of_args}) {
+    message->to_nodes.emplace(10'000, "node2");
+    const auto before = peak_kib();
+    const absl::Status status = outbox_->Send({*message});
+    EXPECT_EQ(GetErrorInfo(status)->reason, "OUTBOX_FULL") << status;
+    // All copies would have 625 MiB.
+    EXPECT_LT(peak_kib() - before, 100 << 10);
+    EXPECT_EQ(Counter("outbox_refused"), ++refused);
+  }
 }
 
 TEST_F(NodeOutboxTest, TakesAllOrNone) {
