@@ -11,19 +11,12 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
 #include "host/nats/jetstream_api.h"
+#include "host/nats/nats_inbox_subject.h"
 
 namespace weir {
 namespace {
 
 using Outcome = Delivery::Outcome;
-
-std::string NewInbox() {
-  natsInbox* inbox = nullptr;
-  if (natsInbox_Create(&inbox) != NATS_OK) return "_INBOX.weir.";
-  std::string text = absl::StrCat(inbox, ".");
-  natsInbox_Destroy(inbox);
-  return text;
-}
 
 }  // namespace
 
@@ -84,7 +77,9 @@ absl::Status JetStreamDelivery::KeepConnected() {
   }
   if (interrupted_.load()) return absl::UnavailableError("interrupted");
   if (connected_) return absl::OkStatus();
-  inbox_ = NewInbox();
+  absl::StatusOr<std::string> inbox = NewNatsInbox();
+  if (!inbox.ok()) return inbox.status();
+  inbox_ = *std::move(inbox);
   absl::Status status = link_.Connect({absl::StrCat(inbox_, "*")});
   connected_ = status.ok();
   return status;

@@ -4,9 +4,11 @@
 #include <limits>
 #include <utility>
 
+#include "absl/status/statusor.h"
 #include "absl/strings/match.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
+#include "host/nats/nats_inbox_subject.h"
 #include "host/source/jetstream_error.h"
 #include "host/source/source_error.h"
 #include "host/status/json_text.h"
@@ -38,14 +40,6 @@ NatsServerOptions ServerOptions(NatsServerOptions options) {
   options.pending_limit = kPendingLimit;
   options.max_payload_bytes = std::numeric_limits<size_t>::max();
   return options;
-}
-
-std::string NewInbox() {
-  natsInbox* inbox = nullptr;
-  if (natsInbox_Create(&inbox) != NATS_OK) return "_INBOX.weir.";
-  std::string text = absl::StrCat(inbox, ".");
-  natsInbox_Destroy(inbox);
-  return text;
 }
 
 absl::string_view SubjectOf(natsMsg* message) {
@@ -82,7 +76,9 @@ absl::Status JetStreamSource::Connect() {
   acks_->SetReading(false);
   // What was acknowledged to the last moment need not come again.
   connection_.AwaitWritten(options_.stop_budget);
-  inbox_ = NewInbox();
+  absl::StatusOr<std::string> inbox = NewNatsInbox();
+  if (!inbox.ok()) return inbox.status();
+  inbox_ = *std::move(inbox);
   to_come_ = 0;
   end_ = absl::OkStatus();
   absl::Status status =

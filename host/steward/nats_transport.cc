@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
+#include "host/nats/nats_inbox_subject.h"
 
 namespace weir {
 namespace {
@@ -33,12 +34,9 @@ absl::Status NatsTransport::Connect() {
   Disconnect();
   std::vector<std::string> subjects;
   if (!shared_reply_subject_) {
-    natsInbox* inbox = nullptr;
-    if (natsInbox_Create(&inbox) != NATS_OK) {
-      return absl::UnavailableError("NATS: no memory");
-    }
-    inbox_ = absl::StrCat(inbox, ".");
-    natsInbox_Destroy(inbox);
+    absl::StatusOr<std::string> inbox = NewNatsInbox();
+    if (!inbox.ok()) return inbox.status();
+    inbox_ = *std::move(inbox);
     subjects.push_back(absl::StrCat(inbox_, "*"));
   }
   absl::Status status = link_.Connect(subjects);
