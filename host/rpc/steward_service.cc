@@ -11,6 +11,7 @@
 #include "host/rpc/steward_convert.h"
 #include "host/rpc/to_grpc.h"
 #include "host/status/error_info.h"
+#include "host/status/invalid_field.h"
 #include "lib/steward/profile.h"
 
 namespace weir {
@@ -18,14 +19,6 @@ namespace {
 
 constexpr size_t kStandardPage = 100;
 constexpr size_t kLargestPage = 1000;
-
-absl::Status InvalidField(const std::string& field, const std::string& what) {
-  return MakeError(absl::StatusCode::kInvalidArgument,
-                   absl::StrCat(field, " ", what),
-                   {.reason = "INVALID_FIELD",
-                    .metadata = {{"field", field}},
-                    .field_violations = {{field, what}}});
-}
 
 // The number that the page before ended with; 0 for the first page.
 absl::StatusOr<uint64_t> ReadToken(const std::string& page_token) {

@@ -6,6 +6,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
 #include "host/status/error_info.h"
+#include "host/status/invalid_field.h"
 #include "lib/steward/relay.h"
 #include "lib/steward/subject.h"
 
@@ -19,14 +20,6 @@ constexpr size_t kMaxSubjectBytes = 1024;
 
 bool GoesOn(State state) {
   return state == State::kStarting || state == State::kRunning;
-}
-
-absl::Status InvalidField(const std::string& field, const std::string& what) {
-  return MakeError(absl::StatusCode::kInvalidArgument,
-                   absl::StrCat(field, " ", what),
-                   {.reason = "INVALID_FIELD",
-                    .metadata = {{"field", field}},
-                    .field_violations = {{field, what}}});
 }
 
 absl::Status NoSuchProcess(absl::string_view method, absl::string_view node) {
@@ -149,19 +142,20 @@ void StewardProcesses::SetWake(std::function<void()> wake) {
 
 std::optional<StewardProcesses::Found> StewardProcesses::FindSubject(
     absl::string_view subject) const {
-  std::string method;
-  {
-    MutexLock lock(&mu_);
-    const auto found = method_of_subject_.find(subject);
-    if (found == method_of_subject_.end()) return std::nullopt;
-    method = found->second;
-  }
-  return FindMethod(method);
+  MutexLock lock(&mu_);
+  const auto found = method_of_subject_.find(subject);
+  if (found == method_of_subject_.end()) return std::nullopt;
+  return Find(found->second);
 }
 
 std::optional<StewardProcesses::Found> StewardProcesses::FindMethod(
     absl::string_view method) const {
   MutexLock lock(&mu_);
+  return Find(method);
+}
+
+std::optional<StewardProcesses::Found> StewardProcesses::Find(
+    absl::string_view method) const {
   const auto at = processes_.find(method);
   if (at == processes_.end()) return std::nullopt;
   const Process& process = at->second;

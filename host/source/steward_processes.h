@@ -123,6 +123,8 @@ class StewardProcesses final : public StewardNodeControl {
   using Table = std::map<std::string, Process, std::less<>>;
 
   absl::Status Check(const StewardProcessSettings& settings) const;
+  std::optional<Found> Find(absl::string_view method) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   Process& Add(const StewardProcessSettings& settings, bool configured)
       ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void Begin(Process& process) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
