@@ -1,14 +1,11 @@
 #include "host/sink/nats_item.h"
 
-#include <algorithm>
 #include <utility>
 
 #include "absl/status/status.h"
-#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
-#include "absl/strings/str_split.h"
-#include "absl/strings/string_view.h"
+#include "host/nats/nats_subject.h"
 #include "host/sink/event_json.h"
 
 namespace weir {
@@ -17,21 +14,7 @@ namespace {
 // "NATS/1.0", the header and two ends of lines, beside the ID.
 constexpr size_t kHeaderBytes = sizeof(kNatsIdHeader) + 20;
 
-// What a server allows for a line of its protocol is 4 KiB.
-constexpr size_t kMaxSubjectBytes = 1024;
-
 }  // namespace
-
-bool IsNatsSubject(const std::string& subject) {
-  if (subject.size() > kMaxSubjectBytes) return false;
-  for (const absl::string_view word : absl::StrSplit(subject, '.')) {
-    if (word.empty() || word == "*" || word == ">") return false;
-  }
-  return std::none_of(subject.begin(), subject.end(), [](char c) {
-    const auto byte = static_cast<unsigned char>(c);
-    return absl::ascii_isspace(byte) || absl::ascii_iscntrl(byte);
-  });
-}
 
 absl::StatusOr<NatsItem> MakeNatsItem(const v1::Event& event,
                                       const NatsSubject& subject,
@@ -42,7 +25,8 @@ absl::StatusOr<NatsItem> MakeNatsItem(const v1::Event& event,
       absl::StrReplaceAll(subject.pattern, {{"{type}", event.type()},
                                             {"{source}", event.source()},
                                             {"{node_id}", subject.node_id}});
-  if (!IsNatsSubject(item.subject)) {
+  if (item.subject.size() > kMaxNatsSubjectBytes ||
+      !MakesNatsSubject(item.subject)) {
     return absl::InvalidArgumentError(
         absl::StrCat("\"", item.subject, "\" is no subject to publish to"));
   }

@@ -32,9 +32,6 @@ absl::StatusOr<NatsItem> MakeNatsItem(const v1::Event& event,
                                       const NatsSubject& subject,
                                       size_t max_bytes);
 
-// Whether messages can be published to it.
-bool IsNatsSubject(const std::string& subject);
-
 }  // namespace weir
 
 #endif  // WEIR_HOST_SINK_NATS_ITEM_H_

@@ -5,6 +5,7 @@
 
 #include "absl/status/status.h"
 #include "absl/strings/str_cat.h"
+#include "host/nats/nats_subject.h"
 #include "host/status/error_info.h"
 #include "host/status/invalid_field.h"
 #include "lib/steward/relay.h"
@@ -14,9 +15,6 @@ namespace weir {
 namespace {
 
 using State = StewardProcessStatus::State;
-
-// What a server and its clients take of a subject without complaint.
-constexpr size_t kMaxSubjectBytes = 1024;
 
 bool GoesOn(State state) {
   return state == State::kStarting || state == State::kRunning;
@@ -240,7 +238,7 @@ void StewardProcesses::RestartEnded() {
 
 absl::Status StewardProcesses::Check(
     const StewardProcessSettings& settings) const {
-  if (!steward::MakesSubject(settings.method)) {
+  if (!MakesNatsSubject(settings.method)) {
     return InvalidField(
         "method",
         absl::StrCat("is \"", settings.method,
@@ -248,10 +246,10 @@ absl::Status StewardProcesses::Check(
                      "blanks, wildcards and empty parts"));
   }
   const size_t size = SubjectFor(node_, settings.method).size();
-  if (size > kMaxSubjectBytes) {
+  if (size > kMaxNatsSubjectBytes) {
     return InvalidField("method",
                         absl::StrCat("makes a subject of ", size, " bytes; ",
-                                     kMaxSubjectBytes, " are taken"));
+                                     kMaxNatsSubjectBytes, " are taken"));
   }
   if (!settings.require_signature) return absl::OkStatus();
   if (node_.profile == steward::Profile::kS0) {

@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/string_view.h"
+#include "host/nats/nats_subject.h"
 #include "host/status/error_info.h"
 #include "host/steward/outgoing.h"
 #include "lib/steward/layout.h"
@@ -41,7 +42,7 @@ std::optional<FieldFault> CheckName(absl::string_view field,
   if (text.empty()) {
     return FieldFault{std::string(field), "is missing"};
   }
-  if (steward::MakesSubject(text)) return std::nullopt;
+  if (MakesNatsSubject(text)) return std::nullopt;
   return FieldFault{
       std::string(field),
       absl::StrCat("is \"", text,
@@ -89,10 +90,10 @@ std::optional<FieldFault> Check(const Message& message, Profile profile) {
   if (auto fault = CheckName("method", message.method)) return fault;
   const std::string subject =
       SubjectOf(profile, message.to_node, message.method);
-  if (subject.size() > kMaxSubjectBytes) {
-    return FieldFault{"toNode",
-                      absl::StrCat("makes a subject of ", subject.size(),
-                                   " bytes; ", kMaxSubjectBytes, " are taken")};
+  if (subject.size() > kMaxNatsSubjectBytes) {
+    return FieldFault{
+        "toNode", absl::StrCat("makes a subject of ", subject.size(),
+                               " bytes; ", kMaxNatsSubjectBytes, " are taken")};
   }
   if (const absl::Status status = CheckSchedule(message); !status.ok()) {
     return FieldFault{"schedule", std::string(status.message())};

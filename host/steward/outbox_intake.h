@@ -32,14 +32,10 @@ struct StewardIdentity {
 // Returns InvalidArgument / INVALID_FIELD with {index, field}: no `to_node` or
 // `method`; one of them that makes no subject of NATS (a blank, a control
 // character, `*` or `>`, nothing between two dots), or of more than
-// kMaxSubjectBytes; a schedule that is none; text that is not UTF-8; or a field
-// that the profile does not have, which the receiver would never see.
+// kMaxNatsSubjectBytes; a schedule that is none; text that is not UTF-8; or a
+// field that the profile does not have, which the receiver would never see.
 absl::StatusOr<std::vector<steward::Message>> PrepareMessages(
     const StewardIdentity& identity, std::vector<steward::Message> messages);
-
-// What a server allows for the line of a message, with both subjects and
-// lengths, is 4 KiB.
-inline constexpr size_t kMaxSubjectBytes = 1024;
 
 // An errorLog of the node, as the originals send it to their central node.
 steward::Message MakeErrorLog(const StewardIdentity& identity,

@@ -3,9 +3,7 @@
 #include <algorithm>
 #include <iterator>
 
-#include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_split.h"
 #include "absl/strings/strip.h"
 
 namespace weir::steward {
@@ -58,16 +56,6 @@ std::string SubjectOf(Profile profile, absl::string_view node,
     default:
       return absl::StrCat(node, ".", method);
   }
-}
-
-bool MakesSubject(absl::string_view text) {
-  for (const absl::string_view word : absl::StrSplit(text, '.')) {
-    if (word.empty() || word == "*" || word == ">") return false;
-  }
-  return std::all_of(text.begin(), text.end(), [](char c) {
-    return !absl::ascii_isspace(static_cast<unsigned char>(c)) &&
-           !absl::ascii_iscntrl(static_cast<unsigned char>(c));
-  });
 }
 
 bool BelongsTo(absl::string_view subject, const Message& message,

@@ -17,10 +17,6 @@ namespace weir::steward {
 std::string SubjectOf(Profile profile, absl::string_view node,
                       absl::string_view method);
 
-// Whether `text`, a node or a method, can be part of a subject: words with dots
-// between them, without blanks, control characters and wildcards.
-bool MakesSubject(absl::string_view text);
-
 // Whether that is where a message of `layout` belongs, which a release with
 // that layout wrote to it. Of S0 and S1 any of the kinds will do: releases
 // between them moved methods from one to another.
