@@ -9,7 +9,6 @@
 // the wall time that they took, all of the process.
 #include <curl/curl.h>
 #include <simdjson.h>
-#include <sys/resource.h>
 #include <time.h>
 
 #include <condition_variable>
@@ -27,6 +26,7 @@
 #include <utility>
 #include <variant>
 
+#include "benchmarks/figures.h"
 #include "benchmarks/json_tree.h"
 
 namespace weir {
@@ -114,16 +114,6 @@ struct Reader {
     line.clear();
   }
 };
-
-double CpuSeconds() {
-  rusage usage = {};
-  getrusage(RUSAGE_SELF, &usage);
-  const auto seconds = [](const timeval& time) {
-    return static_cast<double>(time.tv_sec) +
-           1e-6 * static_cast<double>(time.tv_usec);
-  };
-  return seconds(usage.ru_utime) + seconds(usage.ru_stime);
-}
 
 double WallSeconds() {
   timespec now = {};

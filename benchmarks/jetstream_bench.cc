@@ -5,11 +5,9 @@
 // reader's alone. Both have the same stream, max_ack_pending and requests of
 // 512 messages.
 #include <nats.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <cstdio>
@@ -21,6 +19,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "benchmarks/figures.h"
 #include "host/decode/decode_stage.h"
 #include "host/decode/opaque_decoder.h"
 #include "host/pipeline/frame_batch.h"
@@ -42,16 +41,6 @@ constexpr int kFetch = 512;
 constexpr int kPairs = 5;
 constexpr char kStream[] = "BENCH";
 constexpr char kSubject[] = "bench.subject";
-
-double CpuSeconds() {
-  rusage usage;
-  getrusage(RUSAGE_SELF, &usage);
-  const auto seconds = [](const timeval& time) {
-    return static_cast<double>(time.tv_sec) +
-           static_cast<double>(time.tv_usec) / 1e6;
-  };
-  return seconds(usage.ru_utime) + seconds(usage.ru_stime);
-}
 
 struct Figures {
   double cpu_ns = 0;  // Of a message.
@@ -175,11 +164,6 @@ void ReadBySource(const std::string& url, const std::string& durable,
   while (source.GetProgress().commits < kMessages) {
     absl::SleepFor(absl::Milliseconds(1));
   }
-}
-
-double Median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  return values[values.size() / 2];
 }
 
 void Print(const char* name, size_t bytes, const std::vector<Figures>& runs,

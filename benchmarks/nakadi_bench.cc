@@ -3,7 +3,6 @@
 // through the host's source with its decoder. The server is a process of its
 // own, on loopback, unpacked, with 4 partitions of 200-byte events; CPU is the
 // reader's alone.
-#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -19,6 +18,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/time/time.h"
+#include "benchmarks/figures.h"
 #include "host/decode/decode_stage.h"
 #include "host/decode/nakadi_decoder.h"
 #include "host/pipeline/frame_batch.h"
@@ -87,14 +87,6 @@ class ServerProcess {
 
   pid_t pid_;
 };
-
-double CpuSeconds() {
-  rusage usage;
-  getrusage(RUSAGE_SELF, &usage);
-  return static_cast<double>(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
-         static_cast<double>(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) /
-             1e6;
-}
 
 struct Case {
   const char* name;

@@ -6,11 +6,9 @@
 // quotients of those that followed each other: one run of either is worth
 // little.
 #include <nats.h>
-#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <cstdio>
@@ -21,6 +19,7 @@
 
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "benchmarks/figures.h"
 #include "host/decode/decode_stage.h"
 #include "host/decode/opaque_decoder.h"
 #include "host/pipeline/frame_batch.h"
@@ -39,16 +38,6 @@ namespace {
 constexpr uint64_t kMessages = 1'000'000;
 constexpr int kRounds = 7;
 constexpr char kSubject[] = "bench.subject";
-
-double CpuSeconds() {
-  rusage usage;
-  getrusage(RUSAGE_SELF, &usage);
-  const auto seconds = [](const timeval& time) {
-    return static_cast<double>(time.tv_sec) +
-           static_cast<double>(time.tv_usec) / 1e6;
-  };
-  return seconds(usage.ru_utime) + seconds(usage.ru_stime);
-}
 
 // In a process of its own: publishes all messages when a byte arrives on `go`.
 [[noreturn]] void Publish(const std::string& url, size_t bytes, int go) {
@@ -164,11 +153,6 @@ Figures ReadBySource(size_t bytes, const std::string& url) {
       stage.Accept(batch);
     }
   });
-}
-
-double Median(std::vector<double> values) {
-  std::sort(values.begin(), values.end());
-  return values[values.size() / 2];
 }
 
 void Run(size_t bytes) {
